@@ -1,0 +1,44 @@
+/**
+ * What a stack can do: frozen, asked instead of the backend's name, and checked by the suite.
+ *
+ * @module
+ */
+
+/** Resource limits of a stack. Each is enforced with the error its name suggests. */
+export interface Limits {
+  /** Open sockets; beyond it EMFILE. */
+  readonly sockets: number
+  /** Send buffer of a TCP socket, in octets. */
+  readonly sendBuffer: number
+  /** Receive buffer of a TCP socket, in octets: the largest window offered. */
+  readonly receiveBuffer: number
+  /** Largest UDP payload, in octets; beyond it EMSGSIZE. */
+  readonly maxDatagram: number
+  /** Connections waiting in a listener, at most, whatever backlog is asked for. */
+  readonly backlog: number
+  /** How long a closed socket with unsent octets may hold the process, in milliseconds. */
+  readonly closedHoldMs: number
+}
+
+/** Each `false` is asked for by the suite: the call must throw ERR_IOTH_NOT_IMPLEMENTED, or behave as the word says. */
+export interface Capabilities {
+  readonly ipv6: boolean
+  readonly udp: 'full' | 'connected' | 'none'
+  /** `native`; `shimmed`: done beside the library; `on-close`: what is queued is sent, the rest of the peer's stream is waited for briefly, then the socket closes. */
+  readonly halfClose: 'native' | 'shimmed' | 'on-close'
+  /** How `reset()` is done; `close`: as a close. */
+  readonly reset: 'native' | 'shimmed' | 'close'
+  /** A connect in progress can be given up at once. */
+  readonly connectCancel: boolean
+  /** A refused connection is told from one that timed out. */
+  readonly refusedVisible: boolean
+  readonly noDelay: boolean
+  readonly multicast: boolean
+  readonly superSegments: boolean
+  readonly ping: boolean
+  readonly links: 'frames' | 'vnl'
+  readonly stacksPerThread: number
+  readonly virtualTime: boolean
+  readonly teardown: 'full' | 'process'
+  readonly limits: Limits
+}

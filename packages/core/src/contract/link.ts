@@ -1,0 +1,54 @@
+/**
+ * A link is a batch-oriented frame port: what a stack plugs into, and what wrappers (impair, trace, filter, capture) compose.
+ *
+ * @module
+ */
+import type { IpAddress } from '../address/ip-address.ts'
+import type { NetError } from '../errors/net-error.ts'
+import type { FrameBatch, Offload } from './frame.ts'
+
+export type LinkState = 'opening' | 'up' | 'lost' | 'closed'
+
+/** The one who takes what arrives on a link. */
+export interface LinkSink {
+  /** What this taker accepts on arriving frames. */
+  readonly accepts: Offload
+  /** Frames that arrived. Valid during the call only; `retain` the pieces that are kept. Never re-enters the link's `send`. */
+  frames(batch: FrameBatch): void
+  /** The link takes frames again after a short `send`. */
+  writable(): void
+  /** The link's state changed; `lost` may become `up` again by itself, `closed` is final. */
+  changed(state: LinkState, reason?: NetError): void
+}
+
+export interface Link {
+  /** Whether frames begin with an Ethernet header or with an IP header. */
+  readonly type: 'ethernet' | 'ip'
+  /** Largest IP packet, in octets. */
+  readonly mtu: number
+  /** What the far side (or the link itself, which then finishes the frames) takes. May become larger when the link goes up; read it at each flush. */
+  readonly offload: Offload
+  readonly state: LinkState
+  /** Text for people and logs: the locator it was opened by. */
+  readonly name: string
+  /** Exactly one sink. Throws when there is one already. */
+  attach(sink: LinkSink): void
+  /**
+   * Hands frames over and tells how many were taken: the references of those pass to the link, the others stay with the caller
+   * until {@link LinkSink.writable}. Never calls any sink before it returns.
+   */
+  send(batch: FrameBatch): number
+  /** Synchronous best effort to bring out what is queued, for exit handlers; true when nothing is left. */
+  flush(): boolean
+  /**
+   * Asks the network for the exclusive use of an address, where the network keeps a register (our switch does). The link repeats the
+   * claim by itself after a reconnection.
+   * @returns true when the register granted it, false when this network has no register (probe instead).
+   * @throws NetError EADDRINUSE when another port has it.
+   */
+  claim?(address: IpAddress, mac: string): Promise<boolean>
+  /** Gives a claimed address back. */
+  unclaim?(address: IpAddress): void
+  /** Gives everything back. Idempotent. */
+  close(): Promise<void>
+}

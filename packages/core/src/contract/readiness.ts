@@ -1,0 +1,72 @@
+/**
+ * Readiness: level-triggered, with an interest mask, queued in one place (the scheduler).
+ *
+ * A source raises and lowers its bits whenever its truth changes; an upcall is queued exactly while
+ * `ready & interest` is not zero. Nothing here runs user code: upcalls happen in a turn of the scheduler.
+ *
+ * @module
+ */
+import type { Scheduler } from './scheduler.ts'
+
+/** Bytes, an end of stream, a datagram or a connection can be taken. An error is readable too: the next read tells it. */
+export const READABLE = 1
+/** The socket is connected and at least a third of its send buffer is free. A failed socket is writable: the next write tells why. */
+export const WRITABLE = 2
+/** The socket failed; see {@link Endpoint.error}. */
+export const ERROR = 4
+/** The socket is gone from its stack. Comes last, and once. */
+export const CLOSED = 8
+
+/** Result of a data call: nothing now, wait for {@link READABLE} or {@link WRITABLE}. */
+export const WOULD_BLOCK = -1
+/** Result of a read: the peer sent its FIN and everything before it has been read. */
+export const END = -2
+/** Result of a data call: the socket failed, see {@link Endpoint.error}. */
+export const FAILED = -3
+
+/** The consumer's upcall. One function may serve all sockets of a consumer: the state it needs hangs on `source.owner`. */
+export type ReadyCallback = (source: Pollable, bits: number) => void
+
+/**
+ * Something that becomes ready. The list links are embedded, so that queueing an upcall allocates nothing.
+ *
+ * Invariant: while `ready & interest` is not zero, the source is queued in its scheduler (or its upcall is running).
+ */
+export abstract class Pollable {
+  /** The truth now: a union of {@link READABLE}, {@link WRITABLE}, {@link ERROR} and {@link CLOSED}. */
+  ready = 0
+  /** Called in a turn, one upcall per turn and source, with `ready & interest`. */
+  onReady: ReadyCallback | null = null
+  /** The consumer's slot. */
+  owner: unknown = null
+  /** @internal the scheduler's list */
+  queued = false
+  /** @internal the scheduler's list */
+  nextReady: Pollable | null = null
+
+  private mask = 0
+
+  /** The scheduler that carries this source's upcalls. */
+  abstract readonly scheduler: Scheduler
+
+  /** Which bits the consumer wants to hear of. Widening it reports what is already true. */
+  get interest(): number {
+    return this.mask
+  }
+
+  set interest(bits: number) {
+    this.mask = bits
+    if ((this.ready & bits) !== 0 && !this.queued) this.scheduler.ready(this)
+  }
+
+  /** For backends: these bits are true from now on. */
+  raise(bits: number): void {
+    this.ready |= bits
+    if ((this.ready & this.mask) !== 0 && !this.queued) this.scheduler.ready(this)
+  }
+
+  /** For backends: these bits are no longer true. */
+  lower(bits: number): void {
+    this.ready &= ~bits
+  }
+}

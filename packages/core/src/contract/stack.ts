@@ -1,0 +1,170 @@
+/**
+ * A backend makes stacks; a stack has interfaces, addresses, routes and sockets.
+ *
+ * @module
+ */
+import type { IpAddress } from '../address/ip-address.ts'
+import type { Capabilities, Limits } from './capabilities.ts'
+import type { FramePool } from './frame.ts'
+import type { Link } from './link.ts'
+import type { PortTable } from './ports.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { Endpoint, TcpSocket, UdpSocket } from './socket.ts'
+
+/** Whether a backend can be used here; when not: why, what was tried, and the next command to type. */
+export interface Probe {
+  readonly usable: boolean
+  readonly reason?: string
+  readonly tried: readonly string[]
+  readonly next?: string
+  readonly version?: string
+  /** Where the library or package was found. */
+  readonly path?: string
+}
+
+/** What a package exports (as `default` or as `backend`) to be loadable by name. */
+export interface Backend {
+  readonly name: string
+  /** SPDX expression. */
+  readonly license: string
+  readonly capabilities: Capabilities
+  probe(): Promise<Probe>
+  /**
+   * Settles when the stack can bind: library loaded, addresses usable (claimed, or past duplicate address detection, or leased).
+   * @throws NetError EADDRINUSE when someone on the network has an address; EINVAL; ERR_IOTH_* of the backend.
+   */
+  createStack(options: StackOptions): Promise<Stack>
+}
+
+export interface InterfaceOptions {
+  /** An open link, or a locator for backends that open links themselves (`capabilities.links` is `'vnl'`). */
+  readonly link: Link | { readonly vnl: string }
+  /** @default `'eth0'`, `'eth1'`, … */
+  readonly name?: string
+  /** CIDR notation: `10.0.0.1/24`, `fc00::1/64`. */
+  readonly addresses?: readonly string[]
+  /** `aa:bb:cc:dd:ee:ff`. @default a random locally administered address */
+  readonly mac?: string
+  readonly dhcp?: boolean
+  readonly slaac?: boolean
+}
+
+export interface StackOptions {
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly interfaces: readonly InterfaceOptions[]
+  /** Host name, for people. */
+  readonly name?: string
+  /** Default gateways. */
+  readonly gateways?: readonly string[]
+  readonly nameServers?: readonly string[]
+  /** @default a table of the stack's own */
+  readonly ports?: PortTable
+  readonly limits?: Partial<Limits>
+  /** The backend's own options; unknown names are refused. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/** An address of an interface. */
+export interface InterfaceAddress {
+  readonly address: IpAddress
+  readonly prefixLength: number
+}
+
+export interface Interface {
+  readonly index: number
+  readonly name: string
+  readonly mac: string
+  readonly mtu: number
+  readonly link: Link | null
+  readonly addresses: readonly InterfaceAddress[]
+  /** Settles when the address is usable; until then bind gives EADDRNOTAVAIL. @throws NetError EADDRINUSE, EEXIST, EINVAL. */
+  addAddress(address: IpAddress, prefixLength: number): Promise<void>
+  /** Connections from the address end with EADDRNOTAVAIL. @throws NetError EADDRNOTAVAIL. */
+  removeAddress(address: IpAddress): void
+  /** Takes the interface out and closes its link. */
+  remove(): Promise<void>
+}
+
+/** A route. `via` null: on link. */
+export interface Route {
+  readonly destination: IpAddress
+  readonly prefixLength: number
+  readonly via: IpAddress | null
+  readonly interface: Interface
+  readonly metric?: number
+}
+
+/** A table that can be listed and changed. */
+export interface Table<Entry> {
+  list(): Iterable<Readonly<Entry>>
+  /** @throws NetError EEXIST, EINVAL, ERR_IOTH_NOT_IMPLEMENTED. */
+  add(entry: Readonly<Entry>): void
+  /** @throws NetError ESRCH, ERR_IOTH_NOT_IMPLEMENTED. */
+  remove(entry: Readonly<Entry>): void
+}
+
+export interface Neighbor {
+  readonly address: IpAddress
+  readonly mac: string
+  readonly state: string
+  readonly interface: Interface
+}
+
+export interface PingOptions {
+  /** Data octets. @default 56 */
+  readonly size?: number
+  /** @default 1000 */
+  readonly timeoutMs?: number
+  readonly ttl?: number
+  readonly signal?: AbortSignal
+}
+
+export interface PingReply {
+  /** Round trip time. */
+  readonly microseconds: number
+  readonly ttl: number
+  /** Octets of ICMP data that came back. */
+  readonly size: number
+  readonly from: IpAddress
+}
+
+/** One socket as `Stack.sockets()` lists it. */
+export interface SocketInfo {
+  readonly endpoint: Endpoint
+  readonly transport: 'tcp' | 'udp'
+  /** RFC 9293 state, `'LISTEN'`, or `''` for UDP. */
+  readonly state: string
+}
+
+export interface Stack extends AsyncDisposable {
+  readonly backend: string
+  readonly name: string
+  readonly capabilities: Capabilities
+  readonly scheduler: Scheduler
+  readonly interfaces: readonly Interface[]
+  readonly routes: Table<Route>
+  readonly neighbors: Table<Neighbor>
+  nameServers: readonly IpAddress[]
+  /** Resolves when the stack has been closed; rejects with the cause when it died by itself. */
+  readonly closed: Promise<void>
+  /** Closed sockets whose octets are not acknowledged yet. */
+  readonly lingering: number
+  /** @throws NetError as `createStack`. */
+  addInterface(options: InterfaceOptions): Promise<Interface>
+  /** Which address of ours speaks to this destination; null is ENETUNREACH. */
+  sourceFor(destination: IpAddress): IpAddress | null
+  /** @throws NetError EMFILE at the limit, EAFNOSUPPORT, ENETDOWN when the stack is closed. */
+  openTcp(family: 4 | 6): TcpSocket
+  /** @throws NetError as {@link openTcp}. */
+  openUdp(family: 4 | 6): UdpSocket
+  /** @throws NetError ETIMEDOUT, EHOSTUNREACH (no such neighbour, or told so by a router), ENETUNREACH; AbortError. */
+  ping(to: IpAddress, options?: PingOptions): Promise<PingReply>
+  /** All counters, drop reasons among them as `drop.<layer>.<reason>`. None decreases. */
+  counters(): Readonly<Record<string, number>>
+  sockets(): Iterable<SocketInfo>
+  /** Synchronous: hands the links all that the windows allow; true when nothing is left. For exit handlers. */
+  flush(): boolean
+  /** Graceful: closes all sockets (lingering ones within `closedHoldMs`), then the links. Idempotent. */
+  close(): Promise<void>
+}

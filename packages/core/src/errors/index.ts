@@ -1,0 +1,2 @@
+export { CODES, type ErrorCode, errnoOf } from './codes.ts'
+export { hasCode, NetError, type NetErrorOptions } from './net-error.ts'

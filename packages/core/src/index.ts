@@ -1,0 +1,9 @@
+/**
+ * `@ioth/core`: the contract of the Internet of Threads, and what every backend shares.
+ *
+ * @module
+ */
+/// <reference lib="esnext.disposable" preserve="true" />
+export * from './address/ip-address.ts'
+export * from './contract/index.ts'
+export * from './errors/index.ts'
