@@ -1,0 +1,184 @@
+/**
+ * The options that place a program on a network: one table for the flags, the environment variables `IOTH_*`, and the variables of
+ * pycotcp that are read as aliases. A flag beats the environment, `IOTH_*` beats `PYCOTCP_*`, and anything beats the default.
+ *
+ * @module
+ */
+import { type Command, Option } from 'commander'
+
+/** How an option is written and where else its value may come from. */
+interface OptionRow {
+  readonly name: keyof NetworkSettings
+  readonly short?: string
+  readonly long: string
+  /** What stands for the value in the help text; absent: a switch that is on or off. */
+  readonly value?: string
+  /** May be given several times; in the environment the values are separated by commas or spaces. */
+  readonly repeat?: boolean
+  readonly text: string
+  readonly env: string
+  readonly alias?: string
+}
+
+/** What the command line and the environment say together. Nothing is checked or filled in yet. */
+export interface NetworkSettings {
+  readonly address: readonly string[]
+  readonly netmask?: string
+  readonly device?: string
+  readonly devtype?: string
+  readonly filename?: string
+  readonly library?: string
+  readonly create: boolean
+  readonly gateway: readonly string[]
+  readonly dns: readonly string[]
+  readonly dhcp: boolean
+  readonly slaac: boolean
+  readonly name?: string
+  readonly mac?: string
+  readonly pcap?: string
+  readonly quiet: boolean
+  /** For each option that has a value, where it came from, as it should be named to the user: `-a`, `IOTH_ADDRESS`, … */
+  readonly sources: Readonly<Partial<Record<string, string>>>
+}
+
+export const NETWORK_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'address',
+    short: '-a',
+    long: '--address',
+    value: 'address[/prefix]',
+    repeat: true,
+    text: 'IPv4 or IPv6 address, may be repeated; without a prefix length /24 and /64 are meant',
+    env: 'IOTH_ADDRESS',
+    alias: 'PYCOTCP_ADDRESS',
+  },
+  {
+    name: 'netmask',
+    short: '-n',
+    long: '--netmask',
+    value: 'mask',
+    text: 'netmask for the addresses that have no prefix length, such as 255.255.255.0',
+    env: 'IOTH_NETMASK',
+    alias: 'PYCOTCP_NETMASK',
+  },
+  {
+    name: 'filename',
+    short: '-f',
+    long: '--filename',
+    value: 'network',
+    text: "directory of a switch, or a VNL such as vde:///tmp/vde.ctl; without it the user's own default network",
+    env: 'IOTH_FILENAME',
+    alias: 'PYCOTCP_FILENAME',
+  },
+  {
+    name: 'device',
+    short: '-d',
+    long: '--device',
+    value: 'name',
+    text: 'name of the interface; without -f, NAME also means the switch /tmp/NAME.ctl if there is one',
+    env: 'IOTH_DEVICE',
+    alias: 'PYCOTCP_DEVICE',
+  },
+  {
+    name: 'devtype',
+    short: '-t',
+    long: '--devtype',
+    value: 'type',
+    text: 'kind of device: vde, tun or tap',
+    env: 'IOTH_DEVTYPE',
+    alias: 'PYCOTCP_DEVTYPE',
+  },
+  {
+    name: 'library',
+    short: '-l',
+    long: '--library',
+    value: 'backend',
+    text: 'the TCP/IP stack, by name, package or path (see: ioth backends)',
+    env: 'IOTH_LIBRARY',
+    alias: 'PYCOTCP_CONTEXT',
+  },
+  {
+    name: 'create',
+    short: '-c',
+    long: '--create',
+    text: 'create the switch if it is not there',
+    env: 'IOTH_CREATE',
+  },
+  {
+    name: 'gateway',
+    long: '--gateway',
+    value: 'address',
+    repeat: true,
+    text: 'default gateway, one for each family',
+    env: 'IOTH_GATEWAY',
+  },
+  {
+    name: 'dns',
+    long: '--dns',
+    value: 'address',
+    repeat: true,
+    text: 'name server, may be repeated',
+    env: 'IOTH_DNS',
+  },
+  { name: 'dhcp', long: '--dhcp', text: 'get an IPv4 address by DHCP', env: 'IOTH_DHCP' },
+  { name: 'slaac', long: '--slaac', text: 'get an IPv6 address from the router', env: 'IOTH_SLAAC' },
+  { name: 'name', long: '--name', value: 'name', text: 'host name of this node', env: 'IOTH_NAME' },
+  {
+    name: 'mac',
+    long: '--mac',
+    value: 'address',
+    text: 'hardware address, such as 02:00:00:00:00:01',
+    env: 'IOTH_MAC',
+  },
+  {
+    name: 'pcap',
+    long: '--pcap',
+    value: 'file',
+    text: 'write every frame to a file that Wireshark opens',
+    env: 'IOTH_PCAP',
+  },
+  { name: 'quiet', short: '-q', long: '--quiet', text: 'no messages of our own', env: 'IOTH_QUIET' },
+]
+
+/** Adds the options (or those named) to a command. Every switch also has its `--no-` form, so that a flag can beat the environment. */
+export function addNetworkOptions(command: Command, names?: readonly (keyof NetworkSettings)[]): Command {
+  for (const row of NETWORK_OPTIONS) {
+    if (names !== undefined && !names.includes(row.name)) continue
+    const flags = `${row.short === undefined ? '' : `${row.short}, `}${row.long}${row.value === undefined ? '' : ` <${row.value}>`}`
+    const option = new Option(flags, row.text)
+    if (row.repeat === true) option.argParser((value: string, before: string[] = []) => [...before, value])
+    command.addOption(option)
+    if (row.value === undefined) command.addOption(new Option(row.long.replace('--', '--no-')).hideHelp())
+  }
+  return command
+}
+
+/** Joins what the flags say (as commander gives them) with the environment. */
+export function resolveNetworkSettings(
+  flags: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): NetworkSettings {
+  const settings: Record<string, unknown> = {}
+  const sources: Record<string, string> = {}
+  for (const row of NETWORK_OPTIONS) {
+    const [value, source] = resolve(row, flags, environment)
+    settings[row.name] = value ?? (row.repeat === true ? [] : row.value === undefined ? false : undefined)
+    if (source !== undefined) sources[row.name] = source
+  }
+  return { ...settings, sources } as unknown as NetworkSettings
+}
+
+function resolve(
+  row: OptionRow,
+  flags: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): [value: unknown, source: string | undefined] {
+  if (flags[row.name] !== undefined) return [flags[row.name], row.short ?? row.long]
+  for (const variable of [row.env, row.alias]) {
+    const text = variable === undefined ? '' : (environment[variable]?.trim() ?? '')
+    if (text === '') continue
+    if (row.repeat === true) return [text.split(/[\s,]+/), variable]
+    return [row.value === undefined ? !/^(0|no|false|off)$/i.test(text) : text, variable]
+  }
+  return [undefined, undefined]
+}

@@ -1,0 +1,84 @@
+/**
+ * Sorts the words after `ioth run` into options of ours, options of Node, the script, and what the script gets.
+ *
+ * Before the script stand options of ours and of Node. After it, options that ioth knows are still ours, in their full form
+ * (`-a VALUE`, `--address VALUE`, `--address=VALUE`), and everything else goes to the program in its order. `--` ends this: whatever
+ * follows it is the program's. `--help` and `--version` after the script are the program's too.
+ *
+ * @module
+ */
+
+/** The part of an option's definition that sorting needs; commander's own options have this shape. */
+interface KnownOption {
+  readonly short?: string | undefined
+  readonly long?: string | undefined
+  /** A value follows. */
+  readonly required: boolean
+}
+
+interface RunArguments {
+  /** For the parser of our options. */
+  readonly ours: readonly string[]
+  /** Options for Node itself: `--inspect`, `--import=…`. */
+  readonly node: readonly string[]
+  readonly script: string | undefined
+  readonly program: readonly string[]
+}
+
+/** Options of Node whose value may stand in the next word. All others are written with `=`. */
+const NODE_OPTIONS_WITH_VALUE: ReadonlySet<string> = new Set(['--import', '--require', '-r', '--conditions', '-C', '--loader'])
+
+export function splitRunArguments(words: readonly string[], known: readonly KnownOption[]): RunArguments {
+  const ours: string[] = []
+  const node: string[] = []
+  const queue = [...words]
+  let script: string | undefined
+
+  while (script === undefined && queue.length > 0) {
+    const word = queue.shift() as string
+    if (word === '--') {
+      return { ours, node, script: queue.shift(), program: queue }
+    }
+    const option = find(known, word, true)
+    if (option !== null) take(word, option, queue, ours)
+    else if (isNodeOption(word)) {
+      node.push(word)
+      if (NODE_OPTIONS_WITH_VALUE.has(word) && queue.length > 0) node.push(queue.shift() as string)
+    } else if (word.startsWith('-') && word !== '-') ours.push(word)
+    else script = word
+  }
+
+  const program: string[] = []
+  while (queue.length > 0) {
+    const word = queue.shift() as string
+    if (word === '--') {
+      program.push(...queue)
+      break
+    }
+    const option = find(known, word, false)
+    if (option === null) program.push(word)
+    else take(word, option, queue, ours)
+  }
+  return { ours, node, script, program }
+}
+
+function take(word: string, option: KnownOption, queue: string[], into: string[]): void {
+  into.push(word)
+  const whole = word === option.short || word === option.long
+  if (option.required && whole && queue.length > 0) into.push(queue.shift() as string)
+}
+
+/** @param joined whether `-aVALUE` and `-cq` count as well. */
+function find(known: readonly KnownOption[], word: string, joined: boolean): KnownOption | null {
+  for (const option of known) {
+    if (word === option.short || word === option.long) return option
+    if (option.required && option.long !== undefined && word.startsWith(`${option.long}=`)) return option
+    if (joined && option.short !== undefined && !word.startsWith('--') && word.startsWith(option.short)) return option
+  }
+  return null
+}
+
+/** Whether Node would take this word as an option of its own. */
+function isNodeOption(word: string): boolean {
+  return word.startsWith('-') && process.allowedNodeEnvironmentFlags.has(word.split('=', 1)[0] as string)
+}

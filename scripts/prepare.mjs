@@ -1,0 +1,147 @@
+/**
+ * Makes a clone ready to run: installs the dependencies when the lock file asks for it, and builds what is older than its sources.
+ * Needs nothing but Node and npm. `npm start`, `npm test` and `npm run build` begin here.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+const PNPM = 'pnpm@12.21.0'
+const packagesFolder = join(root, 'packages')
+const stamps = join(root, 'node_modules', '.cache', 'ioth')
+
+/** The folders of all packages of the workspace. */
+export function packageFolders() {
+  return readdirSync(packagesFolder)
+    .map((name) => join(packagesFolder, name))
+    .filter((folder) => existsSync(join(folder, 'package.json')))
+}
+
+/** Installs and builds as needed. @returns whether anything had to be done. */
+export async function prepare({ quiet = false } = {}) {
+  const installed = await install({ quiet })
+  const built = await build({ quiet })
+  return installed || built
+}
+
+/** Installs exactly what the lock file names, when it is not there yet. */
+async function install({ quiet }) {
+  if (sameText(join(root, 'pnpm-lock.yaml'), join(root, 'node_modules', '.pnpm', 'lock.yaml'))) return false
+  if (!quiet) process.stderr.write('Installing the dependencies (once) ...\n')
+  const [command, args] = npx(['--yes', PNPM, 'install', '--frozen-lockfile'])
+  await run(command, args, { quiet: true })
+  return true
+}
+
+/** Type declarations of everything that changed, then the JavaScript of each package that did. */
+export async function build({ quiet = false } = {}) {
+  const stale = packageFolders().filter((folder) => !isFresh(folder))
+  if (stale.length === 0) return false
+  if (!quiet)
+    process.stderr.write(`Building ${stale.map((folder) => folder.slice(packagesFolder.length + 1)).join(', ')} ...\n`)
+  const started = Date.now()
+  await run(process.execPath, [tool('typescript', 'bin/tsc'), '-b', 'tsconfig.build.json'], { quiet: true })
+  await inParallel(stale, availableParallelism(), async (folder) => {
+    await run(process.execPath, [tool('tsup', 'dist/cli-default.js')], { cwd: folder, quiet: true })
+    mkdirSync(stamps, { recursive: true })
+    writeFileSync(stampOf(folder), new Date(started).toISOString())
+  })
+  return true
+}
+
+/** Runs a script's main function; its failure is one line and exit code 1, not a stack trace. */
+export async function main(work) {
+  try {
+    await work()
+  } catch (error) {
+    process.stderr.write(`\n${error instanceof Error ? error.message : error}\n`)
+    process.exitCode = 1
+  }
+}
+
+/** The path of a tool's program. Tools run under this very Node, without a shell, on every system. */
+export function tool(name, program) {
+  return join(root, 'node_modules', name, program)
+}
+
+/** Runs a program to its end; with `quiet` its output appears only when it fails. */
+export function run(command, args, { cwd = root, env = process.env, quiet = false } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
+    })
+    const output = []
+    child.stdout?.on('data', (chunk) => output.push(chunk))
+    child.stderr?.on('data', (chunk) => output.push(chunk))
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve()
+      process.stderr.write(Buffer.concat(output))
+      const what = [command === process.execPath ? 'node' : command, ...args].join(' ')
+      reject(new Error(`"${what}" failed in ${cwd} (${signal ?? `exit code ${code}`})`))
+    })
+  })
+}
+
+/** How to start npx: by npm's own program when npm started us, which needs no shell on any system. */
+function npx(args) {
+  const npm = process.env.npm_execpath
+  if (npm?.endsWith('npm-cli.js'))
+    return [process.execPath, [npm, 'exec', '--yes', '--', ...args.filter((arg) => arg !== '--yes')]]
+  return [process.platform === 'win32' ? 'npx.cmd' : 'npx', args]
+}
+
+function isFresh(folder) {
+  const stamp = stampOf(folder)
+  if (
+    !existsSync(stamp) ||
+    !existsSync(join(folder, 'dist', 'index.js')) ||
+    !existsSync(join(folder, 'dist', 'index.d.ts'))
+  ) {
+    return false
+  }
+  const built = Date.parse(readFileSync(stamp, 'utf8'))
+  return (
+    newest([
+      join(folder, 'src'),
+      join(folder, 'package.json'),
+      join(folder, 'tsup.config.ts'),
+      join(folder, 'tsconfig.build.json'),
+      join(root, 'tsconfig.base.json'),
+    ]) < built
+  )
+}
+
+function stampOf(folder) {
+  return join(stamps, `${folder.slice(packagesFolder.length + 1)}.built`)
+}
+
+function newest(paths) {
+  let time = 0
+  for (const path of paths) {
+    if (!existsSync(path)) continue
+    const stat = statSync(path)
+    time = Math.max(time, stat.mtimeMs)
+    if (stat.isDirectory()) time = Math.max(time, newest(readdirSync(path).map((name) => join(path, name))))
+  }
+  return time
+}
+
+function sameText(one, other) {
+  return existsSync(one) && existsSync(other) && readFileSync(one, 'utf8') === readFileSync(other, 'utf8')
+}
+
+async function inParallel(items, width, work) {
+  const queue = [...items]
+  await Promise.all(
+    Array.from({ length: Math.min(width, queue.length) }, async () => {
+      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
+    }),
+  )
+}
