@@ -26,7 +26,14 @@ interface RunArguments {
 }
 
 /** Options of Node whose value may stand in the next word. All others are written with `=`. */
-const NODE_OPTIONS_WITH_VALUE: ReadonlySet<string> = new Set(['--import', '--require', '-r', '--conditions', '-C', '--loader'])
+const NODE_OPTIONS_WITH_VALUE: ReadonlySet<string> = new Set([
+  '--import',
+  '--require',
+  '-r',
+  '--conditions',
+  '-C',
+  '--loader',
+])
 
 export function splitRunArguments(words: readonly string[], known: readonly KnownOption[]): RunArguments {
   const ours: string[] = []

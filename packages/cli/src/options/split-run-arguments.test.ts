@@ -1,0 +1,42 @@
+import { Command } from 'commander'
+import { describe, expect, test } from 'vitest'
+import { addNetworkOptions } from './network-options.ts'
+import { splitRunArguments } from './split-run-arguments.ts'
+
+const known = addNetworkOptions(new Command()).options
+
+const table: [words: string, ours: string, node: string, script: string | undefined, program: string][] = [
+  // words                                  ours                       node            script      program
+  ['app.js', '', '', 'app.js', ''],
+  ['-a 10.0.0.1 app.js', '-a 10.0.0.1', '', 'app.js', ''],
+  ['app.js -a 10.0.0.1', '-a 10.0.0.1', '', 'app.js', ''],
+  ['app.js one -a 10.0.0.1 two', '-a 10.0.0.1', '', 'app.js', 'one two'],
+  ['-a 10.0.0.1 -- app.js -a x', '-a 10.0.0.1', '', 'app.js', '-a x'],
+  ['app.js -a 10.0.0.1 -- -a x -q', '-a 10.0.0.1', '', 'app.js', '-a x -q'],
+  ['app.js -- -- x', '', '', 'app.js', '-- x'],
+  ['--address=10.0.0.1 app.js --address=fc00::1', '--address=10.0.0.1 --address=fc00::1', '', 'app.js', ''],
+  ['-a10.0.0.1 -cq app.js', '-a10.0.0.1 -cq', '', 'app.js', ''],
+  ['app.js -cq -a10.0.0.1', '', '', 'app.js', '-cq -a10.0.0.1'],
+  ['app.js -c -d web0 -f /tmp/x -l ts', '-c -d web0 -f /tmp/x -l ts', '', 'app.js', ''],
+  ['app.js --port 80 -x --verbose', '', '', 'app.js', '--port 80 -x --verbose'],
+  ['app.js --help --version', '', '', 'app.js', '--help --version'],
+  ['--inspect=0 -q app.js --inspect', '-q', '--inspect=0', 'app.js', '--inspect'],
+  ['--import ./hook.mjs app.js', '', '--import ./hook.mjs', 'app.js', ''],
+  ['-r ./hook.cjs --max-old-space-size=100 app.js', '', '-r ./hook.cjs --max-old-space-size=100', 'app.js', ''],
+  ['--adress 10.0.0.1 app.js', '--adress', '', '10.0.0.1', 'app.js'],
+  ['--no-create app.js', '--no-create', '', 'app.js', ''],
+  ['-a 10.0.0.1', '-a 10.0.0.1', '', undefined, ''],
+  ['app.js -a', '-a', '', 'app.js', ''],
+  ['', '', '', undefined, ''],
+]
+
+describe('the words after ioth run', () => {
+  test.each(table)('%s', (words, ours, node, script, program) => {
+    const split = splitRunArguments(list(words), known)
+    expect(split).toEqual({ ours: list(ours), node: list(node), script, program: list(program) })
+  })
+})
+
+function list(words: string): string[] {
+  return words === '' ? [] : words.split(' ')
+}
