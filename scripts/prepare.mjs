@@ -14,6 +14,11 @@ const PNPM = 'pnpm@12.21.0'
 const packagesFolder = join(root, 'packages')
 const stamps = join(root, 'node_modules', '.cache', 'ioth')
 
+/** How npm is started: by its own program when npm started us, which needs no shell on any system. */
+export const npmCommand = process.env.npm_execpath?.endsWith('npm-cli.js')
+  ? [process.execPath, process.env.npm_execpath]
+  : [process.platform === 'win32' ? 'npm.cmd' : 'npm']
+
 /** The folders of all packages of the workspace. */
 export function packageFolders() {
   return readdirSync(packagesFolder)
@@ -32,8 +37,8 @@ export async function prepare({ quiet = false } = {}) {
 async function install({ quiet }) {
   if (sameText(join(root, 'pnpm-lock.yaml'), join(root, 'node_modules', '.pnpm', 'lock.yaml'))) return false
   if (!quiet) process.stderr.write('Installing the dependencies (once) ...\n')
-  const [command, args] = npx(['--yes', PNPM, 'install', '--frozen-lockfile'])
-  await run(command, args, { quiet: true })
+  const [command, ...npm] = npmCommand
+  await run(command, [...npm, 'exec', '--yes', '--', PNPM, 'install', '--frozen-lockfile'], { quiet: true })
   return true
 }
 
@@ -87,14 +92,6 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
       reject(new Error(`"${what}" failed in ${cwd} (${signal ?? `exit code ${code}`})`))
     })
   })
-}
-
-/** How to start npx: by npm's own program when npm started us, which needs no shell on any system. */
-function npx(args) {
-  const npm = process.env.npm_execpath
-  if (npm?.endsWith('npm-cli.js'))
-    return [process.execPath, [npm, 'exec', '--yes', '--', ...args.filter((arg) => arg !== '--yes')]]
-  return [process.platform === 'win32' ? 'npx.cmd' : 'npx', args]
 }
 
 function isFresh(folder) {

@@ -1,0 +1,72 @@
+/**
+ * `ioth ping`: echo requests from a stack of its own, printed as ping(8) does.
+ *
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { hasCode, type Stack, tryParseIpAddress } from '@ioth/core'
+import { EXIT, Failure } from '../failure.ts'
+import { joinNetwork } from '../network/join.ts'
+import type { NetworkSettings } from '../options/network-options.ts'
+import { PingText } from './ping-text.ts'
+
+export interface PingOptions {
+  /** How many; without it until the user stops it. */
+  readonly count?: number
+  /** Seconds between two requests. */
+  readonly interval: number
+  /** Seconds to wait for each reply. */
+  readonly timeout: number
+  /** Octets of data. */
+  readonly size: number
+  readonly ttl?: number
+}
+
+export async function ping(target: string, options: PingOptions, settings: NetworkSettings): Promise<void> {
+  const address = tryParseIpAddress(target)
+  if (address === null) {
+    throw new Failure(EXIT.usage, `"${target}" is not an IP address. Type for example: ioth ping 10.40.0.32`)
+  }
+  await using stack = await joinNetwork(settings, { near: address })
+  const source = stack.sourceFor(address)
+  if (source === null) throw noRoute(stack, target)
+
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  const text = new PingText(address.toString(), source.toString())
+  console.log(text.header(options.size))
+
+  const started = performance.now()
+  for (let sequence = 1; !stop.signal.aborted; sequence++) {
+    const next = sleep(options.interval * 1000, undefined, { signal: stop.signal }).catch(() => undefined)
+    try {
+      const reply = await stack.ping(address, {
+        size: options.size,
+        timeoutMs: options.timeout * 1000,
+        signal: stop.signal,
+        ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
+      })
+      console.log(text.reply(sequence, reply.size, reply.ttl, reply.microseconds))
+    } catch (error) {
+      if (hasCode(error, 'EHOSTUNREACH')) console.log(text.unreachable(sequence))
+      else if (hasCode(error, 'ETIMEDOUT')) text.lost()
+      else if (hasCode(error, 'ENETUNREACH')) throw noRoute(stack, target)
+      else if (!stop.signal.aborted) throw error
+    }
+    if (sequence === options.count) break
+    await next
+  }
+  stop.abort()
+  console.log(text.statistics(performance.now() - started))
+  if (!text.answered) process.exitCode = 1
+}
+
+function noRoute(stack: Stack, target: string): Failure {
+  const own = stack.interfaces.flatMap((each) =>
+    each.addresses.map((entry) => `${entry.address}/${entry.prefixLength}`),
+  )
+  return new Failure(
+    EXIT.unavailable,
+    `there is no route to ${target} from ${own.join(', ')} (ENETUNREACH). Give an address of its network with -a, or a router with --gateway.`,
+  )
+}

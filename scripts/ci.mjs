@@ -1,0 +1,47 @@
+/**
+ * The checks of continuous integration, in order, each by the command the README names; see `.ci/run`.
+ * The last line counts what really ran: every test of vitest, and one for each other check.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { npmCommand, run } from './prepare.mjs'
+
+const [command, ...npm] = npmCommand
+const total = { passed: 0, failed: 0, skipped: 0 }
+const folder = mkdtempSync(join(tmpdir(), 'ioth-ci-'))
+
+await tests('npm test', ['test'])
+await tests('npm run test:long', ['run', 'test:long'])
+await check('npm start', ['start'])
+await check('npm run check:packages', ['run', 'check:packages'])
+
+rmSync(folder, { recursive: true, force: true })
+console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
+process.exitCode = total.failed === 0 ? 0 : 1
+
+/** A run of vitest, counted test by test. Whatever fails without a failed test (a build, a type, a suite that cannot load) counts as one. */
+async function tests(name, args) {
+  const report = join(folder, `${args.at(-1)}.json`)
+  const ok = await step(name, [...args, '--', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`])
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
+  total.passed += counts.numPassedTests ?? 0
+  total.failed += Math.max(counts.numFailedTests ?? 0, ok ? 0 : 1)
+  total.skipped += (counts.numPendingTests ?? 0) + (counts.numTodoTests ?? 0)
+}
+
+async function check(name, args) {
+  if (await step(name, args)) total.passed++
+  else total.failed++
+}
+
+async function step(name, args) {
+  console.log(`\n=== ${name}`)
+  const started = Date.now()
+  const error = await run(command, [...npm, ...args]).then(
+    () => null,
+    (failure) => failure,
+  )
+  console.log(`=== ${name}: ${error === null ? 'ok' : error.message} (${Math.round((Date.now() - started) / 1000)} s)`)
+  return error === null
+}
