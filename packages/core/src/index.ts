@@ -7,3 +7,6 @@
 export * from './address/ip-address.ts'
 export * from './contract/index.ts'
 export * from './errors/index.ts'
+export * from './frame/index.ts'
+export * from './links/index.ts'
+export * from './time/index.ts'

@@ -1,0 +1,1 @@
+export { createPipe, type PipeOptions } from './pipe.ts'
