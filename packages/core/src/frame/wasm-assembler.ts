@@ -72,14 +72,14 @@ export interface WasmFunction {
   readonly body: Code
 }
 
-/** The bytes of a module that imports its memory as `env.memory` and exports one function. */
+/** The bytes of a module that imports its memory, of any size, as `env.memory` and exports one function. */
 export function assemble(definition: WasmFunction): Uint8Array<ArrayBuffer> {
   const { name, params, results, locals, body } = definition
   const code = [...vec(locals.map((type) => [1, type])), ...body, ...op.end]
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, [[0x60, ...sized(params), ...sized(results)]]),
-    ...section(2, [[...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(1)]]),
+    ...section(2, [[...text('env'), ...text('memory'), 0x02, 0x00, 0x00]]),
     ...section(3, [[0]]),
     ...section(7, [[...text(name), 0x00, 0]]),
     ...section(10, [sized(code)]),
