@@ -1,1 +1,6 @@
-export {}
+/**
+ * `@ioth/node`: any stack as Node's own `net`, `http`, `https`, `tls`, `dgram` and `dns`.
+ *
+ * @module
+ */
+export { runInStack, setProcessStack } from './process-stack.ts'

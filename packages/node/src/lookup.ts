@@ -1,0 +1,38 @@
+/**
+ * Names of the machine itself. `localhost` is the stack's own loopback, for sockets of a stack; every other name is looked up by
+ * the host's resolver (`getaddrinfo`), and the connection to what it answers goes through the stack.
+ *
+ * @module
+ */
+import { setImmediate } from 'node:timers'
+import type { Stack } from '@ioth/core'
+import type { Choices } from './choices.ts'
+import type { LookupRequest, Natives } from './native.ts'
+
+/** RFC 6761 6.3. */
+function isLocalhost(name: string): boolean {
+  const lower = name.toLowerCase()
+  return (
+    lower === 'localhost' || lower === 'localhost.' || lower.endsWith('.localhost') || lower.endsWith('.localhost.')
+  )
+}
+
+/** The loopback addresses of a stack, in the order in which hosts list them. */
+function loopback(stack: Stack, family: number): string[] {
+  const addresses: string[] = []
+  if (family !== 4 && stack.capabilities.ipv6) addresses.push('::1')
+  if (family !== 6) addresses.push('127.0.0.1')
+  return addresses
+}
+
+export function interceptLookup(natives: Natives, choices: Choices): void {
+  const { cares } = natives
+  const native = cares.getaddrinfo
+  cares.getaddrinfo = function getaddrinfo(request: LookupRequest, hostname: string, ...rest: unknown[]): number {
+    const stack = isLocalhost(hostname) ? choices.forLookup : null
+    const addresses = stack === null ? [] : loopback(stack, rest[0] as number)
+    if (addresses.length === 0) return native.call(this, request, hostname, ...rest)
+    setImmediate(() => request.oncomplete(null, addresses))
+    return 0
+  }
+}

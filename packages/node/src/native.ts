@@ -1,0 +1,186 @@
+/**
+ * Node's own native classes, as far as the interception needs them, and the guard that compares them with what is known.
+ *
+ * They are reached by `process.binding`, whose allow-list names each of them on Node 20, 22, 24 and 26 and which warns only under
+ * `--pending-deprecation`. Nothing outside this file touches an internal that is not declared here.
+ *
+ * @module
+ */
+
+/** A request object of Node's (TCPConnectWrap, WriteWrap, ShutdownWrap): it is called back once. */
+export interface NativeRequest {
+  oncomplete?: ((status: number, ...rest: unknown[]) => void) | undefined
+}
+
+/** `req.oncomplete` of a getaddrinfo request. */
+export interface LookupRequest {
+  oncomplete: (error: number | null, addresses?: string[]) => void
+}
+
+/** What an instance of Node's `TCP` carries. */
+export interface NativeTcp {
+  onread: ((buffer?: ArrayBufferLike) => unknown) | undefined
+  onconnection: ((status: number, client?: NativeTcp) => void) | null
+  /** Set to true, it keeps `_http_server` from handing the handle to the parser's C++ side. */
+  _consumed?: boolean
+  hasRef(): boolean
+  readonly [owner: symbol]: unknown
+}
+
+/** Node's `JSStream`: the C++ side of a stream that JavaScript feeds. */
+export interface NativeJsStream {
+  onread: (buffer?: ArrayBufferLike) => unknown
+  onreadstart: () => number
+  onreadstop: () => number
+  onwrite: (request: NativeRequest, buffers: Uint8Array[]) => number
+  onshutdown: (request: NativeRequest) => number
+  isClosing: () => boolean
+  readBuffer(bytes: Uint8Array): void
+  emitEOF(): void
+  finishWrite(request: NativeRequest, status: number): void
+  finishShutdown(request: NativeRequest, status: number): void
+}
+
+type Method = (this: unknown, ...args: never[]) => unknown
+/** A prototype whose methods are replaced one by one. */
+export type Methods = Record<string, Method>
+
+/** Where Node's C++ and JavaScript sides exchange results of reads and writes. */
+export interface StreamState {
+  readonly state: Int32Array
+  readonly readBytesOrError: number
+  readonly arrayBufferOffset: number
+  readonly bytesWritten: number
+  readonly lastWriteWasAsync: number
+  /** Node 26 and later: write methods make the request themselves and give it back. */
+  readonly lastWriteErr: number | undefined
+}
+
+export interface Natives {
+  readonly TCP: { new (type: number): NativeTcp; readonly prototype: object }
+  /** `TCP` types: a socket that connects, or one that listens. */
+  readonly SOCKET: number
+  readonly IPV6ONLY: number
+  readonly REUSEPORT: number
+  readonly JSStream: new () => NativeJsStream
+  readonly stream: StreamState
+  readonly tlsWrap: { wrap: (handle: object, ...rest: unknown[]) => object }
+  readonly cares: { getaddrinfo: (request: LookupRequest, hostname: string, ...rest: unknown[]) => number }
+  /** Under this symbol a handle points to its `net.Socket` or `net.Server`. */
+  readonly owner: symbol
+}
+
+/** What is missing or refused: the interception cannot be installed here. */
+export class UnsupportedNode extends Error {
+  override readonly name: string = 'Error'
+  readonly code: string = 'ERR_IOTH_UNSUPPORTED_NODE'
+}
+
+type Binding = Record<string, unknown>
+
+function binding(name: string): Binding {
+  const host = process as unknown as { binding(name: string): Binding; noDeprecation?: boolean }
+  const silent = host.noDeprecation
+  // Only DEP0111 (process.binding) can be raised in this call.
+  host.noDeprecation = true
+  try {
+    return host.binding(name)
+  } catch (cause) {
+    throw new UnsupportedNode(refusal(name, cause), { cause })
+  } finally {
+    if (silent === undefined) delete host.noDeprecation
+    else host.noDeprecation = silent
+  }
+}
+
+function refusal(name: string, cause: unknown): string {
+  if ((cause as { code?: unknown }).code === 'ERR_ACCESS_DENIED') {
+    return (
+      "Node's permission model is on (--permission), and it closes the internals through which ioth gives a program its own network. " +
+      'Run the program without --permission.'
+    )
+  }
+  return (
+    `Node ${process.versions.node} no longer offers "${name}", on which ioth builds. ` +
+    'Use Node 20, 22, 24 or 26, or a newer ioth: npm install ioth@latest'
+  )
+}
+
+/** Methods and accessors of `TCP.prototype` and its parents that this interception knows, all versions together. */
+const KNOWN: ReadonlySet<string> = new Set(
+  (
+    'constructor owner open bind listen connect bind6 connect6 getsockname getpeername setNoDelay setKeepAlive reset ' +
+    'setTypeOfService getTypeOfService setSimultaneousAccepts onread writeQueueSize setBlocking fd _externalStream bytesRead ' +
+    'bytesWritten readStart readStop shutdown useUserBuffer writev writeBuffer writeAsciiString writeUtf8String writeUcs2String ' +
+    'writeLatin1String isStreamBase close hasRef ref unref getAsyncId asyncReset getProviderType getAsyncContextFrameForDebuggingOnly'
+  ).split(' '),
+)
+
+/** Those without which it cannot work. */
+const NEEDED: readonly string[] = (
+  'open bind listen connect bind6 connect6 getsockname getpeername setNoDelay setKeepAlive reset writeQueueSize bytesRead ' +
+  'bytesWritten readStart readStop shutdown useUserBuffer writev writeBuffer writeAsciiString writeUtf8String writeUcs2String ' +
+  'writeLatin1String close hasRef ref unref'
+).split(' ')
+
+function memberNames(prototype: object): Set<string> {
+  const names = new Set<string>()
+  for (let level = prototype; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const name of Object.getOwnPropertyNames(level)) names.add(name)
+  }
+  return names
+}
+
+/** Members of the native TCP class that this version of ioth has never seen, and those it needs and misses. */
+export function compareMembers(prototype: object): { readonly unknown: string[]; readonly missing: string[] } {
+  const present = memberNames(prototype)
+  return {
+    unknown: [...present].filter((name) => !KNOWN.has(name)),
+    missing: NEEDED.filter((name) => !present.has(name)),
+  }
+}
+
+function demand<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new UnsupportedNode(refusal(name, undefined))
+  return value
+}
+
+/**
+ * Collects Node's native classes.
+ * @throws UnsupportedNode when one is missing, or when the permission model closes them.
+ */
+export function loadNatives(): Natives {
+  const tcp = binding('tcp_wrap')
+  const TCP = demand(tcp.TCP as Natives['TCP'] | undefined, 'TCP')
+  const constants = demand(tcp.constants as Record<string, number> | undefined, 'TCP constants')
+  const stream = binding('stream_wrap')
+  const tlsWrap = binding('tls_wrap') as Binding & Natives['tlsWrap']
+  demand(tlsWrap.wrap, 'tls_wrap.wrap')
+  const cares = binding('cares_wrap') as Binding & Natives['cares']
+  demand(cares.getaddrinfo, 'cares_wrap.getaddrinfo')
+  const { missing } = compareMembers(TCP.prototype)
+  demand(missing.length === 0 ? true : undefined, `TCP.${missing.join(', TCP.')}`)
+  // An instance opens no descriptor until it binds or connects.
+  const symbols = Object.getOwnPropertySymbols(new TCP(constants.SOCKET as number))
+  return {
+    TCP,
+    SOCKET: constants.SOCKET as number,
+    IPV6ONLY: constants.UV_TCP_IPV6ONLY as number,
+    REUSEPORT: constants.UV_TCP_REUSEPORT ?? 0,
+    JSStream: demand(binding('js_stream').JSStream as Natives['JSStream'] | undefined, 'JSStream'),
+    stream: {
+      state: demand(stream.streamBaseState as Int32Array | undefined, 'streamBaseState'),
+      readBytesOrError: stream.kReadBytesOrError as number,
+      arrayBufferOffset: stream.kArrayBufferOffset as number,
+      bytesWritten: stream.kBytesWritten as number,
+      lastWriteWasAsync: stream.kLastWriteWasAsync as number,
+      lastWriteErr: stream.kLastWriteErr as number | undefined,
+    },
+    tlsWrap,
+    cares,
+    owner: demand(
+      symbols.find((symbol) => symbol.description === 'owner_symbol'),
+      'owner_symbol',
+    ),
+  }
+}

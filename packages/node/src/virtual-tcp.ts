@@ -1,0 +1,536 @@
+/**
+ * The stack's side of one of Node's TCP handles: a connection, or a listener. Its methods are those of the native class and give
+ * libuv's results; results that come later run as upcalls of the stack's scheduler, in the async context of the handle.
+ *
+ * @module
+ */
+import { AsyncResource } from 'node:async_hooks'
+import {
+  END,
+  ERROR,
+  type IpAddress,
+  type Listener,
+  Pollable,
+  READABLE,
+  type Scheduler,
+  type Stack,
+  type TcpSocket,
+  WOULD_BLOCK,
+  WRITABLE,
+} from '@ioth/core'
+import { destination, readAddress, type SocketName, writeName } from './addresses.ts'
+import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
+import { bridge } from './js-stream.ts'
+import type { NativeJsStream, NativeRequest, Natives, NativeTcp } from './native.ts'
+import { receiveBuffer } from './receive-buffer.ts'
+import { WriteQueue } from './write-queue.ts'
+
+/** What the interception offers to each handle. */
+export interface TcpEnvironment {
+  readonly natives: Natives
+  /** Makes the native handle of an accepted connection, and joins it to its stack's side. */
+  accept(stack: Stack, connection: TcpSocket): VirtualTcp
+  /** The native `close`, which calls back in libuv's closing phase. */
+  closeNative(handle: NativeTcp, done: (() => void) | undefined): void
+  /** Runs what `process.nextTick` and promises have queued. */
+  drain(): void
+  /** A failure that has no number in Node: it goes to the owner of the handle as it is. */
+  destroyOwner(handle: NativeTcp, error: unknown): boolean
+}
+
+// What is due on the handle itself, as opposed to its socket in the stack.
+const CONNECT_DONE = 1
+const WRITE_DONE = 2
+const SHUTDOWN_DONE = 4
+
+export class VirtualTcp extends Pollable {
+  readonly scheduler: Scheduler
+  readonly stack: Stack
+  readonly handle: NativeTcp
+  readonly writes: WriteQueue
+  bytesRead = 0
+  /** The TLS side that sits on the JSStream; it is told of a reset. */
+  tls: NativeTcp | null = null
+
+  private readonly environment: TcpEnvironment
+  private tcp: TcpSocket | null = null
+  private listener: Listener | null = null
+  private stream: NativeJsStream | null = null
+  private scope: AsyncResource | null = null
+  private family: 4 | 6 = 4
+  private delayedError = 0
+  private referenced: boolean
+  private reading = false
+  private ended = false
+  private closed = false
+  private holding = false
+  private connectRequest: NativeRequest | null = null
+  private connectStatus = 0
+  private shutdownRequest: NativeRequest | null = null
+  private shutdownStream: NativeJsStream | null = null
+  private shutDown = false
+  private userBuffer: Uint8Array | null = null
+  private readonly options: [option: 'noDelay' | 'keepAlive' | 'keepAliveDelay' | 'trafficClass', value: number][] = []
+
+  constructor(environment: TcpEnvironment, handle: NativeTcp, stack: Stack) {
+    super()
+    this.environment = environment
+    this.handle = handle
+    this.stack = stack
+    this.scheduler = stack.scheduler
+    this.writes = new WriteQueue(environment.natives.stream)
+    this.referenced = handle.hasRef()
+    this.onReady = onHandleReady
+    this.interest = CONNECT_DONE | WRITE_DONE | SHUTDOWN_DONE
+  }
+
+  /** The handle stands for a connection that a listener accepted. */
+  adopt(connection: TcpSocket): void {
+    this.scope = new AsyncResource('IOTH_TCP', { requireManualDestroy: true })
+    this.family = connection.remoteAddress?.family ?? 4
+    this.join(connection)
+  }
+
+  // ---- addresses ----
+
+  bind(text: string, port: number, family: 4 | 6, ipv6Only: boolean): number {
+    const address = readAddress(text)
+    if (address === null || address.family !== family || this.closed) return errno('EINVAL')
+    try {
+      this.open(family).bind(address, port, { ipv6Only })
+    } catch (error) {
+      const number = errnoOfThrown(error)
+      if (number !== errno('EADDRINUSE')) return number
+      // libuv tells it at the next call: Node's error texts depend on that.
+      this.delayedError = number
+    }
+    return 0
+  }
+
+  getsockname(name: SocketName): number {
+    if (this.delayedError !== 0) return this.delayedError
+    const endpoint = this.listener ?? this.tcp
+    if (endpoint === null || this.closed) return errno('EBADF')
+    writeName(name, endpoint.localAddress, this.family, endpoint.localPort)
+    return 0
+  }
+
+  getpeername(name: SocketName): number {
+    if (this.tcp === null || this.closed) return errno('EBADF')
+    if (this.tcp.remoteAddress === null || this.connectRequest !== null) return errno('ENOTCONN')
+    writeName(name, this.tcp.remoteAddress, this.family, this.tcp.remotePort)
+    return 0
+  }
+
+  // ---- connect, listen ----
+
+  connect(request: NativeRequest, text: string, port: number, family: 4 | 6): number {
+    const address = readAddress(text)
+    if (address === null || address.family !== family || this.closed) return errno('EINVAL')
+    if (this.connectRequest !== null) return errno('EALREADY')
+    if (this.delayedError !== 0) {
+      this.connectRequest = request
+      this.connectLater(this.delayedError)
+    } else {
+      const status = this.startConnect(destination(address), port, family)
+      if (status !== 0) return status
+      this.connectRequest = request
+    }
+    this.scope = new AsyncResource('IOTH_TCP', { requireManualDestroy: true })
+    this.update()
+    return 0
+  }
+
+  private startConnect(address: IpAddress, port: number, family: 4 | 6): number {
+    try {
+      const tcp = this.open(family)
+      tcp.connect(address, port)
+      this.join(tcp)
+      return 0
+    } catch (error) {
+      const status = (error as { errno?: number } | null)?.errno
+      if (typeof status !== 'number') return this.environment.destroyOwner(this.handle, error) ? 0 : raise(error)
+      // A stack without IPv6 has no route there; programs know no other word for it.
+      return status === errno('EAFNOSUPPORT') ? errno('ENETUNREACH') : status
+    }
+  }
+
+  private connectLater(status: number): void {
+    this.connectStatus = status
+    this.raise(CONNECT_DONE)
+  }
+
+  private finishConnect(status: number): void {
+    const request = this.connectRequest
+    if (request === null) return
+    this.connectRequest = null
+    this.update()
+    // A happy-eyeballs attempt that timed out has taken its callback away.
+    if (typeof request.oncomplete === 'function') request.oncomplete(status, this.handle, request, true, true)
+  }
+
+  listen(backlog: number): number {
+    if (this.delayedError !== 0) return this.delayedError
+    try {
+      this.listener = this.open(this.family).listen(backlog)
+    } catch (error) {
+      return errnoOfThrown(error)
+    }
+    this.scope = new AsyncResource('IOTH_TCP_SERVER', { requireManualDestroy: true })
+    this.listener.owner = this
+    this.listener.onReady = onListenerReady
+    this.listener.interest = READABLE | ERROR
+    this.update()
+    return 0
+  }
+
+  /** One connection of the listener. */
+  acceptOne(): void {
+    const listener = this.listener
+    if (listener === null) return
+    const connection = listener.accept()
+    if (connection === null) {
+      if (listener.error === null) return
+      listener.interest = 0
+      this.handle.onconnection?.(errnoOfFailure(listener.error, 'ENETDOWN'))
+      return
+    }
+    const accepted = this.environment.accept(this.stack, connection)
+    if (typeof this.handle.onconnection === 'function') this.handle.onconnection(0, accepted.handle)
+    else accepted.close(undefined)
+  }
+
+  private open(family: 4 | 6): TcpSocket {
+    if (this.tcp === null) {
+      const tcp = this.stack.openTcp(family)
+      this.family = family
+      this.tcp = tcp
+      for (const [option, value] of this.options) setOption(tcp, option, value)
+    }
+    return this.tcp
+  }
+
+  private join(tcp: TcpSocket): void {
+    this.tcp = tcp
+    this.writes.attach(tcp)
+    tcp.owner = this
+    tcp.onReady = onSocketReady
+  }
+
+  // ---- reading ----
+
+  readStart(): number {
+    if (this.closed) return errno('EINVAL')
+    if (!this.ended) {
+      this.reading = true
+      this.update()
+    }
+    return 0
+  }
+
+  readStop(): number {
+    this.reading = false
+    this.update()
+    return 0
+  }
+
+  useUserBuffer(buffer: Uint8Array): void {
+    this.userBuffer = buffer
+  }
+
+  /** One piece of what has arrived, or the end, or the failure. */
+  private readOne(): void {
+    const tcp = this.tcp as TcpSocket
+    const stream = this.stream
+    if (this.userBuffer !== null && stream === null) {
+      this.readIntoUserBuffer(tcp, this.userBuffer)
+      return
+    }
+    const space = receiveBuffer.space()
+    const count = tcp.read(space, 0, space.length)
+    if (count > 0) {
+      this.bytesRead += count
+      if (stream !== null) stream.readBuffer(space.subarray(0, count))
+      else {
+        const bytes = receiveBuffer.take(count)
+        this.deliver(count, bytes.buffer, bytes.byteOffset)
+      }
+    } else if (count !== WOULD_BLOCK) this.readEnded(count)
+  }
+
+  private readIntoUserBuffer(tcp: TcpSocket, buffer: Uint8Array): void {
+    const count = tcp.read(buffer, 0, buffer.length)
+    if (count > 0) {
+      this.bytesRead += count
+      const next = this.deliver(count, undefined, 0)
+      if (next instanceof Uint8Array) this.userBuffer = next
+    } else if (count !== WOULD_BLOCK) this.readEnded(count)
+  }
+
+  /** libuv stops reading by itself at the end of the stream, and at a failure. */
+  private readEnded(result: number): void {
+    this.ended = true
+    this.reading = false
+    this.update()
+    if (result === END) {
+      if (this.stream !== null) this.stream.emitEOF()
+      else this.deliver(EOF, undefined, 0)
+    } else {
+      const status = errnoOfFailure((this.tcp as TcpSocket).error, 'ECONNRESET')
+      // A JSStream cannot carry errors: its consumer is told past it.
+      deliverTo(this.environment.natives, this.tls ?? this.handle, status, undefined, 0)
+    }
+  }
+
+  private deliver(result: number, buffer: ArrayBufferLike | undefined, offset: number): unknown {
+    return deliverTo(this.environment.natives, this.handle, result, buffer, offset)
+  }
+
+  // ---- writing ----
+
+  /** What a write method leaves to be done after it has handed its octets over. */
+  written<T>(result: T): T {
+    if (this.writes.busy) {
+      if (this.writes.due) this.raise(WRITE_DONE)
+      this.update()
+    }
+    return result
+  }
+
+  /** Whether writing is possible at all; else the number to return. */
+  get writeError(): number {
+    return this.tcp === null || this.closed || this.connectRequest !== null ? errno('EBADF') : 0
+  }
+
+  shutdown(request: NativeRequest, stream: NativeJsStream | null = null): number {
+    if (this.tcp === null || this.closed || this.shutDown || this.connectRequest !== null) return errno('ENOTCONN')
+    this.shutDown = true
+    this.shutdownRequest = request
+    this.shutdownStream = stream
+    if (!this.writes.blocked) this.startShutdown()
+    this.update()
+    return 0
+  }
+
+  private startShutdown(): void {
+    const tcp = this.tcp as TcpSocket
+    tcp.shutdown()
+    this.raise(SHUTDOWN_DONE)
+  }
+
+  private finishShutdown(status: number): void {
+    const request = this.shutdownRequest
+    if (request === null) return
+    this.shutdownRequest = null
+    this.update()
+    if (this.shutdownStream !== null) this.shutdownStream.finishShutdown(request, status)
+    else if (typeof request.oncomplete === 'function') request.oncomplete(status)
+  }
+
+  // ---- options, references ----
+
+  setOption(option: 'noDelay' | 'keepAlive' | 'keepAliveDelay' | 'trafficClass', value: number): number {
+    if (this.tcp !== null) return setOption(this.tcp, option, value)
+    this.options.push([option, value])
+    return 0
+  }
+
+  getOption(option: 'trafficClass'): number {
+    if (this.tcp === null) return errno('EBADF')
+    try {
+      return this.tcp.getOption(option)
+    } catch {
+      return errno('ENOTSUP')
+    }
+  }
+
+  setReferenced(referenced: boolean): void {
+    this.referenced = referenced
+    this.update()
+  }
+
+  // ---- the end ----
+
+  close(done: (() => void) | undefined): void {
+    this.end(done, false)
+  }
+
+  /** Closes with a RST. libuv refuses it after a shutdown. */
+  reset(done: (() => void) | undefined): number {
+    if (this.shutDown) return errno('EINVAL')
+    this.end(done, true)
+    return 0
+  }
+
+  private end(done: (() => void) | undefined, abortive: boolean): void {
+    const { environment, handle } = this
+    if (this.closed) {
+      environment.closeNative(handle, done)
+      return
+    }
+    this.closed = true
+    this.reading = false
+    this.interest = 0
+    const pending = this.connectRequest !== null || this.writes.busy || this.shutdownRequest !== null
+    this.leave(abortive)
+    this.writes.fail(errno('ECANCELED'))
+    this.update()
+    this.scope?.emitDestroy()
+    environment.closeNative(handle, pending ? () => this.cancel(done) : done)
+  }
+
+  private leave(abortive: boolean): void {
+    const { tcp, listener } = this
+    for (const endpoint of [tcp, listener]) {
+      if (endpoint === null) continue
+      endpoint.interest = 0
+      endpoint.onReady = null
+      endpoint.owner = null
+    }
+    listener?.close()
+    if (listener === null && abortive) tcp?.reset()
+    else if (listener === null) tcp?.close()
+  }
+
+  /** Requests that closing cut short are called back with ECANCELED, in libuv's order, before the close itself is. */
+  private cancel(done: (() => void) | undefined): void {
+    const { environment } = this
+    const canceled = errno('ECANCELED')
+    this.finishConnect(canceled)
+    environment.drain()
+    while (this.writes.due) {
+      this.writes.finishOne()
+      environment.drain()
+    }
+    this.finishShutdown(canceled)
+    environment.drain()
+    done?.call(this.handle)
+  }
+
+  // ---- JSStream ----
+
+  /** The stream through which C++ code (TLS) reads and writes this handle. */
+  jsStream(): NativeJsStream {
+    this.stream ??= bridge(new this.environment.natives.JSStream(), this, this.handle)
+    return this.stream
+  }
+
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  // ---- upcalls ----
+
+  /** What is due on the handle itself: one callback. */
+  dispatchOwn(): void {
+    const due = this.ready
+    if ((due & CONNECT_DONE) !== 0) {
+      this.lower(CONNECT_DONE)
+      this.finishConnect(this.connectStatus)
+    } else if ((due & WRITE_DONE) !== 0) {
+      this.finishWrite()
+    } else if ((due & SHUTDOWN_DONE) !== 0) {
+      this.lower(SHUTDOWN_DONE)
+      this.finishShutdown(0)
+    }
+  }
+
+  /** What the socket in the stack is ready for: one callback. */
+  dispatchSocket(bits: number): void {
+    if (this.connectRequest !== null) {
+      const tcp = this.tcp as TcpSocket
+      const failed = (bits & ERROR) !== 0
+      this.finishConnect(failed ? errnoOfFailure(tcp.error, 'ECONNREFUSED') : 0)
+      return
+    }
+    if ((bits & WRITABLE) !== 0 && this.writes.blocked) {
+      this.writes.flush()
+      if (!this.writes.blocked && this.shutdownRequest !== null) this.startShutdown()
+      this.update()
+    }
+    // One callback an upcall, so that ticks run in between: reading goes first, as in libuv.
+    if ((bits & READABLE) !== 0 && this.reading) {
+      if (this.writes.due) this.raise(WRITE_DONE)
+      this.readOne()
+    } else if (this.writes.due) this.finishWrite()
+  }
+
+  private finishWrite(): void {
+    this.writes.finishOne()
+    // The callback may have written or closed.
+    if (this.closed) return
+    if (!this.writes.due) this.lower(WRITE_DONE)
+    else this.raise(WRITE_DONE)
+    this.update()
+  }
+
+  /** The handle's async context. */
+  get context(): AsyncResource {
+    return this.scope as AsyncResource
+  }
+
+  /** Brings interest and the hold on the event loop in line with what the handle is doing. */
+  private update(): void {
+    const request = this.connectRequest !== null || this.writes.busy || this.shutdownRequest !== null
+    if (this.tcp !== null && this.listener === null && !this.closed) {
+      let interest = 0
+      if (this.connectRequest !== null) interest = WRITABLE | ERROR
+      else {
+        if (this.reading) interest |= READABLE
+        if (this.writes.blocked) interest |= WRITABLE
+      }
+      this.tcp.interest = interest
+    }
+    // libuv: a request holds the loop; a handle does when it is referenced and active.
+    const hold = !this.closed && (request || (this.referenced && (this.reading || this.listener !== null)))
+    if (hold === this.holding) return
+    this.holding = hold
+    if (hold) this.scheduler.hold()
+    else this.scheduler.release()
+  }
+}
+
+/** libuv's UV_EOF, the same on all systems. */
+const EOF = -4095
+
+function deliverTo(
+  natives: Natives,
+  handle: NativeTcp,
+  result: number,
+  buffer: ArrayBufferLike | undefined,
+  offset: number,
+): unknown {
+  const { state, readBytesOrError, arrayBufferOffset } = natives.stream
+  state[readBytesOrError] = result
+  state[arrayBufferOffset] = offset
+  return handle.onread?.(buffer)
+}
+
+function setOption(tcp: TcpSocket, option: Parameters<TcpSocket['setOption']>[0], value: number): number {
+  try {
+    tcp.setOption(option, value)
+    return 0
+  } catch (error) {
+    return (error as { errno?: number }).errno ?? errno('ENOTSUP')
+  }
+}
+
+function raise(error: unknown): never {
+  throw error
+}
+
+// One function each for all handles; the handle is the source itself, or in the owner's slot.
+function onHandleReady(source: Pollable): void {
+  const handle = source as VirtualTcp
+  handle.context.runInAsyncScope(handle.dispatchOwn, handle)
+}
+
+function onSocketReady(source: Pollable, bits: number): void {
+  const handle = source.owner as VirtualTcp
+  handle.context.runInAsyncScope(handle.dispatchSocket, handle, bits)
+}
+
+function onListenerReady(source: Pollable): void {
+  const handle = source.owner as VirtualTcp
+  handle.context.runInAsyncScope(handle.acceptOne, handle)
+}
