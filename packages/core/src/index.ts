@@ -4,9 +4,10 @@
  * @module
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-export * from './address/ip-address.ts'
+export * from './address/index.ts'
 export * from './contract/index.ts'
 export * from './errors/index.ts'
 export * from './frame/index.ts'
 export * from './links/index.ts'
+export * from './ports/index.ts'
 export * from './time/index.ts'

@@ -24,6 +24,7 @@ export interface PortBinding {
 export interface PortTable {
   /**
    * Holds a local port. Wildcards conflict with every address of their family; `::` without ipv6Only with IPv4 too.
+   * A TCP port conflicts with listeners only, as where SO_REUSEADDR is set (Node sets it): two sockets may be bound to it, one may listen.
    * @param port 0: an unpredictable free port of the ephemeral range (RFC 6056).
    * @throws NetError EADDRINUSE.
    */

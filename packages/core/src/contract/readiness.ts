@@ -35,7 +35,10 @@ export type ReadyCallback = (source: Pollable, bits: number) => void
 export abstract class Pollable {
   /** The truth now: a union of {@link READABLE}, {@link WRITABLE}, {@link ERROR} and {@link CLOSED}. */
   ready = 0
-  /** Called in a turn, one upcall per turn and source, with `ready & interest`. */
+  /**
+   * Called in a turn with `ready & interest`. A source that is still ready afterwards goes to the end of the queue, and may be called
+   * again in the same turn. After {@link CLOSED} was told, `interest` is 0.
+   */
   onReady: ReadyCallback | null = null
   /** The consumer's slot. */
   owner: unknown = null

@@ -1,0 +1,2 @@
+export { createPortTable, type PortTableOptions } from './port-table.ts'
+export { SipHash } from './siphash.ts'
