@@ -140,11 +140,20 @@ export const NETWORK_OPTIONS: readonly OptionRow[] = [
   { name: 'quiet', short: '-q', long: '--quiet', text: 'no messages of our own', env: 'IOTH_QUIET' },
 ]
 
-/** Adds the options (or those named) to a command. Every switch also has its `--no-` form, so that a flag can beat the environment. */
-export function addNetworkOptions(command: Command, names?: readonly (keyof NetworkSettings)[]): Command {
+/**
+ * Adds the options to a command. Every switch also has its `--no-` form, so that a flag can beat the environment.
+ * @param names only these; all without it.
+ * @param letters only these letters are ours in this command; all without it.
+ */
+export function addNetworkOptions(
+  command: Command,
+  names?: readonly (keyof NetworkSettings)[],
+  letters?: readonly string[],
+): Command {
   for (const row of NETWORK_OPTIONS) {
     if (names !== undefined && !names.includes(row.name)) continue
-    const flags = `${row.short === undefined ? '' : `${row.short}, `}${row.long}${row.value === undefined ? '' : ` <${row.value}>`}`
+    const short = letters === undefined || letters.includes(row.short ?? '') ? row.short : undefined
+    const flags = `${short === undefined ? '' : `${short}, `}${row.long}${row.value === undefined ? '' : ` <${row.value}>`}`
     const option = new Option(flags, row.text)
     if (row.repeat === true) option.argParser((value: string, before: string[] = []) => [...before, value])
     command.addOption(option)

@@ -1,0 +1,169 @@
+/**
+ * The command `ioth`: what can be typed, and how failures are told. Each command is loaded when it is called, so that
+ * `ioth run` starts quickly.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { EXIT, Failure, report } from './failure.ts'
+import { addNetworkOptions, type NetworkSettings, resolveNetworkSettings } from './options/network-options.ts'
+import { splitRunArguments } from './options/split-run-arguments.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const ioth = new Command('ioth')
+  .description('The Internet of Threads: every process its own IP address and its own TCP/IP stack.')
+  .version(version)
+  .exitOverride()
+  .configureOutput({ outputError: () => undefined })
+  .addHelpText(
+    'after',
+    `
+Examples:
+  ioth run app.js -a 10.40.0.32/24        app.js gets an address of its own; its servers listen there
+  ioth curl http://10.40.0.32/            fetch from it
+  ioth ping -c 3 10.40.0.32
+  ioth ps                                 who is on the network
+
+More about one command: ioth COMMAND --help`,
+  )
+
+const words = process.argv.slice(2)
+
+const run = addNetworkOptions(ioth.command('run'))
+  .usage('[options] script [arguments]')
+  .description('Run an unmodified Node program as a network node of its own.')
+  .addHelpText(
+    'after',
+    `
+Options may stand before the script, or after it; what follows -- is the program's alone. Options of Node (--inspect, --import=...)
+stand before the script. Every option also has an environment variable: IOTH_ADDRESS, IOTH_FILENAME, IOTH_LIBRARY, ...; the variables
+of pycotcp (PYCOTCP_ADDRESS, ...) are read too. A flag beats the environment, which beats the default.
+With neither -a nor -f a free address on your default network is taken.
+
+Examples:
+  ioth run app.js -a 10.40.0.32/24
+  ioth run -a 10.40.0.33/24 -a fc00::33/64 client.js http://10.40.0.32/
+  ioth run app.js -a 10.40.0.32 -d web0 -f /tmp/web0.ctl -l ts -c
+  ioth run -a 10.40.0.32/24 -- app.js -a "an option of app.js"
+  ioth run --inspect app.js --pcap app.pcap`,
+  )
+
+// The words after `run` are sorted before commander sees them: it gets our options only, the program's are not its business.
+const program = words[0] === 'run' ? splitRunArguments(words.slice(1), run.options) : null
+run.action(async () => {
+  const { runProgram } = await import('./commands/run.ts')
+  await runProgram(settingsOf(run), program as NonNullable<typeof program>)
+})
+
+ioth
+  .command('switch')
+  .argument('<directory>', 'where its sockets are made')
+  .description('A switch for others to plug into, until it is stopped.')
+  .option('--hub', 'send every frame to every port')
+  .addHelpText('after', '\nExamples:\n  ioth switch /tmp/vde.ctl\n  ioth run app.js -a 10.40.0.32/24 -f /tmp/vde.ctl')
+  .action(async (directory: string, options: { hub?: boolean }) => {
+    const { runSwitch } = await import('./commands/switch.ts')
+    await runSwitch(directory, options)
+  })
+
+const ping = addNetworkOptions(ioth.command('ping'), ['address', 'filename', 'library', 'device', 'pcap', 'quiet'])
+  .argument('<address>', 'whom to ask')
+  .description('Ask an address for an echo, from a stack of its own.')
+  .addOption(new Option('-c, --count <number>', 'how many requests').argParser(positiveInteger))
+  .addOption(new Option('-i, --interval <seconds>', 'time between two requests').argParser(seconds).default(1))
+  .addOption(new Option('-W, --timeout <seconds>', 'how long to wait for a reply').argParser(seconds).default(1))
+  .addOption(new Option('-s, --size <octets>', 'data in each request').argParser(wholeNumber).default(56))
+  .addOption(new Option('--ttl <number>', 'time to live').argParser(positiveInteger))
+  .addHelpText('after', '\nExamples:\n  ioth ping -c 3 10.40.0.32\n  ioth ping -f /tmp/vde.ctl -a 10.40.0.9/24 10.40.0.32')
+ping.action(async (target: string) => {
+  const command = await import('./commands/ping.ts')
+  await command.ping(target, ping.opts(), settingsOf(ping))
+})
+
+const curl = addNetworkOptions(ioth.command('curl'), ['address', 'filename', 'library', 'device', 'pcap', 'quiet'], ['-a', '-f', '-l'])
+  .argument('<url>', 'what to fetch; http:// may be left out')
+  .description('Fetch by HTTP or HTTPS, from a stack of its own.')
+  .option('-o, --output <file>', 'write the body to a file')
+  .option('-I, --head', 'fetch the head only')
+  .option('-i, --include', 'print the head too')
+  .option('-s, --silent', 'no error messages')
+  .option('-X, --request <method>', 'GET, POST, PUT, DELETE, ...')
+  .addOption(new Option('-d, --data <text>', 'send this (@FILE: a file, @-: standard input) by POST').argParser(several))
+  .addOption(new Option('-H, --header <line>', 'a header: "name: value"; may be repeated').argParser(several))
+  .option('-L, --location', 'follow redirections')
+  .option('-k, --insecure', 'accept any certificate')
+  .option('--fail', 'an answer of 400 or more is a failure: no body, exit code 22')
+  .addOption(new Option('-m, --max-time <seconds>', 'give up after so long').argParser(seconds))
+  .addHelpText(
+    'after',
+    '\nExamples:\n  ioth curl http://10.40.0.32/\n  ioth curl -X POST -H "content-type: application/json" -d \'{"a":1}\' 10.40.0.32/items\n  ioth curl -k https://10.40.0.32/ -o page.html',
+  )
+curl.action(async (url: string) => {
+  const command = await import('./commands/curl.ts')
+  await command.curl(url, curl.opts(), settingsOf(curl))
+})
+
+const ps = addNetworkOptions(ioth.command('ps'), ['filename', 'device'])
+  .description('Who is on a network.')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExamples:\n  ioth ps\n  ioth ps -f /tmp/vde.ctl --json')
+ps.action(async (options: { json?: boolean }) => {
+  const command = await import('./commands/ps.ts')
+  await command.ps(options, settingsOf(ps))
+})
+
+ioth
+  .command('backends')
+  .description('Which TCP/IP stacks can be used here, and what to do about the others.')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExamples:\n  ioth backends\n  ioth run app.js -l ts')
+  .action(async (options: { json?: boolean }) => {
+    const command = await import('./commands/backends.ts')
+    await command.backends(options)
+  })
+
+void main()
+
+async function main(): Promise<void> {
+  try {
+    await ioth.parseAsync(program === null ? words : ['run', ...program.ours], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) report(error)
+    else if (error.exitCode !== 0) report(misuse(error))
+  }
+}
+
+/** What the parser says, with the command that helps. */
+function misuse(error: CommanderError): Failure {
+  if (error.code === 'commander.help') return new Failure(EXIT.usage, 'there is no command. See above, or type: ioth --help')
+  const name = ioth.commands.find((command) => command.name() === words[0])?.name()
+  const said = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/\.?$/, '.')
+  const script = name === undefined && /\.([cm]?[jt]s)$/.test(words[0] ?? '') ? ` To run a program type: ioth run ${words.join(' ')}` : ''
+  return new Failure(EXIT.usage, `${said}${script || ` See: ioth ${name === undefined ? '' : `${name} `}--help`}`)
+}
+
+function settingsOf(command: Command): NetworkSettings {
+  return resolveNetworkSettings(command.opts(), process.env)
+}
+
+function several(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  return Number(text)
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value > 0)) throw new InvalidArgumentError('It must be a number of seconds.')
+  return value
+}
