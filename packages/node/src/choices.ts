@@ -59,8 +59,8 @@ export class Choices {
   }
 
   /**
-   * Runs a synchronous function of Node's in which handles that have no owner yet belong to the given network.
-   * Only for functions that call no user code before the handle is made.
+   * Runs a synchronous function of Node's that makes a socket for the given network: handles that have no owner yet, and the
+   * socket that starts to connect, belong to it. Only for functions that call no user code before that.
    */
   whileCreating<T>(choice: Choice | undefined, create: () => T): T {
     const before = this.creating
@@ -70,6 +70,13 @@ export class Choices {
     } finally {
       this.creating = before
     }
+  }
+
+  /** A socket starts to connect: one that is being made for a network belongs to it from now on. */
+  whileConnecting<T>(socket: object, connect: () => T): T {
+    if (this.creating !== undefined && !this.explicit.has(socket)) this.explicit.set(socket, this.creating)
+    // Code of the program that runs inside (a look-up, a diagnostics subscriber) is not what is being made.
+    return this.whileCreating(undefined, () => this.whileResolving(this.explicit.get(socket), connect))
   }
 
   /** Runs a synchronous function of Node's whose name look-ups are for a socket of the given network; undefined: of none in particular. */

@@ -3,4 +3,5 @@
  *
  * @module
  */
+export { type BoundModules, bindNode } from './bind-node.ts'
 export { runInStack, setProcessStack } from './process-stack.ts'

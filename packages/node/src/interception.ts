@@ -112,14 +112,14 @@ function interceptTls(natives: Natives, decideNow: (handle: NativeTcp) => Virtua
 }
 
 /**
- * A server's handle has no owner yet when it binds, and a socket's name look-up knows no socket: for the time of those synchronous
- * calls the owner's choice is noted.
+ * A server's handle has no owner yet when it binds, and a name look-up knows no socket: for the time of those synchronous calls the
+ * choice is noted.
  */
 function interceptNet(choices: Choices): void {
   const server = net.Server.prototype as net.Server & { _listen2(...args: unknown[]): void }
   wrap(server, '_listen2', (owner, run) => choices.whileCreating(choices.chosen(owner), run))
   wrap(server, 'listen', (owner, run) => choices.whileResolving(choices.chosen(owner), run))
-  wrap(net.Socket.prototype, 'connect', (owner, run) => choices.whileResolving(choices.chosen(owner), run))
+  wrap(net.Socket.prototype, 'connect', (owner, run) => choices.whileConnecting(owner, run))
 }
 
 function wrap<T extends object>(

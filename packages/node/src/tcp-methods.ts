@@ -113,7 +113,8 @@ export function replaceMethods(natives: Natives, decide: Decide): (handle: Nativ
   route('getpeername', (tcp, name: SocketName) => tcp.getpeername(name))
   route('readStart', (tcp) => tcp.readStart())
   route('readStop', (tcp) => tcp.readStop())
-  route('useUserBuffer', (tcp, buffer: Uint8Array) => tcp.useUserBuffer(buffer))
+  // Given before the handle connects.
+  decided('useUserBuffer', (tcp, buffer: Uint8Array) => tcp.useUserBuffer(buffer))
   route('shutdown', (tcp, request: NativeRequest) => tcp.shutdown(request))
 
   write('writeBuffer', (tcp, request, data: Uint8Array) => tcp.writes.buffer(request, data))
