@@ -82,8 +82,14 @@ export function releaseFrame(batch: FrameBatch, index: number): void {
 
 /** Releases all frames and empties the batch. */
 export function releaseAll(batch: FrameBatch): void {
-  for (let index = 0; index < batch.count; index++) releaseFrame(batch, index)
+  discardFrames(batch)
   batch.count = 0
+}
+
+/** Takes all frames of a batch, as `send` takes them, and drops them: what a closed link does. @returns how many. */
+export function discardFrames(batch: FrameBatch): number {
+  for (let index = 0; index < batch.count; index++) releaseFrame(batch, index)
+  return batch.count
 }
 
 /** Takes the first `count` entries out, as after a `send` that took them. References are not touched. */

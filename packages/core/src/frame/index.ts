@@ -1,6 +1,7 @@
 export {
   copyEntry,
   createBatch,
+  discardFrames,
   frameLength,
   intersectOffload,
   isAccepted,

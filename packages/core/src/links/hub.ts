@@ -10,9 +10,9 @@ import { type FrameBatch, type FramePool, NO_OFFLOAD, type Offload } from '../co
 import type { Link, LinkSink, LinkState } from '../contract/link.ts'
 import { Job, type Scheduler } from '../contract/scheduler.ts'
 import { NetError } from '../errors/net-error.ts'
+import { discardFrames } from '../frame/batch.ts'
 import { FrameDeliverer } from '../frame/deliver.ts'
 import { FrameQueue } from '../frame/frame-queue.ts'
-import { discard } from './pipe.ts'
 
 export interface HubOptions {
   readonly scheduler: Scheduler
@@ -141,7 +141,7 @@ class HubPort implements Link {
   }
 
   send(batch: FrameBatch): number {
-    return this.state === 'closed' ? discard(batch) : this.hub.send(this, batch)
+    return this.state === 'closed' ? discardFrames(batch) : this.hub.send(this, batch)
   }
 
   /** A hub ends in this process: there is nothing to bring out of it. */

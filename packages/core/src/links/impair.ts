@@ -12,7 +12,15 @@ import { type FrameBatch, type FramePool, NO_OFFLOAD, type Offload } from '../co
 import type { Link, LinkState } from '../contract/link.ts'
 import type { Scheduler } from '../contract/scheduler.ts'
 import { NetError } from '../errors/net-error.ts'
-import { createBatch, frameLength, readFrame, releaseAll, releaseFrame, retainFrame } from '../frame/batch.ts'
+import {
+  createBatch,
+  discardFrames,
+  frameLength,
+  readFrame,
+  releaseAll,
+  releaseFrame,
+  retainFrame,
+} from '../frame/batch.ts'
 import { createSeededRandom, uniform, uniformInteger } from '../time/random.ts'
 import { DelayLine } from './delay-line.ts'
 import { LinkWrapper } from './link-wrapper.ts'
@@ -128,7 +136,7 @@ class Impaired extends LinkWrapper implements ImpairedLink {
   }
 
   protected sendFrames(batch: FrameBatch): void {
-    if (this.isClosed) releaseAll(batch)
+    if (this.isClosed) discardFrames(batch)
     else this.outward.enter(batch)
   }
 

@@ -10,7 +10,7 @@ import { type FrameBatch, type FramePool, NO_OFFLOAD, type Offload } from '../co
 import type { Link, LinkSink, LinkState } from '../contract/link.ts'
 import { Job, type Scheduler } from '../contract/scheduler.ts'
 import { NetError } from '../errors/net-error.ts'
-import { intersectOffload, releaseFrame } from '../frame/batch.ts'
+import { discardFrames, intersectOffload } from '../frame/batch.ts'
 import { FrameDeliverer } from '../frame/deliver.ts'
 import { FrameQueue } from '../frame/frame-queue.ts'
 
@@ -38,12 +38,6 @@ export function createPipe(options: PipeOptions): [Link, Link] {
   a.far = b
   b.far = a
   return [a, b]
-}
-
-/** What becomes of frames for a link that is closed: all are taken, none goes anywhere. */
-export function discard(batch: FrameBatch): number {
-  for (let index = 0; index < batch.count; index++) releaseFrame(batch, index)
-  return batch.count
 }
 
 /** The job of an end carries what this end sent, and tells this end's sink its news. */
@@ -88,7 +82,7 @@ class PipeEnd extends Job implements Link {
   }
 
   send(batch: FrameBatch): number {
-    if (this.state === 'closed') return discard(batch)
+    if (this.state === 'closed') return discardFrames(batch)
     const taken = Math.min(batch.count, this.queue.room)
     for (let index = 0; index < taken; index++) this.queue.push(batch, index)
     if (taken < batch.count) this.short = true

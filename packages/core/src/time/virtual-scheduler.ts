@@ -22,7 +22,7 @@ export function createVirtualScheduler(options: VirtualSchedulerOptions = {}): V
 }
 
 /** Turns at one instant after which a run is taken for one that will never come to rest. */
-const TURNS_AT_ONE_INSTANT = 1_000_000
+const TURNS_AT_ONE_INSTANT = 200_000
 
 class ManualClock implements Clock {
   now: number
