@@ -1,1 +1,14 @@
-export {}
+/**
+ * `@ioth/vde`: networks outside a program. Locators, plugs, the switch, the default network, and captures to a file.
+ *
+ * @module
+ */
+export { type CaptureToFileOptions, captureToFile } from './capture/capture-to-file.ts'
+export { type ChooseAddressOptions, chooseAddress } from './default-network/choose-address.ts'
+export { defaultNetworkDirectory } from './default-network/directory.ts'
+export { type DefaultNetwork, type DefaultNetworkOptions, openDefaultNetwork } from './default-network/open.ts'
+export type { PlugCounters, StreamPlug } from './plug/stream-plug.ts'
+export type { AddressInfo, PortInfo } from './stream/control.ts'
+export { createSwitch, isTaken, type Switch, type SwitchOptions } from './switch/switch.ts'
+export { listPorts, type OpenVnlOptions, openVnl, VNL_MODULES } from './vnl/open-vnl.ts'
+export { parseVnl, type Vnl } from './vnl/parse-vnl.ts'

@@ -1,0 +1,443 @@
+/**
+ * The plug: a link that ends in a port of a switch (docs/stream-plug.md).
+ *
+ * All frames of a `send` leave in one write. When the switch goes away the link is lost, not closed: frames are dropped as a pulled cable
+ * would, and the plug tries again and again until a switch is back, claims its addresses, and is up again.
+ *
+ * @module
+ */
+import {
+  type FrameBatch,
+  type FrameEmitter,
+  type FramePool,
+  finishFrames,
+  type IpAddress,
+  isAccepted,
+  Job,
+  type Link,
+  type LinkSink,
+  type LinkState,
+  NetError,
+  NO_OFFLOAD,
+  type Offload,
+  releaseFrame,
+  type Scheduler,
+  SEGMENT_ME,
+} from '@ioth/core'
+import { parseSwitchMessage } from '../stream/control.ts'
+import { MAX_NAME, type PlugOpening, printable, type SwitchOpening } from '../stream/opening.ts'
+import {
+  flagsOf,
+  MAX_FRAME,
+  MAX_TRANSPORT_AT,
+  MIN_FRAME,
+  MIN_SEGMENT_SIZE,
+  RECORD_HEADER,
+  UNFINISHED,
+} from '../stream/record.ts'
+import { writeFrame } from '../stream/write-frame.ts'
+import { Alarm } from '../time/alarm.ts'
+import { checkSwitchDirectory, streamSocketPath } from '../vnl/switch-directory.ts'
+import { Claims } from './claims.ts'
+import { Inbox } from './inbox.ts'
+import { type ConnectionHandler, SwitchConnection } from './switch-connection.ts'
+
+export interface StreamPlugOptions {
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  /** How others see it, as in `ioth ps`. */
+  readonly name: string
+  /** Largest IP packet, in octets. */
+  readonly mtu: number
+  /** Octets that may wait for the switch to read them; then `send` takes fewer. */
+  readonly queueOctets: number
+  /** Called before a reconnection is tried again: may start the switch that is missing. */
+  readonly revive?: () => Promise<void>
+}
+
+/** What a plug counts. */
+export interface PlugCounters {
+  'in.frames': number
+  'in.octets': number
+  'out.frames': number
+  'out.octets': number
+  /** No memory in the pool. */
+  'drop.in.no-memory': number
+  /** Nobody has attached yet, or the frame is longer than the MTU, or of a form that was not asked for. */
+  'drop.in.unwanted': number
+  /** Sent while the link was not up. */
+  'drop.out.lost': number
+  /** Shorter than an Ethernet header, longer than 64 KiB, or not to be cut or summed. */
+  'drop.out.malformed': number
+  /** Reconnections that came about. */
+  reconnections: number
+}
+
+/** Delays before attempts to reconnect, in milliseconds; the last one repeats. */
+const BACKOFF_MS = [5, 10, 20, 50, 100, 100, 200, 200, 400, 400, 1000]
+/** From which attempt on {@link StreamPlugOptions.revive} is called: a switch that is being restarted by others comes first. */
+const REVIVE_FROM = 3
+/** How long an exit handler waits for a switch that does not read. */
+const FLUSH_PATIENCE_MS = 200
+const ETHERNET_AND_TAG = 18
+
+/**
+ * Plugs into the switch of a directory, and settles when the link is up. The process stays alive until then, and no longer.
+ * @throws NetError ERR_IOTH_NETWORK, ERR_IOTH_PROTOCOL.
+ */
+export async function openStreamPlug(dir: string, name: string, options: StreamPlugOptions): Promise<StreamPlug> {
+  const plug = new StreamPlug(dir, name, options)
+  options.scheduler.hold()
+  try {
+    await plug.opened
+    return plug
+  } finally {
+    options.scheduler.release()
+  }
+}
+
+export class StreamPlug implements Link {
+  readonly type = 'ethernet'
+  readonly mtu: number
+  readonly name: string
+  /** Settles with the first attempt. */
+  readonly opened: Promise<void>
+  readonly counters: PlugCounters = {
+    'in.frames': 0,
+    'in.octets': 0,
+    'out.frames': 0,
+    'out.octets': 0,
+    'drop.in.no-memory': 0,
+    'drop.in.unwanted': 0,
+    'drop.out.lost': 0,
+    'drop.out.malformed': 0,
+    reconnections: 0,
+  }
+  offload: Offload = NO_OFFLOAD
+  state: LinkState = 'opening'
+
+  private readonly options: StreamPlugOptions
+  private readonly dir: string
+  private readonly path: string
+  private readonly inbox: Inbox
+  private readonly claims: Claims
+  private readonly handler: ConnectionHandler
+  private readonly finished: FrameEmitter
+  private readonly job: PlugJob
+  private readonly retry: Alarm
+  private connection: SwitchConnection | null = null
+  /** The switch has answered; claims may still be repeated. */
+  private isOpen = false
+  private sink: LinkSink | null = null
+  private readonly changes: { state: LinkState; reason: NetError | undefined }[] = []
+  /** A `send` took fewer than it was given. */
+  private blocked = false
+  private reading = true
+  /** What the switch said when it hung up. */
+  private farewell = ''
+  private attempts = 0
+  private settleOpened: { resolve(): void; reject(error: NetError): void } | null = null
+
+  constructor(dir: string, name: string, options: StreamPlugOptions) {
+    this.options = options
+    this.dir = dir
+    this.path = streamSocketPath(dir)
+    this.name = name
+    this.mtu = options.mtu
+    this.inbox = new Inbox(options.pool)
+    this.claims = new Claims(options.scheduler, (message) => this.ask(message))
+    this.handler = {
+      opened: (opening) => this.greeted(opening),
+      frame: (at, length, first, second) => this.receive(at, length, first, second),
+      control: (text) => this.answered(text),
+      read: () => this.read(),
+      written: () => this.written(),
+      ended: (reason) => this.ended(reason),
+    }
+    this.finished = {
+      emit: (head, headLength, body, bodyLength, flags, segmentSize, transportAt) => {
+        this.write(head, headLength, body, bodyLength, flags, segmentSize, transportAt)
+        options.pool.release(head)
+        if (bodyLength !== 0) options.pool.release(body)
+      },
+    }
+    this.job = new PlugJob(() => this.work())
+    this.retry = new Alarm(() => void this.reconnect())
+    this.opened = new Promise((resolve, reject) => {
+      this.settleOpened = { resolve, reject }
+    })
+    this.connect()
+  }
+
+  attach(sink: LinkSink): void {
+    if (this.sink !== null) throw new NetError('EINVAL', 'attach', { message: `${this.name} has a taker already` })
+    this.sink = sink
+    this.ask({ type: 'accepts', accepts: sink.accepts })
+  }
+
+  send(batch: FrameBatch): number {
+    const { connection } = this
+    if (this.state !== 'up' || connection === null) {
+      this.counters['drop.out.lost'] += batch.count
+      for (let index = 0; index < batch.count; index++) releaseFrame(batch, index)
+      return batch.count
+    }
+    let taken = 0
+    while (taken < batch.count && this.put(connection, batch, taken)) releaseFrame(batch, taken++)
+    connection.outbox.write()
+    if (taken < batch.count) this.blocked = true
+    return taken
+  }
+
+  flush(): boolean {
+    const { connection } = this
+    if (connection === null) return true
+    const { empty, spoilt } = connection.outbox.writeSync(FLUSH_PATIENCE_MS)
+    // Should the event loop go on after all, part of the octets would leave twice: then it goes on with a new connection.
+    if (spoilt) {
+      process.nextTick(() => {
+        connection.destroy()
+        if (connection === this.connection) this.ended(new NetError('ENETDOWN', 'flush', { address: this.dir }))
+      })
+    }
+    return empty
+  }
+
+  claim(address: IpAddress, mac: string): Promise<boolean> {
+    if (this.state !== 'up') return Promise.reject(new NetError('ENETDOWN', 'claim', { address: address.toString() }))
+    return this.claims.claim(address, mac)
+  }
+
+  unclaim(address: IpAddress): void {
+    this.claims.unclaim(address)
+  }
+
+  async close(): Promise<void> {
+    if (this.state === 'closed') return
+    const { connection } = this
+    const { scheduler } = this.options
+    scheduler.clock.disarm(this.retry)
+    this.connection = null
+    this.isOpen = false
+    this.claims.interrupt(new NetError('ECANCELED', 'close'))
+    this.change('closed')
+    if (connection === null) return
+    // What is queued goes out first, unless the switch does not read.
+    const late = new Alarm(() => connection.destroy())
+    scheduler.hold()
+    scheduler.clock.arm(late, scheduler.clock.now + FLUSH_PATIENCE_MS * 1000)
+    await connection.finish()
+    scheduler.clock.disarm(late)
+    scheduler.release()
+  }
+
+  // ---- the connection ----
+
+  private connect(): void {
+    const { name, queueOctets, scheduler } = this.options
+    const opening: PlugOpening = {
+      name: printable(name, MAX_NAME),
+      pid: process.pid,
+      mtu: this.mtu,
+      accepts: this.sink?.accepts ?? NO_OFFLOAD,
+      frames: true,
+    }
+    this.farewell = ''
+    const { dir, path, handler } = this
+    try {
+      // Each time: what is at the path may have changed hands.
+      checkSwitchDirectory(dir)
+    } catch (error) {
+      this.ended(error as NetError)
+      return
+    }
+    this.connection = new SwitchConnection({ dir, path, opening, queueOctets, clock: scheduler.clock, handler })
+  }
+
+  private async reconnect(): Promise<void> {
+    const { revive } = this.options
+    // A switch that cannot be revived may still come back by itself.
+    if (revive !== undefined && this.attempts >= REVIVE_FROM) await revive().catch(() => {})
+    if (this.state === 'lost' && this.connection === null) this.connect()
+  }
+
+  private greeted(opening: SwitchOpening): void {
+    this.isOpen = true
+    this.reading = true
+    this.offload = opening.accepts
+    this.claims.repeat()
+    this.goUp()
+  }
+
+  /** Up, once the switch has answered and every address is ours again. */
+  private goUp(): void {
+    if (!this.isOpen || this.state === 'up' || !this.claims.settled) return
+    if (this.state === 'lost') this.counters.reconnections++
+    this.attempts = 0
+    this.change('up')
+    this.settleOpened?.resolve()
+    this.settleOpened = null
+  }
+
+  private ended(reason: NetError): void {
+    this.connection = null
+    this.isOpen = false
+    if (this.settleOpened !== null) {
+      this.change('closed', reason)
+      this.settleOpened.reject(reason)
+      this.settleOpened = null
+      return
+    }
+    if (this.state === 'closed') return
+    const lost = this.farewell === '' ? reason : farewellError(this.dir, this.farewell)
+    this.claims.interrupt(lost)
+    this.blocked = false
+    if (this.state !== 'lost') this.change('lost', lost)
+    const { clock, random } = this.options.scheduler
+    const delay = BACKOFF_MS[Math.min(this.attempts++, BACKOFF_MS.length - 1)] as number
+    // Many plugs that lost the same switch do not come back in step.
+    const jitter = 0.75 + (random.int32() >>> 1) / 0x1_0000_0000
+    clock.arm(this.retry, clock.now + Math.floor(delay * jitter * 1000))
+  }
+
+  private ask(message: object): void {
+    if (!this.isOpen || this.connection === null) return
+    this.connection.outbox.control(message)
+    this.connection.outbox.write()
+  }
+
+  private answered(text: string): void {
+    const message = parseSwitchMessage(text)
+    if (message === null) return
+    if (message.type === 'closing') this.farewell = message.reason
+    if (message.type !== 'granted' && message.type !== 'refused') return
+    const taken = this.claims.answered(message)
+    if (taken === null) {
+      this.goUp()
+      return
+    }
+    // While we were away another plug took an address of ours. Never two with one address: the link stays lost until it is free.
+    this.attempts = BACKOFF_MS.length
+    this.connection?.destroy()
+    this.ended(taken)
+  }
+
+  // ---- frames out ----
+
+  /** @returns false when there is no room. */
+  private put(connection: SwitchConnection, batch: FrameBatch, index: number): boolean {
+    const headLength = batch.headLength[index] as number
+    const bodyLength = batch.bodyLength[index] as number
+    const length = headLength + bodyLength
+    const flags = batch.flags[index] as number
+    if (!connection.outbox.room(RECORD_HEADER + length)) return false
+    if (length < MIN_FRAME || length > MAX_FRAME) {
+      this.counters['drop.out.malformed']++
+    } else if ((flags & UNFINISHED) !== 0 && !this.fits(batch, index, flags)) {
+      const { finished, mtu } = this
+      this.counters['drop.out.malformed'] += finishFrames(batch, index, 'ethernet', NO_OFFLOAD, mtu, finished)
+    } else {
+      this.write(
+        batch.head[index] as number,
+        headLength,
+        batch.body[index] as number,
+        bodyLength,
+        flags,
+        batch.segmentSize[index] as number,
+        batch.transportAt[index] as number,
+      )
+    }
+    return true
+  }
+
+  /** Whether the record header can say what an unfinished frame needs, and the switch takes it. */
+  private fits(batch: FrameBatch, index: number, flags: number): boolean {
+    if (!isAccepted(flags, this.offload) || (batch.transportAt[index] as number) > MAX_TRANSPORT_AT) return false
+    return (flags & SEGMENT_ME) === 0 || (batch.segmentSize[index] as number) >= MIN_SEGMENT_SIZE
+  }
+
+  private write(
+    head: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+    segmentSize: number,
+    transportAt: number,
+  ): void {
+    const { outbox } = this.connection as SwitchConnection
+    writeFrame(outbox, this.options.pool, head, headLength, body, bodyLength, flags, segmentSize, transportAt)
+    this.counters['out.frames']++
+    this.counters['out.octets'] += headLength + bodyLength
+  }
+
+  private written(): void {
+    if (this.blocked && this.hasRoom()) this.options.scheduler.defer(this.job)
+  }
+
+  /** Whether it is worth while to go on after a short `send`. */
+  private hasRoom(): boolean {
+    return this.connection !== null && this.connection.outbox.octets * 2 <= this.options.queueOctets
+  }
+
+  // ---- frames in ----
+
+  private receive(at: number, length: number, first: number, second: number): void {
+    const flags = flagsOf(first)
+    const { counters, sink } = this
+    const whole = (flags & SEGMENT_ME) !== 0 || length <= this.mtu + ETHERNET_AND_TAG
+    if (sink === null || !whole || !isAccepted(flags, sink.accepts)) {
+      counters['drop.in.unwanted']++
+    } else if (this.inbox.add(at, length, first, second)) {
+      counters['in.frames']++
+      counters['in.octets'] += length
+    } else {
+      counters['drop.in.no-memory']++
+    }
+  }
+
+  private read(): boolean {
+    if (this.inbox.frames > 0) this.options.scheduler.defer(this.job)
+    this.reading = !this.inbox.full
+    return this.reading
+  }
+
+  // ---- the link's part of a turn ----
+
+  private change(state: LinkState, reason?: NetError): void {
+    this.state = state
+    this.changes.push({ state, reason })
+    this.options.scheduler.defer(this.job)
+  }
+
+  private work(): void {
+    const { sink } = this
+    for (const { state, reason } of this.changes.splice(0)) sink?.changed(state, reason)
+    this.inbox.deliver(this.state === 'closed' ? null : sink)
+    if (!this.reading) {
+      this.reading = true
+      this.connection?.resume()
+    }
+    if (this.blocked && this.hasRoom()) {
+      this.blocked = false
+      sink?.writable()
+    }
+  }
+}
+
+class PlugJob extends Job {
+  private readonly work: () => void
+
+  constructor(work: () => void) {
+    super()
+    this.work = work
+  }
+
+  override run(): void {
+    this.work()
+  }
+}
+
+function farewellError(dir: string, reason: string): NetError {
+  return new NetError('ENETDOWN', 'read', { message: `the switch at ${dir} hung up: ${reason}` })
+}

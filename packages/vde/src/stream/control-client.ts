@@ -1,0 +1,107 @@
+/**
+ * A connection to a switch for questions only: it takes no frames and is no port. For `ioth ps`, and to learn whether a switch is alive.
+ *
+ * @module
+ */
+import { connect, type Socket } from 'node:net'
+import type { Offload } from '@ioth/core'
+import { NO_OFFLOAD } from '@ioth/core'
+import { networkError } from '../vnl/switch-directory.ts'
+import { type PortInfo, parseSwitchMessage } from './control.ts'
+import { isRefusal, MAX_OPENING, parseSwitchOpening, plugOpening, type Refusal, type SwitchOpening } from './opening.ts'
+import { KIND_CONTROL, kindOf, lengthOf, RECORD_HEADER, recordFault, writeControlHeader } from './record.ts'
+
+const QUESTION = plugOpening({ name: '', pid: process.pid, mtu: 0, accepts: NO_OFFLOAD as Offload, frames: false })
+
+/** What answers at a socket's path: a switch, something else, one that went away without a word, or nobody. */
+export type Answer =
+  | { readonly kind: 'switch'; readonly opening: SwitchOpening }
+  | { readonly kind: 'refusal'; readonly refusal: Refusal }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'nobody'; readonly error: Error }
+  | { readonly kind: 'silent' }
+
+/** Asks who is at a socket's path. Never rejects. @param patienceMs how long to wait for the opening line. */
+export function askWho(path: string, patienceMs: number): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    let line = ''
+    let connected = false
+    const finish = (answer: Answer): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setTimeout(patienceMs, () => finish({ kind: 'silent' }))
+    socket.on('connect', () => {
+      connected = true
+      socket.write(QUESTION)
+    })
+    socket.on('error', (error) => finish(connected ? { kind: 'gone' } : { kind: 'nobody', error }))
+    socket.on('close', () => finish({ kind: 'gone' }))
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => {
+      line += text
+      const end = line.indexOf('\n')
+      if (end < 0 && line.length <= MAX_OPENING) return
+      const opening = parseSwitchOpening(Buffer.from(line.slice(0, Math.max(end, 0)), 'latin1').toString())
+      finish(isRefusal(opening) ? { kind: 'refusal', refusal: opening } : { kind: 'switch', opening })
+    })
+  })
+}
+
+/** The ports of the switch at a socket's path. @throws NetError ERR_IOTH_NETWORK when it stops answering. */
+export function askPorts(path: string, patienceMs: number): Promise<PortInfo[]> {
+  const ports: PortInfo[] = []
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    const finish = (error: Error | null): void => {
+      socket.destroy()
+      if (error === null) resolve(ports)
+      else reject(networkError(`the switch at ${path} did not list its ports: ${error.message}.`, error))
+    }
+    socket.setTimeout(patienceMs, () => finish(new Error('it does not answer')))
+    socket.on('error', finish)
+    socket.on('close', () => finish(new Error('it closed the connection')))
+    socket.write(QUESTION)
+    sendControl(socket, { type: 'ports', id: 1 })
+    readControl(socket, finish, (text) => {
+      const message = parseSwitchMessage(text)
+      if (message?.type === 'port') ports.push(message.port)
+      if (message?.type === 'end') finish(null)
+    })
+  })
+}
+
+function sendControl(socket: Socket, message: object): void {
+  const text = Buffer.from(JSON.stringify(message))
+  const record = Buffer.alloc(RECORD_HEADER + text.length)
+  writeControlHeader(new DataView(record.buffer, record.byteOffset, record.length), 0, text.length)
+  text.copy(record, RECORD_HEADER)
+  socket.write(record)
+}
+
+/** Reads the opening line, then control records. */
+function readControl(socket: Socket, fail: (error: Error) => void, message: (text: string) => void): void {
+  let kept = Buffer.alloc(0)
+  let open = false
+  socket.on('data', (data: Buffer) => {
+    kept = Buffer.concat([kept, data])
+    if (!open) {
+      const end = kept.indexOf('\n')
+      if (end < 0 && kept.length <= MAX_OPENING) return
+      const opening = parseSwitchOpening(kept.toString('utf8', 0, Math.max(end, 0)))
+      if (isRefusal(opening)) return fail(new Error(opening.refusal))
+      open = true
+      kept = kept.subarray(end + 1)
+    }
+    while (kept.length >= RECORD_HEADER) {
+      const first = kept.readInt32BE(0)
+      const second = kept.readInt32BE(4)
+      if (recordFault(first, second) !== null) return fail(new Error('it sent something that is no record'))
+      const end = RECORD_HEADER + lengthOf(second)
+      if (kept.length < end) return
+      if (kindOf(first) === KIND_CONTROL) message(kept.toString('utf8', RECORD_HEADER, end))
+      kept = kept.subarray(end)
+    }
+  })
+}

@@ -1,0 +1,108 @@
+/**
+ * Who has which IP address on a switch. A plug claims its addresses, and one that another port has is refused at once, so that nobody
+ * need wait for address conflict detection (RFC 5227). Of ports that do not claim, ARP tells the addresses.
+ *
+ * @module
+ */
+import type { AddressInfo } from '../stream/control.ts'
+
+interface Entry {
+  readonly address: string
+  readonly port: number
+  mac: string
+  claimed: boolean
+  /** Tick of the last ARP, of an address that is only seen. */
+  seen: number
+}
+
+export class AddressRegister {
+  private readonly entries = new Map<string, Entry>()
+  private readonly counts = new Map<number, number>()
+  private readonly perPort: number
+
+  /** @param perPort addresses of one port at most. */
+  constructor(perPort: number) {
+    this.perPort = perPort
+  }
+
+  /** Gives an address to a port. @returns null when granted, else the port that has it, or -1 when this port has too many. */
+  claim(address: string, port: number, mac: string): number | null {
+    const entry = this.entries.get(address)
+    if (entry === undefined) {
+      if (!this.add({ address, port, mac, claimed: true, seen: 0 })) return -1
+    } else if (entry.port === port) {
+      entry.mac = mac
+      entry.claimed = true
+    } else {
+      return entry.port
+    }
+    return null
+  }
+
+  /** Takes an address back from the port that claimed it. */
+  unclaim(address: string, port: number): void {
+    const entry = this.entries.get(address)
+    if (entry?.port === port && entry.claimed) this.delete(entry)
+  }
+
+  /**
+   * An ARP message showed who uses an address.
+   * @returns false when another port has claimed it: two use the same address.
+   */
+  see(address: string, port: number, mac: string, tick: number): boolean {
+    const entry = this.entries.get(address)
+    if (entry?.claimed) return entry.port === port
+    if (entry !== undefined && entry.port === port) {
+      entry.mac = mac
+      entry.seen = tick
+      return true
+    }
+    // The address has moved: what was only seen gives way.
+    if (entry !== undefined) this.delete(entry)
+    this.add({ address, port, mac, claimed: false, seen: tick })
+    return true
+  }
+
+  /** The MAC address that goes with an address. */
+  macOf(address: string): string {
+    return this.entries.get(address)?.mac ?? ''
+  }
+
+  /** The addresses of a port. */
+  *of(port: number): Iterable<AddressInfo> {
+    if (!this.counts.has(port)) return
+    for (const { address, mac, claimed, port: owner } of this.entries.values()) {
+      if (owner === port) yield { address, mac, claimed }
+    }
+  }
+
+  /** Forgets all addresses of a port. */
+  removePort(port: number): void {
+    if (!this.counts.has(port)) return
+    for (const entry of this.entries.values()) if (entry.port === port) this.delete(entry)
+  }
+
+  /** Forgets what was only seen, and not since a tick. */
+  expire(oldest: number): void {
+    for (const entry of this.entries.values()) if (!entry.claimed && entry.seen < oldest) this.delete(entry)
+  }
+
+  get size(): number {
+    return this.entries.size
+  }
+
+  private add(entry: Entry): boolean {
+    const count = this.counts.get(entry.port) ?? 0
+    if (count >= this.perPort) return false
+    this.counts.set(entry.port, count + 1)
+    this.entries.set(entry.address, entry)
+    return true
+  }
+
+  private delete(entry: Entry): void {
+    this.entries.delete(entry.address)
+    const count = (this.counts.get(entry.port) as number) - 1
+    if (count === 0) this.counts.delete(entry.port)
+    else this.counts.set(entry.port, count)
+  }
+}

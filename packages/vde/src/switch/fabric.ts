@@ -1,0 +1,252 @@
+/**
+ * The switching fabric: frames come in at one port and leave at others.
+ *
+ * Frames are never taken apart into objects. The records of one read that go to the same port as they are form a run, and a run is copied
+ * to that port's outbox in one piece; each port that got something is written to once at the end of the read.
+ *
+ * @module
+ */
+import {
+  ARP_HARDWARE,
+  ARP_LENGTH,
+  ARP_SENDER_IP,
+  ARP_SENDER_MAC,
+  ETH_SOURCE,
+  ETH_TYPE,
+  ETHERNET_HEADER,
+  ETHERTYPE_ARP,
+  type FramePool,
+  formatMac,
+  fromBytes,
+  SEGMENT_ME,
+  TCP_HEADER,
+} from '@ioth/core'
+import {
+  flagsOf,
+  KIND_FRAME,
+  kindOf,
+  lengthOf,
+  RECORD_HEADER,
+  recordFault,
+  segmentSizeOf,
+  transportAtOf,
+} from '../stream/record.ts'
+import { inputBytes, inputView } from '../stream/stream-input.ts'
+import type { AddressRegister } from './address-register.ts'
+import { FrameFinisher } from './frame-finisher.ts'
+import type { MacTable } from './mac-table.ts'
+import type { Port } from './port.ts'
+
+/** ARP for IPv4 over Ethernet (RFC 826): hardware type, protocol type, and both address lengths. */
+const ARP_ETHERNET = 0x0001_0800
+const ARP_LENGTHS = 0x0604
+
+/** Takes what is no frame. */
+export interface RecordHandler {
+  /** A control message. */
+  control(port: Port, text: string): void
+  /** Something that is no record: nothing more can be read from this port. */
+  fault(port: Port, reason: string): void
+}
+
+export class Fabric {
+  /** Ports that take frames, in no particular order. */
+  readonly ports: Port[] = []
+  readonly macs: MacTable
+  readonly addresses: AddressRegister
+  /** The switch's count of time. */
+  tick = 0
+  /** Frames that went to all ports, for their destination is a group or not known. */
+  flooded = 0
+  /** ARP messages that showed a second user of a claimed address. */
+  addressConflicts = 0
+  private readonly byNumber: (Port | undefined)[] = []
+  private readonly hub: boolean
+  private readonly handler: RecordHandler
+  private readonly finisher: FrameFinisher
+  private readonly dirty: Port[] = []
+
+  constructor(setup: {
+    macs: MacTable
+    addresses: AddressRegister
+    hub: boolean
+    pool: FramePool
+    handler: RecordHandler
+  }) {
+    this.macs = setup.macs
+    this.addresses = setup.addresses
+    this.hub = setup.hub
+    this.handler = setup.handler
+    this.finisher = new FrameFinisher(setup.pool, (port) => this.soil(port))
+  }
+
+  port(number: number): Port | undefined {
+    return this.byNumber[number]
+  }
+
+  add(port: Port): void {
+    this.ports.push(port)
+    this.byNumber[port.number] = port
+    this.macs.version++
+  }
+
+  remove(port: Port): void {
+    const index = this.ports.indexOf(port)
+    if (index < 0) return
+    this.ports.splice(index, 1)
+    this.byNumber[port.number] = undefined
+    this.macs.removePort(port.number)
+    this.macs.version++
+    this.addresses.removePort(port.number)
+  }
+
+  /** Works off the records in the input memory. @returns where an incomplete one begins. */
+  receive(port: Port, from: number, end: number): number {
+    let at = from
+    let runFrom = at
+    let runFrames = 0
+    let runTo: Port | null = null
+    while (end - at >= RECORD_HEADER && port.state === 'open') {
+      const first = inputView.getInt32(at)
+      const second = inputView.getInt32(at + 4)
+      const fault = recordFault(first, second)
+      const next = at + RECORD_HEADER + lengthOf(second)
+      if (fault === null && next > end) break
+      const frame = fault === null && kindOf(first) === KIND_FRAME
+      const to = frame ? this.route(port, at, first, second) : null
+      if (to !== runTo) {
+        if (runTo !== null) this.append(runTo, runFrom, at, runFrames)
+        runTo = to
+        runFrom = at
+        runFrames = 0
+      }
+      if (to !== null) runFrames++
+      else if (frame) this.distribute(port, at, next, first, second)
+      else if (fault === null) this.handler.control(port, text(at + RECORD_HEADER, next))
+      else this.handler.fault(port, fault)
+      at = next
+    }
+    if (runTo !== null) this.append(runTo, runFrom, at, runFrames)
+    return Math.min(at, end)
+  }
+
+  /** Writes what {@link receive} and others queued. */
+  flush(): void {
+    const { dirty } = this
+    for (const port of dirty) {
+      port.dirty = false
+      port.outbox.write()
+    }
+    dirty.length = 0
+  }
+
+  /** This port has something to write. */
+  soil(port: Port): void {
+    if (port.dirty) return
+    port.dirty = true
+    this.dirty.push(port)
+  }
+
+  /** Learns from a frame. @returns the one port that gets it as it is, or null when there is more to do. */
+  private route(port: Port, at: number, first: number, second: number): Port | null {
+    const frame = at + RECORD_HEADER
+    const length = lengthOf(second)
+    port.counters['in.frames']++
+    port.counters['in.octets'] += length
+    if (!port.opening.frames) return null
+    const high = inputView.getUint16(frame + ETH_SOURCE)
+    const low = inputView.getInt32(frame + ETH_SOURCE + 2)
+    if (low !== port.sourceLow || high !== port.sourceHigh || port.sourceTick !== this.tick) {
+      this.learn(port, high, low)
+    }
+    if (inputView.getUint16(frame + ETH_TYPE) === ETHERTYPE_ARP) this.snoop(port, frame, length)
+    const to = this.lookUp(port, inputView.getUint16(frame), inputView.getInt32(frame + 2))
+    if (to === null || to === port) return null
+    const flags = flagsOf(first)
+    return to.takes(flags, length, length - transportAtOf(second) - TCP_HEADER) ? to : null
+  }
+
+  private learn(port: Port, high: number, low: number): void {
+    port.sourceHigh = high
+    port.sourceLow = low
+    port.sourceTick = this.tick
+    // The lowest bit of the first octet tells a group (IEEE 802 8.2).
+    if ((high & 0x100) === 0 && !this.hub) this.macs.learn(high, low, port.number, this.tick)
+  }
+
+  /** The port behind which a destination is; null: a group, or not known. */
+  private lookUp(port: Port, high: number, low: number): Port | null {
+    if (port.destinationLow !== low || port.destinationHigh !== high || port.destinationVersion !== this.macs.version) {
+      const number = (high & 0x100) === 0 && !this.hub ? this.macs.find(high, low) : -1
+      port.destinationHigh = high
+      port.destinationLow = low
+      port.destinationVersion = this.macs.version
+      port.destination = number < 0 ? null : (this.byNumber[number] ?? null)
+    }
+    return port.destination
+  }
+
+  /** A frame that is not simply copied to one port. */
+  private distribute(port: Port, at: number, next: number, first: number, second: number): void {
+    if (!port.opening.frames) return
+    const frame = at + RECORD_HEADER
+    if ((inputView.getUint8(frame + ETH_SOURCE) & 1) !== 0) {
+      port.counters['drop.in.bad-source']++
+      return
+    }
+    const to = this.lookUp(port, inputView.getUint16(frame), inputView.getInt32(frame + 2))
+    if (to === port) {
+      port.counters['drop.in.same-port']++
+    } else if (to !== null) {
+      this.deliver(to, at, next, first, second)
+    } else {
+      this.flooded++
+      for (const each of this.ports) if (each !== port) this.deliver(each, at, next, first, second)
+    }
+  }
+
+  private deliver(to: Port, at: number, next: number, first: number, second: number): void {
+    const flags = flagsOf(first)
+    const length = lengthOf(second)
+    if (to.takes(flags, length, length - transportAtOf(second) - TCP_HEADER)) {
+      this.append(to, at, next, 1)
+    } else if ((flags & SEGMENT_ME) === 0 && length > to.longest) {
+      to.counters['drop.out.too-long']++
+    } else {
+      this.finisher.deliver(to, at + RECORD_HEADER, length, flags, segmentSizeOf(first), transportAtOf(second))
+    }
+  }
+
+  /** Copies records to a port, as many as it has room for. */
+  private append(to: Port, from: number, end: number, frames: number): void {
+    const { counters, outbox } = to
+    if (outbox.room(end - from)) {
+      outbox.append(inputBytes, from, end)
+      counters['out.frames'] += frames
+      counters['out.octets'] += end - from - frames * RECORD_HEADER
+    } else if (frames === 1) {
+      counters['drop.out.queue-full']++
+    } else {
+      for (let at = from; at < end; ) {
+        const next = at + RECORD_HEADER + lengthOf(inputView.getInt32(at + 4))
+        this.append(to, at, next, 1)
+        at = next
+      }
+    }
+    this.soil(to)
+  }
+
+  /** ARP tells who uses an address; claimed ones are known better. */
+  private snoop(port: Port, frame: number, length: number): void {
+    const arp = frame + ETHERNET_HEADER
+    if (length < ETHERNET_HEADER + ARP_LENGTH || inputView.getInt32(arp + ARP_HARDWARE) !== ARP_ETHERNET) return
+    if (inputView.getUint16(arp + 4) !== ARP_LENGTHS || inputView.getInt32(arp + ARP_SENDER_IP) === 0) return
+    const address = fromBytes(inputBytes, arp + ARP_SENDER_IP, 4).toString()
+    const mac = formatMac(inputBytes, arp + ARP_SENDER_MAC)
+    if (!this.addresses.see(address, port.number, mac, this.tick)) this.addressConflicts++
+  }
+}
+
+function text(from: number, to: number): string {
+  return Buffer.from(inputBytes.buffer, inputBytes.byteOffset + from, to - from).toString()
+}

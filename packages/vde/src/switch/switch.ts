@@ -1,0 +1,423 @@
+/**
+ * The switch: listens in a directory, opens a port for each plug, answers control messages, and keeps time.
+ * Frames are {@link Fabric}'s work; who may be the switch of a directory is decided in `seat.ts`.
+ *
+ * @module
+ */
+import type { Server, Socket } from 'node:net'
+import { resolve } from 'node:path'
+import {
+  defaultPool,
+  defaultScheduler,
+  type FramePool,
+  FULL_OFFLOAD,
+  hasCode,
+  type NetError,
+  type Scheduler,
+} from '@ioth/core'
+import { type PortInfo, parsePlugMessage } from '../stream/control.ts'
+import { isRefusal, MAX_OPENING, mayOpenPlug, parsePlugOpening, refusalLine, switchOpening } from '../stream/opening.ts'
+import { LEAST_LIMIT } from '../stream/outbox.ts'
+import { inputBytes, inputEnd } from '../stream/stream-input.ts'
+import { Alarm } from '../time/alarm.ts'
+import { makeSwitchDirectory, networkError } from '../vnl/switch-directory.ts'
+import { AddressRegister } from './address-register.ts'
+import { Fabric } from './fabric.ts'
+import { MacTable } from './mac-table.ts'
+import { Port, PortCounters } from './port.ts'
+import { type Seat, takeSeat } from './seat.ts'
+
+export interface SwitchOptions {
+  /** Where it is found: a directory, made if it is not there. */
+  readonly dir: string
+  /** Every frame goes to every port. @default false */
+  readonly hub?: boolean
+  /** Largest IP packet carried, in octets. @default 9000 */
+  readonly mtu?: number
+  /** Octets that may wait for one plug to read them; what comes beyond is dropped and counted. @default 4194304 */
+  readonly queueOctets?: number
+  /** Plugs at most. @default 4096 */
+  readonly maxPorts?: number
+  /** How long an address stays known without being seen, in seconds. @default 300 */
+  readonly ageingSeconds?: number
+  /** Stops by itself when there was no plug for so long, in milliseconds. @default never */
+  readonly idleMs?: number
+  /** The directory must be the user's own and closed to all others. @default false: closed to their writing */
+  readonly private?: boolean
+  /** @default the thread's own */
+  readonly scheduler?: Scheduler
+  /** @default the thread's own */
+  readonly pool?: FramePool
+}
+
+export interface Switch extends AsyncDisposable {
+  readonly dir: string
+  readonly options: Required<Omit<SwitchOptions, 'scheduler' | 'pool'>>
+  /** Resolves when the switch has stopped, with the reason. */
+  readonly closed: Promise<string>
+  ports(): PortInfo[]
+  /** Counters of the switch, and those of all ports there are and were, added up. None decreases. */
+  counters(): Readonly<Record<string, number>>
+  /** Lets the process end although the switch runs. */
+  unref(): void
+  /** Tells the plugs, removes the socket and stops. Idempotent. */
+  close(reason?: string): Promise<void>
+}
+
+/** Between two ticks, in microseconds. */
+const TICK = 1_000_000
+/** How many ticks a connection may take to say what it is, or to go away. */
+const PATIENCE_TICKS = 5
+const TICKS_PER_SWEEP = 10
+/** Connections beyond the ports: those that ask, open or close. */
+const SPARE_CONNECTIONS = 256
+const MACS_PER_PORT = 1_024
+const ADDRESSES_PER_PORT = 1_024
+/** Addresses told of one port: what fits a control message. */
+const ADDRESSES_TOLD = 32
+
+/**
+ * Starts a switch in this process.
+ * @throws NetError EADDRINUSE when there is one in the directory already; ERR_IOTH_NETWORK when the directory will not do; EINVAL.
+ */
+export async function createSwitch(options: SwitchOptions): Promise<Switch> {
+  const settings = { ...DEFAULTS, ...options, dir: resolve(options.dir) }
+  checkOptions(settings)
+  makeSwitchDirectory(settings.dir, settings.private)
+  const seat = await takeSeat(settings.dir)
+  return new StreamSwitch(settings, seat)
+}
+
+const DEFAULTS = {
+  hub: false,
+  mtu: 9_000,
+  queueOctets: 4_194_304,
+  maxPorts: 4_096,
+  ageingSeconds: 300,
+  idleMs: Number.POSITIVE_INFINITY,
+  private: false,
+}
+
+type Settings = Required<Omit<SwitchOptions, 'scheduler' | 'pool'>> & Pick<SwitchOptions, 'scheduler' | 'pool'>
+
+class StreamSwitch implements Switch {
+  readonly dir: string
+  readonly options: Required<Omit<SwitchOptions, 'scheduler' | 'pool'>>
+  readonly closed: Promise<string>
+  private readonly seat: Seat
+  private readonly server: Server
+  private readonly scheduler: Scheduler
+  private readonly fabric: Fabric
+  /** Every connection, those without frames and those that are closing too. */
+  private readonly connections = new Set<Port>()
+  private readonly total: Record<string, number> = { ...new PortCounters() }
+  private readonly clock: Alarm
+  private readonly idle: Alarm
+  private referenced = true
+  private stopping: Promise<void> | null = null
+  private resolveClosed!: (reason: string) => void
+
+  constructor({ scheduler, pool, ...options }: Settings, seat: Seat) {
+    this.options = options
+    this.dir = options.dir
+    this.seat = seat
+    this.server = seat.server
+    this.scheduler = scheduler ?? defaultScheduler()
+    this.fabric = new Fabric({
+      macs: new MacTable(MACS_PER_PORT, this.scheduler.random.int32()),
+      addresses: new AddressRegister(ADDRESSES_PER_PORT),
+      hub: options.hub,
+      pool: pool ?? defaultPool(),
+      handler: { control: (port, text) => this.control(port, text), fault: (port, why) => this.expel(port, why) },
+    })
+    this.closed = new Promise((resolve) => {
+      this.resolveClosed = resolve
+    })
+    this.clock = new Alarm(() => this.tick())
+    this.idle = new Alarm(() => void this.close('idle'))
+    this.awaitPlugs()
+    seat.onConnection((socket) => this.accept(socket))
+  }
+
+  ports(): PortInfo[] {
+    return this.fabric.ports.map((port) => this.describe(port))
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    const sum = { ...this.total, flooded: this.fabric.flooded, 'address-conflicts': this.fabric.addressConflicts }
+    for (const port of this.connections) addTo(sum, port.counters)
+    return sum
+  }
+
+  unref(): void {
+    this.referenced = false
+    this.server.unref()
+    for (const port of this.connections) port.socket.unref()
+  }
+
+  close(reason = 'stopped'): Promise<void> {
+    this.stopping ??= this.stop(reason)
+    return this.stopping
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async stop(reason: string): Promise<void> {
+    this.scheduler.clock.disarm(this.clock)
+    this.scheduler.clock.disarm(this.idle)
+    // First the name, then the plugs: one that comes back at once must not find us.
+    const left = this.seat.leave()
+    for (const port of this.connections) this.hangUp(port, reason)
+    await left
+    this.resolveClosed(reason)
+  }
+
+  // ---- connections ----
+
+  private accept(socket: Socket): void {
+    const port = new Port(socket, {
+      number: this.freeNumber(),
+      tick: this.fabric.tick,
+      now: this.scheduler.clock.now,
+      queueOctets: this.options.queueOctets,
+      received: (from, octets) => this.received(from, octets),
+    })
+    // A connection that breaks is closed as well; why makes no difference here.
+    port.socket.on('error', () => {})
+    port.socket.on('close', () => this.forget(port))
+    if (!this.referenced) port.socket.unref()
+    if (this.connections.size === 0) this.startClock()
+    this.connections.add(port)
+    if (this.stopping !== null) this.hangUp(port, 'the switch is stopping')
+    else if (this.connections.size > this.options.maxPorts + SPARE_CONNECTIONS)
+      this.refuse(port, 'full', 'too many connections')
+  }
+
+  private received(port: Port, octets: number): boolean {
+    if (port.state === 'closed') return false
+    let at = port.input.begin()
+    const end = inputEnd(octets)
+    if (port.state === 'opening') at = this.readOpening(port, at, end)
+    if (port.state === 'open') at = this.fabric.receive(port, at, end)
+    this.fabric.flush()
+    if ((port.state as Port['state']) === 'closed') return false
+    port.input.keep(at, end)
+    return true
+  }
+
+  /** @returns where the records begin, or `from` when the line is not complete. */
+  private readOpening(port: Port, from: number, end: number): number {
+    if (!mayOpenPlug(inputBytes, from, end)) {
+      this.refuse(port, 'opening', 'this is the stream plug of an ioth switch, and that was not the opening of a plug')
+      return from
+    }
+    const lineFeed = inputBytes.subarray(from, Math.min(end, from + MAX_OPENING)).indexOf(10)
+    if (lineFeed < 0) {
+      if (end - from >= MAX_OPENING) this.refuse(port, 'opening', `the opening is longer than ${MAX_OPENING} octets`)
+      return from
+    }
+    const line = Buffer.from(inputBytes.buffer, inputBytes.byteOffset + from, lineFeed).toString()
+    const opening = parsePlugOpening(line)
+    if (isRefusal(opening)) {
+      this.refuse(port, 'opening', opening.refusal)
+    } else if (opening.mtu > this.options.mtu) {
+      const most = this.options.mtu
+      this.refuse(port, 'mtu', `this switch carries packets of up to ${most} octets, the plug asked for ${opening.mtu}`)
+    } else if (opening.frames && this.fabric.ports.length >= this.options.maxPorts) {
+      this.refuse(port, 'full', `all ${this.options.maxPorts} ports of this switch are taken`)
+    } else {
+      port.open(opening)
+      if (opening.frames) {
+        this.fabric.add(port)
+        this.scheduler.clock.disarm(this.idle)
+      }
+      const number = opening.frames ? port.number : 0
+      const ours = { pid: process.pid, port: number, mtu: this.options.mtu, accepts: FULL_OFFLOAD }
+      port.outbox.text(switchOpening(ours), false)
+      this.fabric.soil(port)
+    }
+    return from + lineFeed + 1
+  }
+
+  /** Says no in words, and hangs up. */
+  private refuse(port: Port, reason: string, words: string): void {
+    this.count(`refused.${reason}`)
+    port.outbox.text(refusalLine(words), false)
+    this.disconnect(port)
+  }
+
+  /** The plug broke the protocol. */
+  private expel(port: Port, reason: string): void {
+    this.count(`expelled.${reason}`)
+    this.hangUp(port, `protocol error: ${reason}`)
+  }
+
+  private hangUp(port: Port, reason: string): void {
+    if (port.state === 'open') port.outbox.control({ type: 'closing', reason })
+    this.disconnect(port)
+  }
+
+  /** Frees what the port has now; the connection ends when the last words are out, or at the latest after {@link PATIENCE_TICKS}. */
+  private disconnect(port: Port): void {
+    if (port.state === 'closed') return
+    port.state = 'closed'
+    this.fabric.remove(port)
+    port.outbox.write()
+    port.socket.destroySoon()
+    // A plug that does not read keeps its words from leaving.
+    if (this.stopping !== null && port.outbox.busy) port.socket.destroy()
+  }
+
+  private forget(port: Port): void {
+    port.state = 'closed'
+    this.fabric.remove(port)
+    port.outbox.close()
+    if (!this.connections.delete(port)) return
+    addTo(this.total, port.counters)
+    if (this.fabric.ports.length === 0) this.awaitPlugs()
+  }
+
+  private freeNumber(): number {
+    const taken = new Set<number>()
+    for (const port of this.connections) taken.add(port.number)
+    let number = 1
+    while (taken.has(number)) number++
+    return number
+  }
+
+  // ---- control messages ----
+
+  private control(port: Port, text: string): void {
+    const message = parsePlugMessage(text)
+    if (message === null) {
+      this.expel(port, 'control-message')
+      return
+    }
+    switch (message.type) {
+      case 'claim':
+        this.answer(port, this.claim(port, message.id, message.address, message.mac))
+        break
+      case 'unclaim':
+        this.fabric.addresses.unclaim(message.address, port.number)
+        break
+      case 'accepts':
+        port.take(message.accepts)
+        break
+      case 'ports':
+        for (const each of this.fabric.ports) {
+          this.answer(port, { type: 'port', id: message.id, port: this.describe(each) })
+        }
+        this.answer(port, { type: 'end', id: message.id })
+        break
+      case 'unknown':
+        // A newer plug may ask for what we do not know: it is told, and goes on.
+        if (message.id !== null) {
+          const reason = `this switch does not know "${message.name}"`
+          this.answer(port, { type: 'refused', id: message.id, reason })
+        }
+        break
+    }
+  }
+
+  private claim(port: Port, id: number, address: string, mac: string): object {
+    const { addresses } = this.fabric
+    if (!port.opening.frames)
+      return { type: 'refused', id, reason: 'only a plug that takes frames can have an address' }
+    const owner = addresses.claim(address, port.number, mac)
+    if (owner === null) return { type: 'granted', id }
+    this.count('claims-refused')
+    if (owner < 0) return { type: 'refused', id, reason: `a plug can have ${ADDRESSES_PER_PORT} addresses` }
+    const holder = this.fabric.port(owner)
+    return {
+      type: 'refused',
+      id,
+      reason: `${address} is in use`,
+      holder: holder === undefined ? undefined : { ...holder.who, mac: addresses.macOf(address) },
+    }
+  }
+
+  private answer(port: Port, message: object): void {
+    if (port.state !== 'open') return
+    if (port.outbox.room(LEAST_LIMIT / 4)) {
+      port.outbox.control(message)
+      this.fabric.soil(port)
+    } else {
+      // Answers that nobody reads would fill the memory: whoever asks must listen.
+      this.expel(port, 'answers-unread')
+    }
+  }
+
+  private describe(port: Port): PortInfo {
+    const addresses = []
+    for (const each of this.fabric.addresses.of(port.number)) {
+      if (addresses.length < ADDRESSES_TOLD) addresses.push(each)
+    }
+    return {
+      ...port.who,
+      mtu: port.opening.mtu,
+      addresses,
+      macs: this.fabric.macs.countOf(port.number),
+      upMs: Math.max(0, Math.floor((this.scheduler.clock.now - port.since) / 1000)),
+      queued: port.outbox.octets,
+      counters: { ...port.counters },
+    }
+  }
+
+  // ---- time ----
+
+  private startClock(): void {
+    const { clock } = this.scheduler
+    if (!this.clock.armed && this.stopping === null) clock.arm(this.clock, clock.now + TICK)
+  }
+
+  private tick(): void {
+    const { fabric } = this
+    fabric.tick++
+    for (const port of this.connections) {
+      const age = fabric.tick - port.sinceTick
+      if (port.state === 'opening' && age > PATIENCE_TICKS)
+        this.refuse(port, 'opening-late', 'the opening did not come')
+      else if (port.state === 'closed' && ++port.closingTicks > PATIENCE_TICKS) port.socket.destroy()
+    }
+    if (fabric.tick % TICKS_PER_SWEEP === 0) {
+      const oldest = fabric.tick - this.options.ageingSeconds
+      fabric.macs.expire(oldest)
+      fabric.addresses.expire(oldest)
+      if (!this.seat.held()) void this.close('its socket was removed')
+    }
+    if (this.connections.size > 0) this.startClock()
+  }
+
+  private awaitPlugs(): void {
+    const { idleMs } = this.options
+    const { clock } = this.scheduler
+    if (Number.isFinite(idleMs) && this.stopping === null) clock.arm(this.idle, clock.now + idleMs * 1000)
+  }
+
+  private count(name: string): void {
+    this.total[name] = (this.total[name] ?? 0) + 1
+  }
+}
+
+function addTo(sum: Record<string, number>, counters: object): void {
+  for (const [name, value] of Object.entries(counters) as [string, number][]) sum[name] = (sum[name] ?? 0) + value
+}
+
+function checkOptions(options: Settings): void {
+  const check = (name: string, value: number, least: number, most: number): void => {
+    if (value >= least && value <= most) return
+    throw networkError(`switch: ${name} is from ${least} to ${most}, not ${value}`)
+  }
+  check('mtu', options.mtu, 68, 65_000)
+  check('queueOctets', options.queueOctets, LEAST_LIMIT, 0x4000_0000)
+  check('maxPorts', options.maxPorts, 1, 65_535)
+  check('ageingSeconds', options.ageingSeconds, 1, 1_000_000)
+  check('idleMs', options.idleMs, 1, Number.POSITIVE_INFINITY)
+}
+
+/** Whether an error of {@link createSwitch} says that another switch is there already. */
+export function isTaken(error: unknown): error is NetError {
+  return hasCode(error, 'EADDRINUSE')
+}

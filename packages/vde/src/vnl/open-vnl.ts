@@ -1,0 +1,130 @@
+/**
+ * Opens a virtual network locator: the module's name tells who makes the link.
+ *
+ * @module
+ */
+import { resolve } from 'node:path'
+import {
+  createHub,
+  defaultPool,
+  defaultScheduler,
+  type FramePool,
+  FULL_OFFLOAD,
+  type Hub,
+  hasCode,
+  type Link,
+  type Scheduler,
+} from '@ioth/core'
+import { defaultNetworkDirectory } from '../default-network/directory.ts'
+import { openDefaultNetwork } from '../default-network/open.ts'
+import { openStreamPlug } from '../plug/stream-plug.ts'
+import type { PortInfo } from '../stream/control.ts'
+import { askPorts } from '../stream/control-client.ts'
+import { openNull } from './null-link.ts'
+import { parseVnl, type Vnl } from './parse-vnl.ts'
+import { checkSwitchDirectory, networkError, streamSocketPath } from './switch-directory.ts'
+
+export interface OpenVnlOptions {
+  /** How others see the plug, as in `ioth ps`. @default the program's file name */
+  readonly name?: string
+  /** Largest IP packet, in octets. @default 1500 */
+  readonly mtu?: number
+  /** Octets that may wait for a switch to read them; then `send` takes fewer. @default 1048576 */
+  readonly queueOctets?: number
+  /** @default the thread's own */
+  readonly scheduler?: Scheduler
+  /** @default the thread's own */
+  readonly pool?: FramePool
+}
+
+type Setup = Required<OpenVnlOptions>
+type Module = (vnl: Vnl, setup: Setup) => Promise<Link>
+
+/** How often a default network that ended while it was joined is started anew. */
+const DEFAULT_NETWORK_TRIES = 3
+/** How long a switch may take to list its ports, in milliseconds. */
+const PATIENCE_MS = 5_000
+
+const modules: Readonly<Record<string, Module>> = {
+  vde: (vnl, setup) => {
+    const dir = resolve(vnl.address)
+    return openStreamPlug(dir, vnl.text, setup)
+  },
+  default: async (_vnl, setup) => {
+    for (let tried = 1; ; tried++) {
+      const { dir } = await openDefaultNetwork()
+      const revive = async (): Promise<void> => void (await openDefaultNetwork({ dir, hold: false }))
+      try {
+        return await openStreamPlug(dir, dir, { ...setup, revive })
+      } catch (error) {
+        // It was just about to end.
+        if (tried === DEFAULT_NETWORK_TRIES || !hasCode(error, 'ERR_IOTH_NETWORK')) throw error
+      }
+    }
+  },
+  null: async (vnl, setup) => openNull(vnl.text, setup.mtu),
+  hub: async (vnl, setup) => joinHub(vnl, setup),
+}
+
+/** The modules there are. */
+export const VNL_MODULES: readonly string[] = Object.keys(modules)
+
+/**
+ * Opens a network by its locator, and settles when the link is up.
+ * @param vnl a switch's directory, `vde://DIRECTORY`, `null://`, `hub://NAME` (within this thread), or nothing for the user's default network.
+ * @throws NetError ERR_IOTH_NETWORK with what is wrong and the next command; ERR_IOTH_PROTOCOL when something else answers there.
+ */
+export async function openVnl(vnl: string, options: OpenVnlOptions = {}): Promise<Link> {
+  const parsed = parseVnl(vnl)
+  const open = modules[parsed.module]
+  if (open === undefined || !Object.hasOwn(modules, parsed.module)) throw unknownModule(parsed)
+  refuseOptions(parsed)
+  return open(parsed, {
+    name: options.name ?? programName(),
+    mtu: options.mtu ?? 1500,
+    queueOctets: options.queueOctets ?? 1_048_576,
+    scheduler: options.scheduler ?? defaultScheduler(),
+    pool: options.pool ?? defaultPool(),
+  })
+}
+
+/**
+ * Who is on a network, for `ioth ps`.
+ * @throws NetError ERR_IOTH_NETWORK when no switch answers.
+ */
+export async function listPorts(vnl: string): Promise<PortInfo[]> {
+  const parsed = parseVnl(vnl)
+  if (parsed.module !== 'vde' && parsed.module !== 'default') {
+    throw networkError(`${vnl} has no switch that could be asked. Name a switch's directory: ioth ps -f DIR`)
+  }
+  const dir = parsed.module === 'default' ? defaultNetworkDirectory() : resolve(parsed.address)
+  checkSwitchDirectory(dir)
+  return await askPorts(streamSocketPath(dir), PATIENCE_MS)
+}
+
+// Hubs of this thread that have a port: a network is found again by its name.
+const hubs = new Map<string, Hub>()
+
+function joinHub(vnl: Vnl, { scheduler, pool, mtu }: Setup): Link {
+  const old = hubs.get(vnl.address)
+  const hub =
+    old !== undefined && old.ports.length > 0 ? old : createHub({ scheduler, pool, mtu, offload: FULL_OFFLOAD })
+  hubs.set(vnl.address, hub)
+  return hub.port(vnl.text)
+}
+
+function refuseOptions({ text, options }: Vnl): void {
+  const [first] = options.keys()
+  if (first !== undefined) throw networkError(`"${text}": there is no option "${first}" here`)
+}
+
+function unknownModule({ module, text }: Vnl): Error {
+  return networkError(
+    `"${text}": there is no network module "${module}". There are: a switch's directory, vde://DIR, hub://NAME and null://. Start a switch: ioth switch DIR`,
+  )
+}
+
+function programName(): string {
+  const script = process.argv[1]
+  return script === undefined ? 'node' : (script.split(/[\\/]/).pop() as string)
+}
