@@ -1,1 +1,31 @@
-export {}
+/**
+ * `ioth`: the Internet of Threads for Node.js. Stacks with addresses of their own, and Node's network modules on top of them.
+ *
+ * @module
+ */
+export {
+  type Backend,
+  DeviceInfo,
+  formatIothconf,
+  type ImpairOptions,
+  type Interface,
+  IpAddress,
+  impair,
+  type Link,
+  NetError,
+  parseIothconf,
+  parseIpAddress,
+  type Stack,
+  type StackConfig,
+} from '@ioth/core'
+export { createStack, type FoundBackend, findBackends, loadBackend, type StackOverrides } from '@ioth/core/registry'
+export { type BoundModules, bindNode, runInStack, setProcessStack } from '@ioth/node'
+export {
+  captureToFile,
+  createSwitch,
+  listPorts,
+  openVnl,
+  type PortInfo,
+  type Switch,
+  type SwitchOptions,
+} from '@ioth/vde'

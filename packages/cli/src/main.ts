@@ -76,13 +76,20 @@ const ping = addNetworkOptions(ioth.command('ping'), ['address', 'filename', 'li
   .addOption(new Option('-W, --timeout <seconds>', 'how long to wait for a reply').argParser(seconds).default(1))
   .addOption(new Option('-s, --size <octets>', 'data in each request').argParser(wholeNumber).default(56))
   .addOption(new Option('--ttl <number>', 'time to live').argParser(positiveInteger))
-  .addHelpText('after', '\nExamples:\n  ioth ping -c 3 10.40.0.32\n  ioth ping -f /tmp/vde.ctl -a 10.40.0.9/24 10.40.0.32')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  ioth ping -c 3 10.40.0.32\n  ioth ping -f /tmp/vde.ctl -a 10.40.0.9/24 10.40.0.32',
+  )
 ping.action(async (target: string) => {
   const command = await import('./commands/ping.ts')
   await command.ping(target, ping.opts(), settingsOf(ping))
 })
 
-const curl = addNetworkOptions(ioth.command('curl'), ['address', 'filename', 'library', 'device', 'pcap', 'quiet'], ['-a', '-f', '-l'])
+const curl = addNetworkOptions(
+  ioth.command('curl'),
+  ['address', 'filename', 'library', 'device', 'pcap', 'quiet'],
+  ['-a', '-f', '-l'],
+)
   .argument('<url>', 'what to fetch; http:// may be left out')
   .description('Fetch by HTTP or HTTPS, from a stack of its own.')
   .option('-o, --output <file>', 'write the body to a file')
@@ -90,7 +97,9 @@ const curl = addNetworkOptions(ioth.command('curl'), ['address', 'filename', 'li
   .option('-i, --include', 'print the head too')
   .option('-s, --silent', 'no error messages')
   .option('-X, --request <method>', 'GET, POST, PUT, DELETE, ...')
-  .addOption(new Option('-d, --data <text>', 'send this (@FILE: a file, @-: standard input) by POST').argParser(several))
+  .addOption(
+    new Option('-d, --data <text>', 'send this (@FILE: a file, @-: standard input) by POST').argParser(several),
+  )
   .addOption(new Option('-H, --header <line>', 'a header: "name: value"; may be repeated').argParser(several))
   .option('-L, --location', 'follow redirections')
   .option('-k, --insecure', 'accept any certificate')
@@ -137,10 +146,17 @@ async function main(): Promise<void> {
 
 /** What the parser says, with the command that helps. */
 function misuse(error: CommanderError): Failure {
-  if (error.code === 'commander.help') return new Failure(EXIT.usage, 'there is no command. See above, or type: ioth --help')
+  if (error.code === 'commander.help')
+    return new Failure(EXIT.usage, 'there is no command. See above, or type: ioth --help')
   const name = ioth.commands.find((command) => command.name() === words[0])?.name()
-  const said = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/\.?$/, '.')
-  const script = name === undefined && /\.([cm]?[jt]s)$/.test(words[0] ?? '') ? ` To run a program type: ioth run ${words.join(' ')}` : ''
+  const said = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.?$/, '.')
+  const script =
+    name === undefined && /\.([cm]?[jt]s)$/.test(words[0] ?? '')
+      ? ` To run a program type: ioth run ${words.join(' ')}`
+      : ''
   return new Failure(EXIT.usage, `${said}${script || ` See: ioth ${name === undefined ? '' : `${name} `}--help`}`)
 }
 

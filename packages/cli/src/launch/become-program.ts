@@ -27,9 +27,8 @@ export function findScript(script: string): string {
   return path
 }
 
-/** Starts the program. It runs in a task of its own, so that what it throws is its own uncaught exception. */
-export function becomeProgram(path: string, args: readonly string[]): void {
-  process.argv = [process.argv[0] as string, path, ...args]
+/** Starts the program that `process.argv` names, in a task of its own, so that what it throws is its own uncaught exception. */
+export function becomeProgram(): void {
   setImmediate(() => {
     ;(Module as unknown as { runMain(): void }).runMain()
   })

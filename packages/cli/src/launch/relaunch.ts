@@ -10,7 +10,16 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 
 /** Signals that a user or a supervisor sends to a program. */
-const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT']
+const FORWARDED: readonly NodeJS.Signals[] = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGWINCH',
+  'SIGCONT',
+]
 
 export function relaunch(nodeOptions: readonly string[], words: readonly string[]): void {
   const args = [...process.execArgv, ...nodeOptions, process.argv[1] as string, ...words]
@@ -26,7 +35,8 @@ export function relaunch(nodeOptions: readonly string[], words: readonly string[
     if (!(signal in constants.signals)) continue
     process.on(signal, () => {
       // A terminal sends its signals to the whole group: the other process has this one already.
-      if (!(process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT' || signal === 'SIGWINCH'))) child.kill(signal)
+      if (!(process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT' || signal === 'SIGWINCH')))
+        child.kill(signal)
     })
   }
   child.on('exit', (code, signal) => {

@@ -16,7 +16,7 @@ interface KnownOption {
   readonly required: boolean
 }
 
-interface RunArguments {
+export interface RunArguments {
   /** For the parser of our options. */
   readonly ours: readonly string[]
   /** Options for Node itself: `--inspect`, `--import=…`. */

@@ -70,7 +70,12 @@ export class Running {
           if (!found && !over) return
           this.waiting.delete(check)
           if (found) resolve()
-          else reject(new Error(`"${this.command}" ended (${this.child.signalCode ?? this.child.exitCode}) and never printed ${pattern}:\n${this.output}`))
+          else
+            reject(
+              new Error(
+                `"${this.command}" ended (${this.child.signalCode ?? this.child.exitCode}) and never printed ${pattern}:\n${this.output}`,
+              ),
+            )
         }
         this.waiting.add(check)
       })
@@ -118,7 +123,9 @@ export function temporaryFolder(): string {
 }
 
 /** A switch process of the test's own. @returns the path for `-f`. */
-export async function startSwitch(path: string = join(temporaryFolder(), 'sw')): Promise<{ path: string; process: Running }> {
+export async function startSwitch(
+  path: string = join(temporaryFolder(), 'sw'),
+): Promise<{ path: string; process: Running }> {
   const running = ioth(['switch', path])
   await running.prints(/switch/i)
   return { path, process: running }

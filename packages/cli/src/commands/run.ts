@@ -1,0 +1,39 @@
+/**
+ * `ioth run`: this process joins the network, and then becomes the user's program.
+ *
+ * @module
+ */
+import { setProcessStack } from '@ioth/node'
+import { EXIT, Failure } from '../failure.ts'
+import { becomeProgram, findScript } from '../launch/become-program.ts'
+import { relaunch } from '../launch/relaunch.ts'
+import { announceAddress, joinNetwork } from '../network/join.ts'
+import type { NetworkSettings } from '../options/network-options.ts'
+import type { RunArguments } from '../options/split-run-arguments.ts'
+
+export async function runProgram(
+  settings: NetworkSettings,
+  { ours, node, script, program }: RunArguments,
+): Promise<void> {
+  if (script === undefined) {
+    throw new Failure(EXIT.usage, 'there is no script to run. Type for example: ioth run app.js -a 10.40.0.32/24')
+  }
+  const path = findScript(script)
+  if (node.length > 0) {
+    relaunch(node, ['run', ...ours, '--', script, ...program])
+    return
+  }
+
+  // From here on this is the program: backends are looked for beside it, and others on the network see its name.
+  const own = process.argv
+  process.argv = [own[0] as string, path, ...program]
+  try {
+    const stack = await joinNetwork(settings)
+    if (settings.address.length === 0 && !settings.quiet) announceAddress(stack)
+    setProcessStack(stack)
+  } catch (error) {
+    process.argv = own
+    throw error
+  }
+  becomeProgram()
+}

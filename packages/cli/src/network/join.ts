@@ -1,0 +1,129 @@
+/**
+ * Puts this process on a network: from settings to a stack that is ready, with an address found for those who name none.
+ *
+ * @module
+ */
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  canonicalConfig,
+  formatCidr,
+  hasCode,
+  type Interface,
+  IpAddress,
+  type Link,
+  parseCidr,
+  type Stack,
+  type StackConfig,
+  withNetmask,
+} from '@ioth/core'
+import { createStack, searchFolders } from '@ioth/core/registry'
+import { captureToFile, chooseAddress } from '@ioth/vde'
+import type { NetworkSettings } from '../options/network-options.ts'
+import { say } from '../output.ts'
+import { LinkAnnouncer } from './link-announcer.ts'
+import { explainNetwork } from './network-failure.ts'
+
+export interface JoinOptions {
+  /** An address that will be spoken to: without an address of its own, the stack gets a free one of the same network. */
+  readonly near?: IpAddress
+  /** The host name, where the user gives none. */
+  readonly name?: string
+}
+
+/** Where backends are looked for besides the program's folder and the working directory: the command's own dependencies. */
+export function backendFolders(): string[] {
+  return searchFolders(dirname(fileURLToPath(import.meta.url)))
+}
+
+/** @throws Failure */
+export async function joinNetwork(settings: NetworkSettings, options: JoinOptions = {}): Promise<Stack> {
+  const { near, name } = options
+  try {
+    const config = configOf(settings, name)
+    const stack = await createStack(config, {
+      from: backendFolders(),
+      wrap: (link, shared) => {
+        const announced = settings.quiet ? link : new LinkAnnouncer(link)
+        return settings.pcap === undefined ? announced : captureToFile(announced, settings.pcap, shared)
+      },
+    })
+    if (config.addresses?.length === 0 && !config.dhcp && !config.slaac) {
+      await findAddress(stack, near)
+    }
+    return stack
+  } catch (error) {
+    throw explainNetwork(error)
+  }
+}
+
+/** The configuration that the settings mean. @throws NetError ERR_IOTH_CONFIG, which names the flag or variable. */
+export function configOf(settings: NetworkSettings, name?: string): StackConfig {
+  const { address, netmask, filename, device, devtype, library, create, gateway, dns, dhcp, slaac, mac } = settings
+  const words = {
+    addresses: address.map((each) => withNetmask(each, netmask)),
+    stack: library,
+    vnl: filename,
+    type: devtype,
+    device,
+    gateways: gateway,
+    nameServers: dns,
+    name: settings.name ?? name,
+    mac,
+    create,
+    dhcp,
+    slaac,
+  }
+  return canonicalConfig(words as StackConfig, (key) => settings.sources[SETTING_OF[key] ?? key] ?? key)
+}
+
+/** What the configuration's keys are called among the settings, where the two differ. */
+const SETTING_OF: Readonly<Partial<Record<keyof StackConfig, keyof NetworkSettings>>> = {
+  addresses: 'address',
+  stack: 'library',
+  vnl: 'filename',
+  type: 'devtype',
+  gateways: 'gateway',
+  nameServers: 'dns',
+}
+
+/** How often another address is tried where only the stack's own probes tell that one is taken. */
+const TRIES = 8
+
+/** Gives the stack a free address. */
+async function findAddress(stack: Stack, near: IpAddress | undefined): Promise<void> {
+  const [plug] = stack.interfaces as [Interface]
+  for (let tried = 1; ; tried++) {
+    const { address, prefixLength } = parseCidr(await proposeAddress(stack, plug, near, tried))
+    try {
+      await plug.addAddress(address, prefixLength)
+      return
+    } catch (error) {
+      if (tried === TRIES || !hasCode(error, 'EADDRINUSE')) throw error
+    }
+  }
+}
+
+async function proposeAddress(
+  stack: Stack,
+  plug: Interface,
+  near: IpAddress | undefined,
+  tried: number,
+): Promise<string> {
+  if (near?.family === 6) {
+    const { random } = stack.scheduler
+    return formatCidr({ address: new IpAddress(6, near.w0, near.w1, random.int32(), random.int32()), prefixLength: 64 })
+  }
+  return await chooseAddress(plug.link as Link, {
+    mac: plug.mac,
+    name: `${process.argv[1] ?? ''} ${tried}`,
+    ...(near === undefined ? {} : { network: `${near}/24` }),
+  })
+}
+
+/** One line that tells where a program is, for those who did not choose it. */
+export function announceAddress(stack: Stack): void {
+  const [plug] = stack.interfaces
+  if (plug === undefined) return
+  say(`${plug.addresses.map(formatCidr).join(', ')} on ${plug.link?.name ?? 'its network'}`)
+}
