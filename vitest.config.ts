@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 
 // Unit tests run from the sources, through the export condition @ioth/source; whatever starts a process runs dist.
 export default defineConfig({
-  ssr: { resolve: { conditions: ['@ioth/source', 'node', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['@ioth/source', 'node', 'default'] } },
   test: {
     include: ['packages/*/{src,test}/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, '**/*.long.test.ts'],

@@ -355,9 +355,9 @@ export class VirtualTcp extends Pollable {
     this.end(done, false)
   }
 
-  /** Closes with a RST. libuv refuses it after a shutdown. */
+  /** Closes with a RST. libuv refuses it amid a shutdown. */
   reset(done: (() => void) | undefined): number {
-    if (this.shutDown) return errno('EINVAL')
+    if (this.shutdownRequest !== null) return errno('EINVAL')
     this.end(done, true)
     return 0
   }

@@ -9,7 +9,7 @@ import http from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
 import tls from 'node:tls'
-import { createScheduler } from '@ioth/core'
+import { createScheduler, type Stack } from '@ioth/core'
 import { type BoundModules, bindNode } from '../src/index.ts'
 import { createFakeStack } from './fake-stack.ts'
 
@@ -20,6 +20,8 @@ export interface Network {
   readonly serverAddress: string
   readonly client: BoundModules
   readonly clientAddress: string
+  /** The stack of the one that connects; null: the host. */
+  readonly clientStack: Stack | null
   close(): Promise<void>
 }
 
@@ -31,19 +33,22 @@ export function hostNetwork(): Network {
     serverAddress: '127.0.0.1',
     client: host,
     clientAddress: '127.0.0.1',
+    clientStack: null,
     close: async () => {},
   }
 }
 
 /** Both ends on one stack that has no packets. */
 export function fakeNetwork(): Network {
-  const modules = bindNode(createFakeStack(createScheduler(), ['10.0.0.1']))
+  const clientStack = createFakeStack(createScheduler(), ['10.0.0.1'])
+  const modules = bindNode(clientStack)
   return {
     name: 'fake stack',
     server: modules,
     serverAddress: '10.0.0.1',
     client: modules,
     clientAddress: '10.0.0.1',
+    clientStack,
     close: async () => {},
   }
 }
