@@ -27,6 +27,14 @@ export const FAILED = -3
 /** The consumer's upcall. One function may serve all sockets of a consumer: the state it needs hangs on `source.owner`. */
 export type ReadyCallback = (source: Pollable, bits: number) => void
 
+/** Someone who looks at a source beside its consumer, as `poll()` does. */
+export interface Watch {
+  /** Which bits it waits for. */
+  readonly bits: number
+  /** Called whenever one of the bits is raised, from inside {@link Pollable.raise}: must not run user code. */
+  wake(): void
+}
+
 /**
  * Something that becomes ready. The list links are embedded, so that queueing an upcall allocates nothing.
  *
@@ -48,6 +56,7 @@ export abstract class Pollable {
   nextReady: Pollable | null = null
 
   private mask = 0
+  private watches: readonly Watch[] | null = null
 
   /** The scheduler that carries this source's upcalls. */
   abstract readonly scheduler: Scheduler
@@ -65,6 +74,7 @@ export abstract class Pollable {
   /** For backends: these bits are true from now on. */
   raise(bits: number): void {
     this.ready |= bits
+    if (this.watches !== null) wake(this.watches, bits)
     if ((this.ready & this.mask) !== 0 && !this.queued) this.scheduler.ready(this)
   }
 
@@ -72,4 +82,19 @@ export abstract class Pollable {
   lower(bits: number): void {
     this.ready &= ~bits
   }
+
+  /** From now on the watch is woken, whoever the consumer is. What is already true stands in {@link ready}. */
+  watch(watch: Watch): void {
+    this.watches = [...(this.watches ?? []), watch]
+  }
+
+  /** Takes a watch back; nothing happens when it is not there. */
+  unwatch(watch: Watch): void {
+    const others = this.watches?.filter((other) => other !== watch) ?? []
+    this.watches = others.length === 0 ? null : others
+  }
+}
+
+function wake(watches: readonly Watch[], bits: number): void {
+  for (const watch of watches) if ((watch.bits & bits) !== 0) watch.wake()
 }
