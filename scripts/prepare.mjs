@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -27,35 +27,33 @@ export function packageFolders() {
 }
 
 /** Installs and builds as needed. @returns whether anything had to be done. */
-export async function prepare({ quiet = false } = {}) {
-  const installed = await install({ quiet })
-  const built = await build({ quiet })
+export async function prepare() {
+  const installed = await install()
+  const built = await build()
   return installed || built
 }
 
 /** Installs exactly what the lock file names, when it is not there yet. */
-async function install({ quiet }) {
+async function install() {
   if (sameText(join(root, 'pnpm-lock.yaml'), join(root, 'node_modules', '.pnpm', 'lock.yaml'))) return false
-  if (!quiet) process.stderr.write('Installing the dependencies (once) ...\n')
+  process.stderr.write('Installing the dependencies (once) ...\n')
   const [command, ...npm] = npmCommand
   await run(command, [...npm, 'exec', '--yes', '--', PNPM, 'install', '--frozen-lockfile'], { quiet: true })
   return true
 }
 
-/** Type declarations of everything that changed, then the JavaScript of each package that did. */
-export async function build({ quiet = false } = {}) {
+/** Type declarations and examples (tsc knows what changed), then the JavaScript of each package that is older than its sources. */
+async function build() {
   const stale = packageFolders().filter((folder) => !isFresh(folder))
-  if (stale.length === 0) return false
-  if (!quiet)
-    process.stderr.write(`Building ${stale.map((folder) => folder.slice(packagesFolder.length + 1)).join(', ')} ...\n`)
-  const started = Date.now()
+  if (stale.length > 0) process.stderr.write(`Building ${stale.map((folder) => basename(folder)).join(', ')} ...\n`)
+  const started = new Date().toISOString()
   await run(process.execPath, [tool('typescript', 'bin/tsc'), '-b', 'tsconfig.build.json'], { quiet: true })
   await inParallel(stale, availableParallelism(), async (folder) => {
     await run(process.execPath, [tool('tsup', 'dist/cli-default.js')], { cwd: folder, quiet: true })
     mkdirSync(stamps, { recursive: true })
-    writeFileSync(stampOf(folder), new Date(started).toISOString())
+    writeFileSync(stampOf(folder), started)
   })
-  return true
+  return stale.length > 0
 }
 
 /** Runs a script's main function; its failure is one line and exit code 1, not a stack trace. */
@@ -96,27 +94,13 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
 
 function isFresh(folder) {
   const stamp = stampOf(folder)
-  if (
-    !existsSync(stamp) ||
-    !existsSync(join(folder, 'dist', 'index.js')) ||
-    !existsSync(join(folder, 'dist', 'index.d.ts'))
-  ) {
-    return false
-  }
-  const built = Date.parse(readFileSync(stamp, 'utf8'))
-  return (
-    newest([
-      join(folder, 'src'),
-      join(folder, 'package.json'),
-      join(folder, 'tsup.config.ts'),
-      join(folder, 'tsconfig.build.json'),
-      join(root, 'tsconfig.base.json'),
-    ]) < built
-  )
+  if (!existsSync(stamp) || !existsSync(join(folder, 'dist', 'index.js'))) return false
+  const sources = ['src', 'package.json', 'tsup.config.ts'].map((name) => join(folder, name))
+  return newest(sources) < Date.parse(readFileSync(stamp, 'utf8'))
 }
 
 function stampOf(folder) {
-  return join(stamps, `${folder.slice(packagesFolder.length + 1)}.built`)
+  return join(stamps, `${basename(folder)}.built`)
 }
 
 function newest(paths) {

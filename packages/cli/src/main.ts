@@ -17,6 +17,7 @@ const ioth = new Command('ioth')
   .version(version)
   .exitOverride()
   .configureOutput({ outputError: () => undefined })
+  .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
   .addHelpText(
     'after',
     `

@@ -13,7 +13,7 @@ if (task === 'stdin') process.stdin.pipe(process.stdout)
 if (task === 'exit') process.exit(Number(rest[0]))
 if (task === 'exitCode') process.exitCode = Number(rest[0])
 if (task === 'throw') throw new Error('thrown by the program')
-if (task === 'reject') Promise.reject(new Error('rejected by the program'))
+if (task === 'reject') void Promise.reject(new Error('rejected by the program'))
 if (task === 'kill') process.kill(process.pid, rest[0])
 if (task === 'wait') {
   process.on('SIGTERM', () => {
