@@ -172,6 +172,8 @@ export class StreamPlug implements Link {
   attach(sink: LinkSink): void {
     if (this.sink !== null) throw new NetError('EINVAL', 'attach', { message: `${this.name} has a taker already` })
     this.sink = sink
+    // What happened before is told by `state`.
+    this.changes.length = 0
     this.ask({ type: 'accepts', accepts: sink.accepts })
   }
 

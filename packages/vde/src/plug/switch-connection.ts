@@ -18,7 +18,7 @@ import { onReadOption } from '../stream/read-into.ts'
 import { KIND_FRAME, kindOf, lengthOf, RECORD_HEADER, recordFault } from '../stream/record.ts'
 import { inputBytes, inputEnd, inputView, StreamInput } from '../stream/stream-input.ts'
 import { Alarm } from '../time/alarm.ts'
-import { forbidden, isCode, noSwitch } from '../vnl/switch-directory.ts'
+import { cannotConnect, noSwitch } from '../vnl/switch-directory.ts'
 
 /** How long a switch may take to answer, in microseconds. */
 const PATIENCE = 5_000_000
@@ -68,7 +68,7 @@ export class SwitchConnection {
     this.outbox.text(plugOpening(setup.opening), false)
     this.outbox.write()
     this.clock.arm(this.patience, this.clock.now + PATIENCE)
-    this.socket.on('error', (error) => this.end(this.describe(error)))
+    this.socket.on('error', (error) => this.end(this.state === 'open' ? this.gone() : cannotConnect(this.dir, error)))
     this.socket.on('close', () => this.end(this.gone()))
   }
 
@@ -162,15 +162,6 @@ export class SwitchConnection {
   private gone(): NetError {
     if (this.state === 'open') return new NetError('ENETDOWN', 'read', { message: `the switch at ${this.dir} is gone` })
     return noSwitch(this.dir, 'it hung up without a word')
-  }
-
-  private describe(error: Error): NetError {
-    if (this.state === 'open') return this.gone()
-    if (isCode(error, 'ECONNREFUSED'))
-      return noSwitch(this.dir, 'its process is gone and has left its socket behind', error)
-    if (isCode(error, 'ENOENT')) return noSwitch(this.dir, 'its socket is gone', error)
-    if (isCode(error, 'EACCES') || isCode(error, 'EPERM')) return forbidden(this.dir, error)
-    return noSwitch(this.dir, (error as NodeJS.ErrnoException).code ?? error.message, error)
   }
 }
 

@@ -6,7 +6,7 @@
 import { connect, type Socket } from 'node:net'
 import type { Offload } from '@ioth/core'
 import { NO_OFFLOAD } from '@ioth/core'
-import { networkError } from '../vnl/switch-directory.ts'
+import { cannotConnect, networkError, streamSocketPath } from '../vnl/switch-directory.ts'
 import { type PortInfo, parseSwitchMessage } from './control.ts'
 import { isRefusal, MAX_OPENING, parseSwitchOpening, plugOpening, type Refusal, type SwitchOpening } from './opening.ts'
 import { KIND_CONTROL, kindOf, lengthOf, RECORD_HEADER, recordFault, writeControlHeader } from './record.ts'
@@ -49,25 +49,28 @@ export function askWho(path: string, patienceMs: number): Promise<Answer> {
   })
 }
 
-/** The ports of the switch at a socket's path. @throws NetError ERR_IOTH_NETWORK when it stops answering. */
-export function askPorts(path: string, patienceMs: number): Promise<PortInfo[]> {
+/** The ports of the switch in a directory. @throws NetError ERR_IOTH_NETWORK when it does not answer. */
+export function askPorts(dir: string, patienceMs: number): Promise<PortInfo[]> {
   const ports: PortInfo[] = []
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
-    const finish = (error: Error | null): void => {
+    const socket = connect(streamSocketPath(dir))
+    const fail = (why: string): void => {
       socket.destroy()
-      if (error === null) resolve(ports)
-      else reject(networkError(`the switch at ${path} did not list its ports: ${error.message}.`, error))
+      reject(
+        networkError(`the switch at ${dir} does not list its ports: ${why}. See whether it runs: ioth switch ${dir}`),
+      )
     }
-    socket.setTimeout(patienceMs, () => finish(new Error('it does not answer')))
-    socket.on('error', finish)
-    socket.on('close', () => finish(new Error('it closed the connection')))
+    socket.setTimeout(patienceMs, () => fail('it does not answer'))
+    socket.on('error', (error) => reject(cannotConnect(dir, error)))
+    socket.on('close', () => fail('it closed the connection'))
     socket.write(QUESTION)
     sendControl(socket, { type: 'ports', id: 1 })
-    readControl(socket, finish, (text) => {
+    readControl(socket, fail, (text) => {
       const message = parseSwitchMessage(text)
       if (message?.type === 'port') ports.push(message.port)
-      if (message?.type === 'end') finish(null)
+      if (message?.type !== 'end') return
+      socket.destroy()
+      resolve(ports)
     })
   })
 }
@@ -81,7 +84,7 @@ function sendControl(socket: Socket, message: object): void {
 }
 
 /** Reads the opening line, then control records. */
-function readControl(socket: Socket, fail: (error: Error) => void, message: (text: string) => void): void {
+function readControl(socket: Socket, fail: (why: string) => void, message: (text: string) => void): void {
   let kept = Buffer.alloc(0)
   let open = false
   socket.on('data', (data: Buffer) => {
@@ -90,14 +93,14 @@ function readControl(socket: Socket, fail: (error: Error) => void, message: (tex
       const end = kept.indexOf('\n')
       if (end < 0 && kept.length <= MAX_OPENING) return
       const opening = parseSwitchOpening(kept.toString('utf8', 0, Math.max(end, 0)))
-      if (isRefusal(opening)) return fail(new Error(opening.refusal))
+      if (isRefusal(opening)) return fail(opening.refusal)
       open = true
       kept = kept.subarray(end + 1)
     }
     while (kept.length >= RECORD_HEADER) {
       const first = kept.readInt32BE(0)
       const second = kept.readInt32BE(4)
-      if (recordFault(first, second) !== null) return fail(new Error('it sent something that is no record'))
+      if (recordFault(first, second) !== null) return fail('it sent something that is no record')
       const end = RECORD_HEADER + lengthOf(second)
       if (kept.length < end) return
       if (kindOf(first) === KIND_CONTROL) message(kept.toString('utf8', RECORD_HEADER, end))

@@ -41,6 +41,9 @@ import type { Port } from './port.ts'
 const ARP_ETHERNET = 0x0001_0800
 const ARP_LENGTHS = 0x0604
 
+/** In the upper 16 bits of a MAC address: it is a group's (IEEE 802 8.2). */
+const GROUP = 0x100
+
 /** Takes what is no frame. */
 export interface RecordHandler {
   /** A control message. */
@@ -156,6 +159,7 @@ export class Fabric {
     if (!port.opening.frames) return null
     const high = inputView.getUint16(frame + ETH_SOURCE)
     const low = inputView.getInt32(frame + ETH_SOURCE + 2)
+    if ((high & GROUP) !== 0) return null
     if (low !== port.sourceLow || high !== port.sourceHigh || port.sourceTick !== this.tick) {
       this.learn(port, high, low)
     }
@@ -170,14 +174,13 @@ export class Fabric {
     port.sourceHigh = high
     port.sourceLow = low
     port.sourceTick = this.tick
-    // The lowest bit of the first octet tells a group (IEEE 802 8.2).
-    if ((high & 0x100) === 0 && !this.hub) this.macs.learn(high, low, port.number, this.tick)
+    if (!this.hub) this.macs.learn(high, low, port.number, this.tick)
   }
 
   /** The port behind which a destination is; null: a group, or not known. */
   private lookUp(port: Port, high: number, low: number): Port | null {
     if (port.destinationLow !== low || port.destinationHigh !== high || port.destinationVersion !== this.macs.version) {
-      const number = (high & 0x100) === 0 && !this.hub ? this.macs.find(high, low) : -1
+      const number = (high & GROUP) === 0 && !this.hub ? this.macs.find(high, low) : -1
       port.destinationHigh = high
       port.destinationLow = low
       port.destinationVersion = this.macs.version
@@ -190,7 +193,7 @@ export class Fabric {
   private distribute(port: Port, at: number, next: number, first: number, second: number): void {
     if (!port.opening.frames) return
     const frame = at + RECORD_HEADER
-    if ((inputView.getUint8(frame + ETH_SOURCE) & 1) !== 0) {
+    if ((inputView.getUint16(frame + ETH_SOURCE) & GROUP) !== 0) {
       port.counters['drop.in.bad-source']++
       return
     }

@@ -22,7 +22,7 @@ import type { PortInfo } from '../stream/control.ts'
 import { askPorts } from '../stream/control-client.ts'
 import { openNull } from './null-link.ts'
 import { parseVnl, type Vnl } from './parse-vnl.ts'
-import { checkSwitchDirectory, networkError, streamSocketPath } from './switch-directory.ts'
+import { checkSwitchDirectory, networkError } from './switch-directory.ts'
 
 export interface OpenVnlOptions {
   /** How others see the plug, as in `ioth ps`. @default the program's file name */
@@ -99,7 +99,7 @@ export async function listPorts(vnl: string): Promise<PortInfo[]> {
   }
   const dir = parsed.module === 'default' ? defaultNetworkDirectory() : resolve(parsed.address)
   checkSwitchDirectory(dir)
-  return await askPorts(streamSocketPath(dir), PATIENCE_MS)
+  return await askPorts(dir, PATIENCE_MS)
 }
 
 // Hubs of this thread that have a port: a network is found again by its name.

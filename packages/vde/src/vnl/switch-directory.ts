@@ -94,6 +94,14 @@ export function noSwitch(dir: string, why: string, cause?: unknown): NetError {
   return networkError(`no switch at ${dir}: ${why}. Start one: ioth switch ${shown(dir)}`, cause)
 }
 
+/** Connecting to the switch's socket failed. */
+export function cannotConnect(dir: string, error: Error): NetError {
+  if (isCode(error, 'ECONNREFUSED')) return noSwitch(dir, 'its process is gone and has left its socket behind', error)
+  if (isCode(error, 'ENOENT')) return noSwitch(dir, 'its socket is gone', error)
+  if (isCode(error, 'EACCES') || isCode(error, 'EPERM')) return forbidden(dir, error)
+  return noSwitch(dir, (error as NodeJS.ErrnoException).code ?? error.message, error)
+}
+
 /** The network cannot be joined, with a message of ours. */
 export function networkError(message: string, cause?: unknown): NetError {
   return new NetError('ERR_IOTH_NETWORK', 'network', cause === undefined ? { message } : { message, cause })
@@ -117,7 +125,7 @@ function look(path: string): Stats | null {
 }
 
 /** You may not use what is there. */
-export function forbidden(path: string, cause: unknown): NetError {
+function forbidden(path: string, cause: unknown): NetError {
   return networkError(
     `permission denied at ${path}: the switch belongs to another user. Start one of your own: ioth switch DIR`,
     cause,
