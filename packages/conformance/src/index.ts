@@ -3,5 +3,11 @@
  *
  * @module
  */
+export * from './arbitraries/index.ts'
 export * from './checker/index.ts'
 export * from './craft/craft.ts'
+export * from './lan/index.ts'
+export { ByteStreamModel, ModelViolation } from './model/byte-stream.ts'
+export { DatagramModel } from './model/datagrams.ts'
+export { type Deviation, type Scene, type Subject, Suite } from './suite.ts'
+export { testStack } from './test-stack.ts'

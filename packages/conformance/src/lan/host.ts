@@ -1,0 +1,86 @@
+/**
+ * One host of a LAN: a stack, its line to the hub, and everything seen on that line.
+ *
+ * @module
+ */
+import {
+  type Direction,
+  type ImpairedLink,
+  type Impairment,
+  type IpAddress,
+  type PortTable,
+  parseIpAddress,
+  type Stack,
+} from '@ioth/core'
+import type { Finding } from '../checker/finding.ts'
+import { HostChecker } from '../checker/host-checker.ts'
+import type { RecordedFrame } from './capture-file.ts'
+import type { FrameObserver } from './observer.ts'
+import type { Wire } from './wire.ts'
+
+/** A finding, with the host and the time. */
+export interface HostFinding extends Finding {
+  readonly host: string
+  /** Microseconds. */
+  readonly time: number
+}
+
+export class Host implements FrameObserver {
+  readonly name: string
+  readonly address: IpAddress
+  readonly cidr: string
+  readonly findings: HostFinding[] = []
+  readonly frames: RecordedFrame[] = []
+  readonly ports: PortTable
+  /** Set by the LAN as soon as it is made. */
+  stack!: Stack
+  /** Null on links with offload. What this host sends is impaired; what reaches it was impaired by its sender. */
+  readonly line: ImpairedLink | null
+
+  private readonly checker: HostChecker
+  private readonly wire: Wire
+
+  constructor(name: string, cidr: string, mtu: number, ports: PortTable, line: ImpairedLink | null, wire: Wire) {
+    this.name = name
+    this.cidr = cidr
+    this.address = parseIpAddress(cidr.slice(0, cidr.indexOf('/')))
+    this.ports = ports
+    this.line = line
+    this.wire = wire
+    this.checker = new HostChecker({ mtu })
+  }
+
+  /** Makes the line of this host bad, from the next frame it sends on. */
+  impair(impairment: Impairment): void {
+    if (this.line === null) throw new Error(`the line of ${this.name} carries unfinished frames and cannot be impaired`)
+    this.line.set({ out: impairment })
+  }
+
+  frame(direction: Direction, octets: Uint8Array): void {
+    const { now } = this.wire
+    this.frames.push({ direction, time: now, octets })
+    if (direction === 'out') {
+      this.wire.emitted(octets)
+      this.note(this.checker.sent(octets, now))
+    } else {
+      if (!this.wire.mayCorrupt && !this.wire.wasEmitted(octets))
+        this.note([
+          { rule: 'link.frame-changed', text: 'a frame arrived that nobody sent: it changed after its sending' },
+        ])
+      this.checker.arrived(octets, now)
+    }
+  }
+
+  unfinished(text: string): void {
+    this.note([{ rule: 'link.offload', text }])
+  }
+
+  /** Looks for acknowledgements that are overdue. */
+  checkOverdue(): void {
+    this.note(this.checker.overdue(this.wire.now))
+  }
+
+  private note(findings: readonly Finding[]): void {
+    for (const finding of findings) this.findings.push({ ...finding, host: this.name, time: this.wire.now })
+  }
+}

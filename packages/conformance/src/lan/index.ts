@@ -1,0 +1,7 @@
+export { encodeCapture, type RecordedFrame, writeCapture } from './capture-file.ts'
+export { Host, type HostFinding } from './host.ts'
+export { createLan, type HostOptions, Lan, type LanOptions, withLan } from './lan.ts'
+export { durationMs, type Phase, type Schedule, SchedulePlayer } from './schedule.ts'
+export { Conversation, Service } from './service.ts'
+export { type Finish, StreamDriver, type StreamPlan } from './stream-driver.ts'
+export { Tap } from './wire.ts'

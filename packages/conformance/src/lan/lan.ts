@@ -1,0 +1,297 @@
+/**
+ * A whole LAN in one test: a hub, any number of stacks of any backends, and lines that can be made bad. Under virtual time an hour of
+ * it takes milliseconds and replays from a seed.
+ *
+ * @module
+ */
+import {
+  type Backend,
+  createFramePool,
+  createHub,
+  createPortTable,
+  createScheduler,
+  createSeededRandom,
+  createVirtualScheduler,
+  type FramePool,
+  filter,
+  type Hub,
+  type Impairment,
+  impair,
+  type Limits,
+  type Link,
+  NO_OFFLOAD,
+  type Offload,
+  parseCidr,
+  type Scheduler,
+  type Stack,
+  type VirtualScheduler,
+} from '@ioth/core'
+import { type RecordedFrame, writeCapture } from './capture-file.ts'
+import { Host, type HostFinding } from './host.ts'
+import { Observer } from './observer.ts'
+import { type Schedule, SchedulePlayer } from './schedule.ts'
+import { Tap, Wire } from './wire.ts'
+
+export interface HostOptions {
+  readonly backend: Pick<Backend, 'createStack' | 'capabilities'>
+  /** @default `'a'`, `'b'`, … */
+  readonly name?: string
+  /** CIDR notation. @default `10.0.0.1/24`, `10.0.0.2/24`, … */
+  readonly address?: string
+  /** What this host's line does to the frames it sends. */
+  readonly impair?: Impairment
+  readonly limits?: Partial<Limits>
+  readonly gateways?: readonly string[]
+  /** First and last ephemeral port. */
+  readonly ephemeralPorts?: readonly [number, number]
+  /** The backend's own options. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+export interface LanOptions {
+  readonly hosts: readonly HostOptions[]
+  /** Of every random choice: faults, sequence numbers, ports. @default 1 */
+  readonly seed?: number
+  /** @default 1500 */
+  readonly mtu?: number
+  /** What the hub takes unfinished. With it lines cannot be impaired. @default NO_OFFLOAD */
+  readonly offload?: Offload
+  /** What every line does, phase after phase, from the moment all stacks are up. */
+  readonly schedule?: Schedule
+  /** Of the files a failure writes. @default 'lan' */
+  readonly name?: string
+  /** @default virtual when every backend can do it */
+  readonly time?: 'virtual' | 'real'
+}
+
+/** How long something may take that is not the subject of a test, in milliseconds of the LAN's clock. */
+const PATIENCE_MS = 600_000
+
+export async function createLan(options: LanOptions): Promise<Lan> {
+  const lan = new Lan(options)
+  try {
+    await lan.start()
+  } catch (error) {
+    throw lan.explain(error)
+  }
+  return lan
+}
+
+/** Runs a test on a LAN of its own. A failure is told with the seed, the schedule and the captures. */
+export async function withLan<Result>(options: LanOptions, test: (lan: Lan) => Promise<Result>): Promise<Result> {
+  const lan = await createLan(options)
+  try {
+    const result = await test(lan)
+    lan.verify()
+    return result
+  } catch (error) {
+    throw lan.explain(error)
+  } finally {
+    await lan.close()
+  }
+}
+
+export class Lan implements AsyncDisposable {
+  readonly options: LanOptions
+  readonly scheduler: Scheduler
+  /** The same, when time is virtual. */
+  readonly virtual: VirtualScheduler | null
+  readonly pool: FramePool
+  readonly hub: Hub
+  readonly hosts: readonly Host[]
+  private readonly wire: Wire
+  private readonly links: readonly Link[]
+  private player: SchedulePlayer | null = null
+
+  /** Use {@link createLan}. */
+  constructor(options: LanOptions) {
+    this.options = options
+    const { seed = 1, mtu = 1500, offload = NO_OFFLOAD } = options
+    const isVirtual = options.time !== 'real' && options.hosts.every(({ backend }) => backend.capabilities.virtualTime)
+    this.virtual = isVirtual ? createVirtualScheduler({ seed }) : null
+    this.scheduler = this.virtual ?? createScheduler()
+    this.pool = createFramePool()
+    this.hub = createHub({ scheduler: this.scheduler, pool: this.pool, mtu, offload, queueFrames: 4096 })
+    this.wire = new Wire(this.scheduler)
+    const plugs = options.hosts.map((host, index) => this.plug(host, index, seed))
+    this.hosts = plugs.map(({ host }) => host)
+    this.links = plugs.map(({ link }) => link)
+  }
+
+  /** @internal makes the stacks. */
+  async start(): Promise<void> {
+    const stacks = this.hosts.map((host, index) => this.createStack(host, index))
+    for (const [index, stack] of (await this.settled(Promise.all(stacks))).entries()) this.host(index).stack = stack
+    const { schedule } = this.options
+    if (schedule !== undefined) this.play(schedule)
+  }
+
+  /** A host by its place or name. */
+  host(which: number | string): Host {
+    const host = typeof which === 'number' ? this.hosts[which] : this.hosts.find(({ name }) => name === which)
+    if (host === undefined) throw new Error(`no host ${which} on this LAN`)
+    return host
+  }
+
+  /** Microseconds of the LAN's clock. */
+  get now(): number {
+    return this.scheduler.clock.now
+  }
+
+  /** Makes the lines of all hosts behave as a schedule says, from now on. */
+  play(schedule: Schedule): SchedulePlayer {
+    this.wire.mayCorrupt ||= schedule.some(({ impairment }) => (impairment.corrupt ?? 0) > 0)
+    this.player = new SchedulePlayer(this.scheduler.clock, schedule, (impairment) => {
+      for (const host of this.hosts) host.impair(impairment)
+    })
+    return this.player
+  }
+
+  /** A plug for a scripted peer or hostile frames: what arrives goes to `receive`, what it sends goes to every host. */
+  tap(receive: (frame: Uint8Array) => void = () => {}): Tap {
+    return new Tap(this.hub.port('tap'), this.pool, this.wire, receive)
+  }
+
+  /** Lets time pass until something is true. @throws Error when it does not become true within the limit. */
+  async until(done: () => boolean, limitMs: number = PATIENCE_MS, what: () => string = () => `${done}`): Promise<void> {
+    const since = this.now
+    const reached = await this.settleUntil(done, limitMs * 1000)
+    this.checkOverdue()
+    if (reached) return
+    const waited = Math.round((this.now - since) / 1000)
+    throw new Error(`after ${waited} ms still waiting for ${what()}`)
+  }
+
+  /** Lets time pass. */
+  async wait(milliseconds: number): Promise<void> {
+    await this.settleUntil(() => false, milliseconds * 1000)
+    this.checkOverdue()
+  }
+
+  /** Waits for a promise while time passes, and gives its outcome. */
+  async settled<Value>(promise: Promise<Value>, limitMs: number = PATIENCE_MS): Promise<Value> {
+    let isSettled = false
+    const note = (): void => {
+      isSettled = true
+    }
+    promise.then(note, note)
+    await this.until(
+      () => isSettled,
+      limitMs,
+      () => 'a promise',
+    )
+    return promise
+  }
+
+  /** What the frame checker found so far. */
+  get findings(): readonly HostFinding[] {
+    return this.hosts.flatMap(({ findings }) => findings)
+  }
+
+  /** @throws Error when a frame broke a rule. */
+  verify(): void {
+    const { findings } = this
+    if (findings.length === 0) return
+    const lines = findings.slice(0, 10).map(({ host, time, rule, text }) => `  ${time} µs, ${host}: ${rule}: ${text}`)
+    const more = findings.length > lines.length ? [`  and ${findings.length - lines.length} more`] : []
+    throw new Error(['frames break the rules:', ...lines, ...more].join('\n'))
+  }
+
+  /** Every frame of every host with its time, to compare two runs. */
+  get trace(): readonly { readonly host: string; readonly frames: readonly RecordedFrame[] }[] {
+    return this.hosts.map(({ name, frames }) => ({ host: name, frames }))
+  }
+
+  /** The same error with what is needed to look into it: the seed, the schedule, and where the captures are. */
+  explain(error: unknown): Error {
+    const cause = error instanceof Error ? error : new Error(String(error))
+    if (explained.has(cause)) return cause
+    const { seed = 1, schedule, name = 'lan' } = this.options
+    const files = this.hosts.map((host) => `  capture of ${host.name}: ${writeCapture(name, host.name, host.frames)}`)
+    const phases = schedule === undefined ? [] : [`  schedule: ${JSON.stringify(schedule)}`]
+    const violated = this.findings.length > 0 && !cause.message.includes('break the rules') ? [this.firstFinding()] : []
+    const lines = [cause.message, ...violated, `  at ${this.now} µs of a LAN with seed ${seed}`, ...phases, ...files]
+    const whole = new Error(lines.join('\n'), { cause })
+    // The place of the failure is of interest, not this one.
+    const frames = cause.stack?.split('\n').filter((line) => line.startsWith('    at ')) ?? []
+    whole.stack = [`Error: ${whole.message}`, ...frames].join('\n')
+    explained.add(whole)
+    return whole
+  }
+
+  /** Closes all stacks, then the hub. */
+  async close(): Promise<void> {
+    this.player?.stop()
+    await this.settled(Promise.all(this.hosts.map(async ({ stack }) => stack?.close())))
+    await this.hub.close()
+    this.virtual?.advance()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private firstFinding(): string {
+    const { host, time, rule, text } = this.findings[0] as HostFinding
+    return `  (before that, at ${time} µs, ${host} sent a frame that breaks ${rule}: ${text})`
+  }
+
+  private plug(options: HostOptions, index: number, seed: number): { host: Host; link: Link } {
+    const name = options.name ?? String.fromCharCode(97 + index)
+    const cidr = options.address ?? `10.0.0.${index + 1}/24`
+    parseCidr(cidr)
+    const { mtu = 1500, offload = NO_OFFLOAD } = this.options
+    const { scheduler, pool } = this
+    const port = this.hub.port(name)
+    const lineSeed = seed * 1000 + index
+    const line =
+      offload === NO_OFFLOAD ? impair(port, { scheduler, pool, seed: lineSeed, out: options.impair ?? {} }) : null
+    if ((options.impair?.corrupt ?? 0) > 0) this.wire.mayCorrupt = true
+    // Sequence numbers and ports must not depend on the order in which stacks draw.
+    const [first, last] = options.ephemeralPorts ?? [32768, 60999]
+    const ports = createPortTable(createSeededRandom(lineSeed + 500), { first, last })
+    const host = new Host(name, cidr, mtu, ports, line, this.wire)
+    return { host, link: new Observer(line === null ? port : this.guarded(line), host) }
+  }
+
+  /**
+   * ARP has no checksum: a flipped bit makes it a lie, and lies are another test. So a damaged ARP packet is lost here, as an Ethernet
+   * with frame check sequences would lose it.
+   */
+  private guarded(link: Link): Link {
+    const isArp = (frame: Uint8Array): boolean => frame[12] === 8 && frame[13] === 6
+    const { wire } = this
+    return filter(link, (direction, frame) => direction === 'out' || !isArp(frame) || wire.wasEmitted(frame))
+  }
+
+  private createStack(host: Host, index: number): Promise<Stack> {
+    const { scheduler, pool } = this
+    const { backend, limits, gateways, settings } = this.options.hosts[index] as HostOptions
+    return backend.createStack({
+      scheduler,
+      pool,
+      interfaces: [{ link: this.links[index] as Link, addresses: [host.cidr] }],
+      name: host.name,
+      ports: host.ports,
+      ...(limits === undefined ? {} : { limits }),
+      ...(gateways === undefined ? {} : { gateways }),
+      ...(settings === undefined ? {} : { settings }),
+    })
+  }
+
+  private async settleUntil(done: () => boolean, microseconds: number): Promise<boolean> {
+    if (this.virtual !== null) return this.virtual.settleUntil(done, microseconds)
+    const end = this.now + microseconds
+    while (!done()) {
+      if (this.now >= end) return false
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    return true
+  }
+
+  private checkOverdue(): void {
+    for (const host of this.hosts) host.checkOverdue()
+  }
+}
+
+const explained = new WeakSet<Error>()

@@ -1,0 +1,178 @@
+/**
+ * The frame of all suites: which backend, how a test gets its LAN, how a property runs, and what a failure tells.
+ *
+ * @module
+ */
+import type { Backend, Capabilities } from '@ioth/core'
+import fc from 'fast-check'
+import { it } from 'vitest'
+import type { Host } from './lan/host.ts'
+import { type HostOptions, type Lan, type LanOptions, withLan } from './lan/lan.ts'
+import { type RunSettings, readSettings } from './settings.ts'
+
+/** A test that this backend is known to fail. It is run, and must fail: once it passes, the deviation has to go. */
+export interface Deviation {
+  /** The test's name, or the requirement it begins with (`P-08`). */
+  readonly test: string
+  /** Why; points at the library's source, its manual or an issue. */
+  readonly reason: string
+  /** Not even run: it would hang or crash. */
+  readonly skip?: boolean
+}
+
+/** What is held against the suite. */
+export interface Subject {
+  readonly name: string
+  readonly backend: Backend
+  /** Makes the stacks in the backend's place, to test a wrapper around them. */
+  readonly create?: Backend['createStack']
+  /** What the other hosts run, to test a pair. @default the same backend */
+  readonly peer?: Backend
+  /** The backend's own options. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  readonly deviations?: readonly Deviation[]
+}
+
+/** What most tests start from: a LAN with the subject on host a and its peer on host b. */
+export interface Scene {
+  readonly lan: Lan
+  readonly a: Host
+  readonly b: Host
+}
+
+export interface SceneOptions extends Partial<LanOptions> {
+  /** Of both hosts. */
+  readonly limits?: NonNullable<HostOptions['limits']>
+}
+
+export interface PropertyOptions {
+  /** Share of the runs that are asked for; for properties that take long. @default 1 */
+  readonly share?: number
+}
+
+/** A test has this much real time; a property, for each 20 runs. */
+const TIMEOUT_MS = 60_000
+
+export class Suite {
+  readonly subject: Subject
+  readonly capabilities: Capabilities
+  readonly settings: RunSettings = readSettings()
+  private readonly names: string[] = []
+
+  constructor(subject: Subject) {
+    this.subject = subject
+    this.capabilities = subject.backend.capabilities
+  }
+
+  /** Registers a test with a LAN of its own. Its name begins with the requirement it covers, where there is one. */
+  test(name: string, body: (scene: Scene) => Promise<void> | void, options: SceneOptions = {}): void {
+    this.register(name, () => this.withScene(name, options, body), TIMEOUT_MS)
+  }
+
+  /** Registers a test that makes its own LAN or needs none. */
+  plainTest(name: string, body: () => Promise<void> | void): void {
+    this.register(name, body, TIMEOUT_MS)
+  }
+
+  /** A test that only makes sense with a capability; without it a visible skip. */
+  testIf(
+    holds: boolean,
+    reason: string,
+    name: string,
+    body: (scene: Scene) => Promise<void> | void,
+    options: SceneOptions = {},
+  ): void {
+    if (holds) this.test(name, body, options)
+    else this.skip(name, reason)
+  }
+
+  /** Registers a property. Its body gets a value and a seed for everything else that is random. */
+  property<Value>(
+    name: string,
+    arbitrary: fc.Arbitrary<Value>,
+    body: (value: Value, seed: number) => Promise<void>,
+    options: PropertyOptions = {},
+  ): void {
+    const { seed, path, runs } = this.settings
+    const numRuns = Math.max(1, Math.round(runs * (options.share ?? 1)))
+    const run = async (): Promise<void> => {
+      const seeds = fc.noShrink(fc.integer({ min: 1, max: 0x7fff_ffff }))
+      const property = fc.asyncProperty(arbitrary, seeds, body)
+      const replay = path === undefined ? {} : { path, endOnFailure: true }
+      const details = await fc.check(property, { seed, numRuns, ...replay })
+      if (details.failed) throw propertyFailure(name, details)
+    }
+    this.register(name, run, TIMEOUT_MS * Math.max(1, numRuns / 20))
+  }
+
+  skip(name: string, reason: string): void {
+    this.names.push(name)
+    it.skip(`${name} (skipped: ${reason})`)
+  }
+
+  /** Runs a body on a LAN with the subject on a and its peer on b. */
+  async withScene(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void> | void): Promise<void> {
+    const { limits, ...lanOptions } = options
+    const hosts = [this.host(limits), this.peer(limits)]
+    await withLan({ hosts, name: `${this.subject.name} ${name}`, ...lanOptions }, async (lan) => {
+      await body({ lan, a: lan.host(0), b: lan.host(1) })
+    })
+  }
+
+  /** Options of a host that runs the subject. */
+  host(limits?: HostOptions['limits']): HostOptions {
+    const { backend, create, settings } = this.subject
+    const made = create === undefined ? backend : { capabilities: backend.capabilities, createStack: create }
+    return {
+      backend: made,
+      ...(settings === undefined ? {} : { settings }),
+      ...(limits === undefined ? {} : { limits }),
+    }
+  }
+
+  /** Options of a host that runs the peer. */
+  peer(limits?: HostOptions['limits']): HostOptions {
+    const { peer } = this.subject
+    if (peer === undefined) return this.host(limits)
+    return { backend: peer, ...(limits === undefined ? {} : { limits }) }
+  }
+
+  /** A deviation that names no test is a mistake. */
+  checkDeviations(): void {
+    for (const { test } of this.subject.deviations ?? []) {
+      if (this.names.some((name) => isMeant(test, name))) continue
+      it(`deviation "${test}"`, () => {
+        throw new Error(`no test is called "${test}", or begins with it`)
+      })
+    }
+  }
+
+  private register(name: string, body: () => Promise<void> | void, timeout: number): void {
+    this.names.push(name)
+    const deviation = this.subject.deviations?.find(({ test }) => isMeant(test, name))
+    if (deviation === undefined) it(name, body, timeout)
+    else if (deviation.skip === true) it.skip(`${name} (deviates: ${deviation.reason})`)
+    else it.fails(`${name} (deviates: ${deviation.reason})`, body, timeout)
+  }
+}
+
+function isMeant(deviation: string, name: string): boolean {
+  return name === deviation || name.startsWith(`${deviation} `)
+}
+
+function propertyFailure<Values extends [unknown, number]>(name: string, details: fc.RunDetails<Values>): Error {
+  const { seed, counterexamplePath, counterexample, numShrinks, numRuns, errorInstance } = details
+  const cause = errorInstance instanceof Error ? errorInstance : new Error(String(errorInstance))
+  const value = counterexample === null ? 'none' : fc.stringify(counterexample[0])
+  const message = [
+    cause.message,
+    `  property: ${name}, run ${numRuns}, shrunk ${numShrinks} times`,
+    `  counterexample: ${value}`,
+    `  seed ${seed}, path ${counterexamplePath}`,
+    `  replay: IOTH_SEED=${seed} IOTH_PATH=${counterexamplePath} npx vitest run -t "${name}"`,
+  ].join('\n')
+  const failure = new Error(message, { cause })
+  const frames = cause.stack?.split('\n').filter((line) => line.startsWith('    at ')) ?? []
+  failure.stack = [`Error: ${message}`, ...frames].join('\n')
+  return failure
+}

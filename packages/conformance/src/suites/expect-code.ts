@@ -1,0 +1,52 @@
+/**
+ * What a failure must look like: Node's own fields, and a message that says what was tried on what.
+ *
+ * @module
+ */
+import type { NetError } from '@ioth/core'
+import { expect } from 'vitest'
+
+/** Fields an error is expected to have. */
+export interface ErrorShape {
+  readonly syscall?: string
+  readonly address?: string
+  readonly port?: number
+}
+
+/** Calls something that must throw, and checks the error. */
+export function expectThrow(call: () => unknown, code: string, shape: ErrorShape = {}): NetError {
+  let result: unknown
+  try {
+    result = call()
+  } catch (error) {
+    return expectError(error, code, shape)
+  }
+  throw new Error(`${code} expected, the call returned ${result}`)
+}
+
+/** Waits for a promise that must reject, and checks the error. */
+export async function expectRejection(
+  promise: Promise<unknown>,
+  code: string,
+  shape: ErrorShape = {},
+): Promise<NetError> {
+  let result: unknown
+  try {
+    result = await promise
+  } catch (error) {
+    return expectError(error, code, shape)
+  }
+  throw new Error(`${code} expected, the promise gave ${result}`)
+}
+
+export function expectError(error: unknown, code: string, shape: ErrorShape = {}): NetError {
+  expect(error, `${code} expected`).toBeInstanceOf(Error)
+  const { code: found, errno, message, ...rest } = error as NetError
+  expect(found, (error as Error).stack ?? message).toBe(code)
+  if (code.startsWith('ERR_')) return error as NetError
+  expect(errno, `${code} needs an errno`).toBeTypeOf('number')
+  expect(errno).toBeLessThan(0)
+  expect(rest.syscall, `${code} needs a syscall`).toBeTypeOf('string')
+  expect(rest).toMatchObject(shape)
+  return error as NetError
+}

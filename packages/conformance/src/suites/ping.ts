@@ -1,0 +1,81 @@
+/**
+ * Ping answers, and does not lie.
+ *
+ * @module
+ */
+import { LOOPBACK_V4, parseIpAddress } from '@ioth/core'
+import { expect } from 'vitest'
+import { introduce } from '../lan/introduce.ts'
+import type { Suite } from '../suite.ts'
+import { expectRejection } from './expect-code.ts'
+
+export function ping(suite: Suite): void {
+  if (!suite.capabilities.ping) {
+    suite.skip('ping', 'the manifest says ping: false')
+    return
+  }
+
+  suite.test('the answer tells the round trip time, size, time to live and sender', async ({ lan, a, b }) => {
+    await introduce(lan, a, b)
+    for (const host of [a, b]) host.impair({ delayMs: 7 })
+    const reply = await lan.settled(a.stack.ping(b.address))
+    expect(reply).toMatchObject({ size: 56, ttl: 64 })
+    expect(`${reply.from}`).toBe('10.0.0.2')
+    if (lan.virtual !== null) expect(reply.microseconds).toBe(14_000)
+  })
+
+  suite.test('R-ICMP4-02 all sizes come back whole, in fragments if need be', async ({ lan, a, b }) => {
+    for (const size of [0, 1, 1472, 1473, 8000, 65_507]) {
+      const reply = await lan.settled(a.stack.ping(b.address, { size, timeoutMs: 5000 }))
+      expect(reply.size).toBe(size)
+    }
+  })
+
+  suite.test('a stack answers itself, and on 127.0.0.1', async ({ lan, a }) => {
+    for (const to of [a.address, LOOPBACK_V4]) {
+      const reply = await lan.settled(a.stack.ping(to))
+      expect(`${reply.from}`).toBe(`${to}`)
+    }
+  })
+
+  suite.test('several at once are not mixed up', async ({ lan, a, b }) => {
+    const sizes = [10, 200, 30, 400]
+    const replies = await lan.settled(Promise.all(sizes.map((size) => a.stack.ping(b.address, { size }))))
+    expect(replies.map(({ size }) => size)).toEqual(sizes)
+  })
+
+  suite.test('nobody there: EHOSTUNREACH; no route: ENETUNREACH', async ({ lan, a }) => {
+    const nobody = a.stack.ping(parseIpAddress('10.0.0.99'), { timeoutMs: 20_000 })
+    await expectRejection(lan.settled(nobody), 'EHOSTUNREACH', { address: '10.0.0.99' })
+    const far = a.stack.ping(parseIpAddress('192.0.2.1'))
+    await expectRejection(lan.settled(far), 'ENETUNREACH', { address: '192.0.2.1' })
+  })
+
+  suite.test('no answer: ETIMEDOUT after the time asked for', async ({ lan, a, b }) => {
+    await introduce(lan, a, b)
+    b.impair({ loss: 1 })
+    const since = lan.now
+    await expectRejection(lan.settled(a.stack.ping(b.address, { timeoutMs: 3000 })), 'ETIMEDOUT', {
+      address: '10.0.0.2',
+    })
+    if (lan.virtual !== null) expect((lan.now - since) / 1e6).toBeCloseTo(3, 1)
+  })
+
+  suite.test('it can be given up: AbortError with the reason as its cause', async ({ lan, a, b }) => {
+    await introduce(lan, a, b)
+    b.impair({ loss: 1 })
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const pinging = a.stack.ping(b.address, { timeoutMs: 60_000, signal: controller.signal })
+    controller.abort(reason)
+    const error = await lan.settled(
+      pinging.then(
+        () => null,
+        (failure: unknown) => failure as Error,
+      ),
+    )
+    expect(error).toMatchObject({ name: 'AbortError', cause: reason })
+    const aborted = a.stack.ping(b.address, { signal: AbortSignal.abort(reason) })
+    await expect(lan.settled(aborted)).rejects.toMatchObject({ name: 'AbortError', cause: reason })
+  })
+}

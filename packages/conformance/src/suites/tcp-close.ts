@@ -1,0 +1,280 @@
+/**
+ * Connections end: half-close, close, lingering octets, TIME-WAIT (P-02, P-07, P-08).
+ *
+ * @module
+ */
+import { CLOSED, END, ERROR, FAILED, READABLE, type TcpSocket, WOULD_BLOCK } from '@ioth/core'
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { schedule } from '../arbitraries/schedule.ts'
+import { streamLength } from '../arbitraries/stream-plan.ts'
+import { introduce } from '../lan/introduce.ts'
+import { Service } from '../lan/service.ts'
+import { ByteStreamModel } from '../model/byte-stream.ts'
+import type { Scene, Suite } from '../suite.ts'
+import { expectError } from './expect-code.ts'
+
+/** TIME-WAIT and every retransmission are over by then. */
+const LONG_AFTER_MS = 600_000
+
+export function tcpClose(suite: Suite): void {
+  const { capabilities } = suite
+  const halfClose = capabilities.halfClose !== 'on-close'
+
+  if (halfClose) {
+    for (const first of ['client', 'server'] as const) {
+      suite.test(`R-TCP-17 half-close by the ${first}: the other direction stays open`, async ({ lan, a, b }) => {
+        const service = new Service(b, 80)
+        const ends = { send: 1000 } as const
+        const answers = { send: 100_000, finish: 'after-peer' } as const
+        const plans = first === 'client' ? ([ends, answers] as const) : ([answers, ends] as const)
+        const talk = service.converse(a, ...plans)
+        await lan.until(
+          () => talk.isDone,
+          60_000,
+          () => `${talk}`,
+        )
+        await lan.until(
+          () => talk.isClosed,
+          LONG_AFTER_MS,
+          () => 'CLOSED of both',
+        )
+      })
+    }
+  }
+
+  suite.test('both sides end at once', async ({ lan, a, b }) => {
+    for (const host of [a, b]) host.impair({ delayMs: 50 })
+    const service = new Service(b, 80)
+    const talk = service.converse(a, { finish: 'never' }, { finish: 'never' })
+    await lan.until(() => talk.server !== null && talk.client.connected && talk.server.connected, 10_000)
+    talk.client.finish()
+    talk.server?.finish()
+    await lan.until(
+      () => talk.isDone,
+      10_000,
+      () => `${talk}`,
+    )
+    await lan.until(() => talk.isClosed, LONG_AFTER_MS)
+    expect([...a.stack.sockets()]).toEqual([])
+  })
+
+  suite.test('close sends what is queued: written is delivered though the program left', async ({ lan, a, b }) => {
+    for (const host of [a, b]) host.impair({ delayMs: 20 })
+    const service = new Service(b, 80)
+    const talk = service.converse(a, { send: 60_000, finish: 'never', writeSizes: [60_000] }, { finish: 'after-peer' })
+    await lan.until(
+      () => talk.up.written === 60_000,
+      10_000,
+      () => `${talk}`,
+    )
+    expect(a.stack.lingering).toBe(0)
+    talk.up.ended = true
+    talk.client.socket.close()
+    expect(a.stack.lingering).toBe(1)
+    await lan.until(
+      () => talk.up.endSeen,
+      60_000,
+      () => `${talk}`,
+    )
+    expect(talk.up.read).toBe(60_000)
+    await lan.until(() => a.stack.lingering === 0, 10_000)
+  })
+
+  suite.test(
+    'R-TCP-18 close with unread octets resets: the peer must not believe they were read',
+    async ({ lan, a, b }) => {
+      const service = new Service(b, 80)
+      const talk = service.converse(a, { send: 100, finish: 'never' }, { paused: true, finish: 'never' })
+      await lan.until(() => ((talk.server?.socket.ready ?? 0) & READABLE) !== 0, 10_000)
+      talk.server?.socket.close()
+      await lan.until(
+        () => talk.client.error !== null,
+        10_000,
+        () => `${talk}`,
+      )
+      expectError(talk.client.error, 'ECONNRESET')
+    },
+  )
+
+  suite.test('the end stays readable, and nothing is written after it', async ({ lan, a, b }) => {
+    const service = new Service(b, 80)
+    const talk = service.converse(a, { send: 10 }, { finish: 'never' })
+    await lan.until(
+      () => talk.up.endSeen,
+      10_000,
+      () => `${talk}`,
+    )
+    const into = new Uint8Array(10)
+    const server = talk.server?.socket as TcpSocket
+    expect([server.read(into, 0, 10), server.read(into, 0, 10)]).toEqual([END, END])
+    expect(server.ready & READABLE).toBe(READABLE)
+    expect(talk.client.socket.write(into, 0, 10), 'a write after shutdown').toBe(FAILED)
+    expect(talk.client.socket.error, 'which does not end the other direction').toBe(null)
+    expect(talk.client.socket.read(into, 0, 10)).toBe(WOULD_BLOCK)
+  })
+
+  suite.test('shutdown and close may be called twice', async ({ lan, a, b }) => {
+    const service = new Service(b, 80)
+    const talk = service.converse(a, { finish: 'never' })
+    await lan.until(() => talk.down.endSeen, 10_000)
+    const { socket } = talk.client
+    talk.client.finish()
+    socket.shutdown()
+    socket.close()
+    socket.close()
+    socket.shutdown()
+    await lan.until(() => talk.isClosed, LONG_AFTER_MS)
+    expect(socket.ready & CLOSED).toBe(CLOSED)
+    expect(socket.ready & ERROR).toBe(0)
+  })
+
+  suite.test('R-TCP-19 TIME-WAIT repeats the last acknowledgement', async ({ lan, a, b }) => {
+    await introduce(lan, a, b)
+    const service = new Service(b, 80)
+    const talk = service.converse(a, { send: 10 }, { finish: 'after-peer' })
+    // Nothing a sends from its end on arrives: b repeats its FIN until the line is back.
+    await lan.until(
+      () => talk.up.endSeen,
+      10_000,
+      () => `${talk}`,
+    )
+    a.impair({ loss: 1 })
+    await lan.wait(5000)
+    a.impair({ loss: 0 })
+    await lan.until(
+      () => talk.isClosed,
+      LONG_AFTER_MS,
+      () => `${talk}`,
+    )
+    expect([talk.client.error, talk.server?.error]).toEqual([null, null])
+    await lan.until(
+      () => [...b.stack.sockets()].length === 1,
+      60_000,
+      () => 'the end of LAST-ACK',
+    )
+  })
+
+  suite.property(
+    'P-02 P-08 any interleaving of writes, reads, shutdown, close and reset ends in CLOSED on both sides',
+    fc.record({ steps: fc.array(step(halfClose), { maxLength: 30 }), faults: schedule(5000) }),
+    ({ steps, faults }, seed) =>
+      suite.withScene('P-08', { seed, schedule: faults }, (scene) => interleave(scene, steps)),
+    { share: 2 },
+  )
+}
+
+type Action = 'write' | 'read' | 'shutdown' | 'close' | 'reset' | 'wait'
+
+interface Step {
+  readonly side: 0 | 1
+  readonly action: Action
+  /** Octets, or milliseconds. */
+  readonly amount: number
+}
+
+function step(halfClose: boolean): fc.Arbitrary<Step> {
+  return fc.record({
+    side: fc.constantFrom<0 | 1>(0, 1),
+    action: fc.oneof(
+      { weight: 12, arbitrary: fc.constantFrom<Action>('write', 'read', 'wait') },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom<Action>(
+          ...(halfClose ? (['shutdown', 'close', 'reset'] as const) : (['close', 'reset'] as const)),
+        ),
+      },
+    ),
+    amount: streamLength(20_000),
+  })
+}
+
+/** One side of the connection, as far as its program sees it. */
+interface Side {
+  readonly socket: TcpSocket
+  readonly out: ByteStreamModel
+  readonly in: ByteStreamModel
+  hasShutDown: boolean
+  hasLeft: boolean
+}
+
+async function interleave({ lan, a, b }: Scene, steps: readonly Step[]): Promise<void> {
+  const listening = b.stack.openTcp(4)
+  listening.bind(b.address, 80)
+  const listener = listening.listen(1)
+  const client = a.stack.openTcp(4)
+  client.connect(b.address, 80)
+  await lan.until(
+    () => (listener.ready & READABLE) !== 0,
+    400_000,
+    () => `a connection; client ${client.state}`,
+  )
+  const server = listener.accept() as TcpSocket
+  const [up, down] = [new ByteStreamModel('up', 1), new ByteStreamModel('down', 2)]
+  const sides: readonly Side[] = [
+    { socket: client, out: up, in: down, hasShutDown: false, hasLeft: false },
+    { socket: server, out: down, in: up, hasShutDown: false, hasLeft: false },
+  ]
+  const closed = sides.map(({ socket }) => {
+    const seen = { times: 0 }
+    socket.onReady = () => {
+      seen.times++
+    }
+    socket.interest = CLOSED
+    return seen
+  })
+  for (const { side, action, amount } of steps) {
+    const actor = sides[side] as Side
+    if (action === 'wait') await lan.wait(amount)
+    else if (!actor.hasLeft) act(actor, action, amount)
+  }
+  for (const side of sides) if (!side.hasLeft) act(side, 'close', 0)
+  listener.close()
+  const left = (): string => [...a.stack.sockets(), ...b.stack.sockets()].map(({ state }) => state).join(', ')
+  await lan.until(
+    () => closed.every(({ times }) => times > 0),
+    LONG_AFTER_MS,
+    () => 'CLOSED',
+  )
+  await lan.until(
+    () => left() === '',
+    LONG_AFTER_MS,
+    () => `the end of ${left()}`,
+  )
+  expect(closed.map(({ times }) => times)).toEqual([1, 1])
+}
+
+function act(side: Side, action: Exclude<Action, 'wait'>, amount: number): void {
+  const { socket, out } = side
+  if (action === 'read') {
+    readSome(side, amount + 1)
+  } else if (action === 'write') {
+    if (side.hasShutDown || amount === 0) return
+    const octets = new Uint8Array(amount)
+    out.produce(octets, amount)
+    const count = socket.write(octets, 0, amount)
+    if (count > 0) out.wrote(count)
+    else expect(count).toBe(socket.error === null ? WOULD_BLOCK : FAILED)
+  } else if (action === 'shutdown') {
+    socket.shutdown()
+    out.ended = true
+    side.hasShutDown = true
+  } else {
+    if (action === 'reset') socket.reset()
+    // Unread octets make it a reset, so the peer need not see the end; it may when there were none.
+    else {
+      socket.close()
+      out.ended = true
+    }
+    side.hasLeft = true
+  }
+}
+
+function readSome({ socket, in: stream }: Side, most: number): void {
+  const into = new Uint8Array(most)
+  const count = socket.read(into, 0, most)
+  if (count > 0) stream.received(into, 0, count)
+  else if (count === END) {
+    if (!stream.endSeen) stream.receivedEnd()
+  } else expect(count).toBe(socket.error === null ? WOULD_BLOCK : FAILED)
+}

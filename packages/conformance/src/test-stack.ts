@@ -1,0 +1,60 @@
+/**
+ * The suite as one function: a backend's test file calls it and is a dozen lines.
+ *
+ * @module
+ */
+import { describe, it } from 'vitest'
+import { readSettings } from './settings.ts'
+import { type Subject, Suite } from './suite.ts'
+import { addressing } from './suites/addressing.ts'
+import { backpressure } from './suites/backpressure.ts'
+import { capabilities } from './suites/capabilities.ts'
+import { hostile } from './suites/hostile.ts'
+import { lifecycle } from './suites/lifecycle.ts'
+import { ping } from './suites/ping.ts'
+import { readiness } from './suites/readiness.ts'
+import { resources } from './suites/resources.ts'
+import { tcpClose } from './suites/tcp-close.ts'
+import { tcpConnect } from './suites/tcp-connect.ts'
+import { tcpErrors } from './suites/tcp-errors.ts'
+import { tcpStream } from './suites/tcp-stream.ts'
+import { udp } from './suites/udp.ts'
+
+const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
+  lifecycle,
+  capabilities,
+  addressing,
+  'TCP: connections': tcpConnect,
+  'TCP: streams': tcpStream,
+  'TCP: the end': tcpClose,
+  'TCP: errors': tcpErrors,
+  backpressure,
+  readiness,
+  UDP: udp,
+  ping,
+  resources,
+  'hostile frames': hostile,
+}
+
+/**
+ * Registers the whole suite for a backend (or a pair of backends) with vitest. A backend that is not usable here is a visible skip with
+ * its reason, and a failure when `IOTH_REQUIRE_BACKENDS` names it.
+ */
+export function testStack(subject: Subject): void {
+  describe(subject.name, async () => {
+    for (const backend of new Set([subject.backend, subject.peer ?? subject.backend])) {
+      const probe = await backend.probe()
+      if (probe.usable) continue
+      const reason = `${backend.name} is not usable here: ${probe.reason ?? 'no reason given'}; tried ${probe.tried.join(', ')}`
+      if (!readSettings().requiredBackends.includes(backend.name)) it.skip(reason)
+      else
+        it(backend.name, () => {
+          throw new Error(`${reason}\n${probe.next ?? ''}`)
+        })
+      return
+    }
+    const suite = new Suite(subject)
+    for (const [name, register] of Object.entries(SUITES)) describe(name, () => register(suite))
+    suite.checkDeviations()
+  })
+}
