@@ -10,19 +10,16 @@ import { bindNode, createStack } from 'ioth'
 await using left = await createStack({ vnl: 'hub://lan', addresses: ['10.40.0.1/24'] })
 await using right = await createStack({ vnl: 'hub://lan', addresses: ['10.40.0.2/24'] })
 
-const servers = [
-  await serve(bindNode(left).net, 'the left stack', 80),
-  await serve(bindNode(right).net, 'the right stack', 80),
-  await serve(net, 'the host', 0, '127.0.0.1'),
-]
-const hostPort = (servers[2]?.address() as AddressInfo).port
+const leftServer = await serve(bindNode(left).net, 'the left stack', 80)
+const rightServer = await serve(bindNode(right).net, 'the right stack', 80)
+const hostServer = await serve(net, 'the host', 0, '127.0.0.1')
 
 // A socket goes where its module belongs: here from right to left, from left to right, and by the host's loopback.
 console.log(await ask(bindNode(right).net, '10.40.0.1', 80))
 console.log(await ask(bindNode(left).net, '10.40.0.2', 80))
-console.log(await ask(net, '127.0.0.1', hostPort))
+console.log(await ask(net, '127.0.0.1', (hostServer.address() as AddressInfo).port))
 
-for (const server of servers) server.close()
+for (const server of [leftServer, rightServer, hostServer]) server.close()
 
 /** Tells every caller who answers. */
 function serve(network: typeof net, name: string, port: number, host?: string): Promise<net.Server> {

@@ -25,4 +25,4 @@ server.on('connection', (socket) => {
 server.on('close', () => console.log(`close event after ${requests} requests on ${sockets.size} connections`))
 process.on('beforeExit', () => console.log('beforeExit'))
 process.on('exit', (code) => console.log(`exit ${code}`))
-server.listen(Number(process.argv[2]), () => console.log('ready'))
+server.listen(Number(process.argv[2]), () => console.log(`ready ${server.address().port}`))

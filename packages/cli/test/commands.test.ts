@@ -1,0 +1,117 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { examples, ioth, iothEnds, programs, startSwitch, temporaryFolder } from './support/processes.ts'
+
+async function webServer(program = `${examples}/http-server.mjs`): Promise<string> {
+  const { path } = await startSwitch()
+  const server = ioth(['run', program, '-a', '10.40.0.32/24', '-f', path])
+  await server.prints(/Serving|ready/)
+  return path
+}
+
+describe('ioth ping', () => {
+  test('an address that answers', async () => {
+    const path = await webServer()
+    const { stdout, stderr, exitCode } = await iothEnds(['ping', '-c', '3', '-i', '0.05', '-f', path, '10.40.0.32'])
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(
+      new RegExp(
+        [
+          '^PING 10\\.40\\.0\\.32 \\(10\\.40\\.0\\.32\\) 56\\(84\\) bytes of data\\.',
+          ...[1, 2, 3].map((n) => `64 bytes from 10\\.40\\.0\\.32: icmp_seq=${n} ttl=64 time=[\\d.]+ ms`),
+          '',
+          '--- 10\\.40\\.0\\.32 ping statistics ---',
+          '3 packets transmitted, 3 received, 0% packet loss, time \\d+ms',
+          'rtt min/avg/max/mdev = [\\d.]+/[\\d.]+/[\\d.]+/[\\d.]+ ms',
+          '$',
+        ].join('\n'),
+      ),
+    )
+    expect(exitCode).toBe(0)
+  })
+
+  test('an address that nobody has', async () => {
+    const { path } = await startSwitch()
+    const { stdout, exitCode } = await iothEnds([
+      'ping',
+      '-c',
+      '2',
+      '-i',
+      '0.05',
+      '-a',
+      '10.40.0.9',
+      '-f',
+      path,
+      '10.40.0.99',
+    ])
+    expect(stdout).toContain('From 10.40.0.9 icmp_seq=1 Destination Host Unreachable\n')
+    expect(stdout).toContain('2 packets transmitted, 0 received, +2 errors, 100% packet loss')
+    expect(exitCode).toBe(1)
+  })
+
+  test('without -a the address is of the same network as the one asked', async () => {
+    const { path } = await startSwitch()
+    const server = ioth(['run', `${examples}/http-server.mjs`, '-a', '192.168.7.1/24', '-f', path])
+    await server.prints(/Serving/)
+    expect((await iothEnds(['ping', '-c', '1', '-f', path, '192.168.7.1'])).exitCode).toBe(0)
+  })
+})
+
+describe('ioth curl', () => {
+  test('body, head, both, file, method, data, headers', async () => {
+    const path = await webServer(`${programs}/mirror.mjs`)
+    const curl = async (...words: string[]) => (await iothEnds(['curl', '-f', path, ...words])).stdout
+    expect(await curl('10.40.0.32/page')).toBe('GET /page\n')
+    expect(await curl('-X', 'PUT', '-d', 'a=1', '-d', 'b=2', '-H', 'x-test: yes', '10.40.0.32/')).toBe(
+      'PUT /\nx-test: yes\na=1&b=2',
+    )
+    expect(await curl('-I', '10.40.0.32/page')).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n(.+\r\n)*x-path: \/page\r\n(.+\r\n)*\r\n$/,
+    )
+    expect(await curl('-i', '10.40.0.32/page')).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)*\r\nGET \/page\n$/)
+    expect(await curl('-L', '10.40.0.32/moved')).toBe('GET /page\n')
+
+    const folder = temporaryFolder()
+    const file = join(folder, 'in')
+    writeFileSync(file, 'from a file')
+    expect(await curl('-d', `@${file}`, '-o', join(folder, 'out'), '10.40.0.32/')).toBe('')
+    expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('POST /\nfrom a file')
+  })
+
+  test('--fail', async () => {
+    const path = await webServer(`${programs}/mirror.mjs`)
+    const { stdout, stderr, exitCode } = await iothEnds(['curl', '--fail', '-f', path, '10.40.0.32/missing'])
+    expect([stdout, stderr, exitCode]).toEqual(['', 'ioth: the server answered 404 Not Found\n', 22])
+  })
+})
+
+describe('ioth ps and ioth backends', () => {
+  test('who is on a network', async () => {
+    const path = await webServer()
+    const table = (await iothEnds(['ps', '-f', path])).stdout.split('\n')
+    expect(table[0]).toMatch(/^PORT +NAME +PID +ADDRESSES +MAC +SENT +RECEIVED +UP$/)
+    expect(table[1]).toMatch(
+      /^\d+ +http-server\.mjs +\d+ +10\.40\.0\.32 +([0-9a-f]{2}:){5}[0-9a-f]{2} +\d+ +\d+ +\d+s$/,
+    )
+    const [port] = JSON.parse((await iothEnds(['ps', '-f', path, '--json'])).stdout)
+    expect(port).toMatchObject({ name: 'http-server.mjs', addresses: [{ address: '10.40.0.32', claimed: true }] })
+  })
+
+  test('which stacks there are', async () => {
+    const { stdout, exitCode } = await iothEnds('backends')
+    expect(stdout).toMatch(/^NAME +USABLE +LICENCE/)
+    expect(stdout).toMatch(/^ts +yes +MIT/m)
+    expect(stdout).toMatch(/^picotcp +no .*npm install @ioth\/backend-picotcp$/m)
+    expect(exitCode).toBe(0)
+    const plain = JSON.parse((await iothEnds('backends --json')).stdout) as { name: string; usable: boolean }[]
+    expect(plain.find(({ name }) => name === 'ts')).toMatchObject({ usable: true, license: 'MIT' })
+  })
+})
+
+test.each(['', 'run', 'switch', 'ping', 'curl', 'ps', 'backends'])('ioth %s --help shows examples', async (command) => {
+  const { stdout, exitCode } = await iothEnds(`${command} --help`)
+  expect(stdout).toMatch(/^Usage: ioth /)
+  expect(stdout).toMatch(/Examples:\n( {2}ioth .+\n?){2,}/)
+  expect(exitCode).toBe(0)
+})

@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { examples, ioth, iothEnds, start, temporaryFolder } from './support/processes.ts'
+
+test('explicit: two stacks beside the host', async () => {
+  const { output, exitCode } = await start(process.execPath, [`${examples}/dist/explicit.js`]).ended
+  expect(output).toBe(
+    'the left stack answers 10.40.0.2\nthe right stack answers 10.40.0.1\nthe host answers 127.0.0.1\n',
+  )
+  expect(exitCode).toBe(0)
+})
+
+test('socket-server: a plain server and client, the switch made by -c', async () => {
+  const network = join(temporaryFolder(), 'lan')
+  const server = ioth(['run', `${examples}/dist/socket-server.js`, '-a', '10.40.0.32', '-c', '-f', network])
+  await server.prints(/Listening on port 8092/)
+  const client = await iothEnds([
+    'run',
+    `${examples}/dist/socket-client.js`,
+    '-a',
+    '10.40.0.33',
+    '-f',
+    network,
+    '10.40.0.32',
+    'hello',
+    'bye',
+  ])
+  expect(client.output).toBe('HELLO\ngood bye\n')
+  expect((await server.ended).output).toBe('Listening on port 8092\n::ffff:10.40.0.33 is here\n')
+  expect(server.exitCode).toBe(0)
+})
+
+test('web-server: wrapped by the classic letters', async () => {
+  const network = join(temporaryFolder(), 'web0.ctl')
+  const server = ioth([
+    'run',
+    `${examples}/dist/web-server.js`,
+    '-a',
+    '10.40.0.32',
+    '-d',
+    'web0',
+    '-f',
+    network,
+    '-l',
+    'ts',
+    '-c',
+  ])
+  await server.prints(/^http:\/\/10\.40\.0\.32\/$/m)
+  const page = await iothEnds(['curl', '-a', '10.40.0.33', '-f', network, 'http://10.40.0.32/'])
+  expect(page.output).toBe('<h1>It works</h1><p>::ffff:10.40.0.32 serves ::ffff:10.40.0.33.</p>\n')
+})
+
+test('switch-first: a switch, and two servers on port 80', async () => {
+  const { output, exitCode } = await start(process.execPath, [`${examples}/dist/switch-first.js`]).ended
+  expect(output).toBe(
+    ['10.40.0.32', '10.40.0.34']
+      .map((address) => `http://${address}/ says <h1>It works</h1><p>::ffff:${address} serves ::ffff:10.40.0.1.</p>\n`)
+      .join(''),
+  )
+  expect(exitCode).toBe(0)
+})

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest'
+import { ioth, iothEnds, programs, start, startSwitch, temporaryFolder } from './support/processes.ts'
+
+/** The same words under plain node and under `ioth run`. */
+async function both(words: readonly string[], options: { input?: string } = {}) {
+  const network = temporaryFolder()
+  const plain = start(process.execPath, words, options)
+  const node = ioth(['run', '-q', '-c', '-f', network, '-a', '10.40.0.32', '--', ...words], options)
+  return [await plain.ended, await node.ended] as const
+}
+
+describe('a program sees and does under ioth run what it sees and does under node', () => {
+  test.each([
+    ['CommonJS, with arguments', ['witness.cjs', 'none', '-a', '--', '--inspect', '']],
+    ['an ES module', ['witness.mjs', 'x']],
+    ['a script without its ending', ['witness']],
+    ['process.exit', ['witness.cjs', 'exit', '41']],
+    ['process.exitCode', ['witness.cjs', 'exitCode', '42']],
+    ['a signal that ends it', ['witness.cjs', 'kill', 'SIGTERM']],
+    ['kill -9', ['witness.cjs', 'kill', 'SIGKILL']],
+    ['an ES module that waits for ever', ['witness.mjs', 'never']],
+  ])('%s', async (_what, [script, ...args]) => {
+    const [plain, node] = await both([`${programs}/${script}`, ...args])
+    expect(node.stdout).toBe(plain.stdout)
+    expect(node.stderr).toBe(plain.stderr)
+    expect([node.exitCode, node.child.signalCode]).toEqual([plain.exitCode, plain.child.signalCode])
+  })
+
+  test.each([
+    ['an exception', ['witness.cjs', 'throw']],
+    ['an unhandled rejection', ['witness.cjs', 'reject']],
+    ['an exception of an ES module', ['witness.mjs', 'throw']],
+  ])('%s', async (_what, [script, ...args]) => {
+    const [plain, node] = await both([`${programs}/${script}`, ...args])
+    expect(node.stdout).toBe(plain.stdout)
+    // Frames of Node's own may differ; what the user wrote and what went wrong may not.
+    const own = (text: string) =>
+      text
+        .split('\n')
+        .filter(
+          (line) =>
+            !/^\s+at .*node:internal|^\s+at Immediate|processImmediate|become/.test(line) &&
+            !line.startsWith('    at '),
+        )
+        .join('\n')
+    expect(own(node.stderr)).toBe(own(plain.stderr))
+    expect(node.exitCode).toBe(plain.exitCode)
+  })
+
+  test('standard input', async () => {
+    const [plain, node] = await both([`${programs}/witness.cjs`, 'stdin'], { input: 'some text\n'.repeat(10_000) })
+    expect(node.stdout).toBe(plain.stdout)
+  })
+
+  test('a signal that it handles itself', async () => {
+    const node = ioth([
+      'run',
+      '-q',
+      '-c',
+      '-f',
+      temporaryFolder(),
+      '-a',
+      '10.40.0.32',
+      `${programs}/witness.cjs`,
+      'wait',
+    ])
+    await node.prints(/waiting/)
+    const { stdout, exitCode } = await node.stop('SIGTERM')
+    expect(stdout).toContain('SIGTERM came')
+    expect(exitCode).toBe(7)
+  })
+
+  test('options of Node', async () => {
+    const words = [
+      'run',
+      '--no-warnings',
+      '--stack-trace-limit=3',
+      '-q',
+      '-c',
+      '-f',
+      temporaryFolder(),
+      '-a',
+      '10.40.0.32',
+    ]
+    const node = await iothEnds([...words, `${programs}/witness.cjs`, 'exit', '5'])
+    expect(JSON.parse(node.stdout).execArgv).toEqual(['--no-warnings', '--stack-trace-limit=3'])
+    expect(node.exitCode).toBe(5)
+  })
+})
+
+test('kept-alive connections, 200 at once, server.close and the end, in the same words as with node', async () => {
+  const plainServer = start(process.execPath, [`${programs}/many-server.mjs`, '0'])
+  const port = (await plainServer.prints(/ready (\d+)/))[1]
+  const plainClient = await start(process.execPath, [`${programs}/many-client.mjs`, `http://127.0.0.1:${port}`]).ended
+
+  const { path } = await startSwitch()
+  const server = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${programs}/many-server.mjs`, port as string])
+  await server.prints(/ready/)
+  const client = await iothEnds([
+    'run',
+    '-a',
+    '10.40.0.33/24',
+    '-f',
+    path,
+    `${programs}/many-client.mjs`,
+    `http://10.40.0.32:${port}`,
+  ])
+
+  expect(client.output).toBe(plainClient.output)
+  expect((await server.ended).output).toBe((await plainServer.ended).output)
+  expect(server.exitCode).toBe(0)
+})
