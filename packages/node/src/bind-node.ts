@@ -34,7 +34,7 @@ const bindings = new WeakMap<Stack, BoundModules>()
  * Node's network modules, on a stack: what is opened by them belongs to it. Their objects are instances of Node's own classes, so
  * everything that takes a `net.Socket` or an `http.Server` takes them. No preload is needed, and nothing changes for the rest of the process.
  *
- * @throws Error ERR_IOTH_UNSUPPORTED_NODE when this Node's internals are closed (`--permission`) or unknown.
+ * @throws NetError ERR_IOTH_UNSUPPORTED_NODE when this Node's internals are closed (`--permission`) or unknown.
  */
 export function bindNode(stack: Stack): BoundModules {
   const known = bindings.get(stack)

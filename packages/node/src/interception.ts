@@ -9,14 +9,17 @@ import { Choices } from './choices.ts'
 import { decide, stateOf } from './handle-state.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
-import { compareMembers, loadNatives, type Natives, type NativeTcp } from './native.ts'
+import { compareMembers, loadNatives, type Methods, type Natives, type NativeTcp } from './native.ts'
 import { replaceMethods } from './tcp-methods.ts'
+import { refuseDatagrams } from './udp-methods.ts'
 import { type TcpEnvironment, VirtualTcp } from './virtual-tcp.ts'
 
 export interface Interception {
   readonly choices: Choices
   /** From now on the stack may have sockets: what they have queued is sent when the process exits. */
   use(stack: Stack): void
+  /** Told of every destination that a stack has no route to. */
+  onUnreachable: ((address: string) => void) | null
 }
 
 /** Versioned: copies of this package that share the key share the interception. */
@@ -24,7 +27,7 @@ const KEY = Symbol.for('@ioth/node/interception/1')
 
 /**
  * The thread's interception, installed at the first call.
- * @throws UnsupportedNode when this Node cannot be intercepted.
+ * @throws NetError ERR_IOTH_UNSUPPORTED_NODE when this Node cannot be intercepted.
  */
 export function interception(): Interception {
   const shared = globalThis as { [KEY]?: Interception }
@@ -47,6 +50,7 @@ function install(natives: Natives): Interception {
     },
     closeNative: (handle, done) => closeNative(handle, done),
     drain: () => (process as unknown as { _tickCallback(): void })._tickCallback(),
+    unreachable: (address) => made.onUnreachable?.(address),
     destroyOwner(handle, error) {
       const owner = handle[natives.owner] as { destroy?(error: unknown): void } | null | undefined
       if (typeof owner?.destroy !== 'function') return false
@@ -71,6 +75,7 @@ function install(natives: Natives): Interception {
   }
 
   const closeNative = replaceMethods(natives, decideNow)
+  refuseDatagrams(natives.UDP.prototype as Methods, natives.owner, choices)
   interceptTls(natives, decideNow)
   interceptLookup(natives, choices)
   interceptNet(choices)
@@ -79,8 +84,9 @@ function install(natives: Natives): Interception {
     for (const stack of stacks) stack.flush()
   })
 
-  return {
+  const made: Interception = {
     choices,
+    onUnreachable: null,
     use(stack) {
       if (stacks.has(stack)) return
       stacks.add(stack)
@@ -88,6 +94,7 @@ function install(natives: Natives): Interception {
       stack.closed.then(forget, forget)
     },
   }
+  return made
 }
 
 /** A handle with a descriptor of its own came from the host: inherited, or opened before the interception. */

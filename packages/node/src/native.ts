@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { hasCode, NetError } from '@ioth/core'
 
 /** A request object of Node's (TCPConnectWrap, WriteWrap, ShutdownWrap): it is called back once. */
 export interface NativeRequest {
@@ -58,7 +59,8 @@ export interface StreamState {
 
 export interface Natives {
   readonly TCP: { new (type: number): NativeTcp; readonly prototype: object }
-  /** `TCP` types: a socket that connects, or one that listens. */
+  readonly UDP: { readonly prototype: object }
+  /** The type of a `TCP` that connects or is accepted. */
   readonly SOCKET: number
   readonly IPV6ONLY: number
   readonly REUSEPORT: number
@@ -68,12 +70,6 @@ export interface Natives {
   readonly cares: { getaddrinfo: (request: LookupRequest, hostname: string, ...rest: unknown[]) => number }
   /** Under this symbol a handle points to its `net.Socket` or `net.Server`. */
   readonly owner: symbol
-}
-
-/** What is missing or refused: the interception cannot be installed here. */
-export class UnsupportedNode extends Error {
-  override readonly name: string = 'Error'
-  readonly code: string = 'ERR_IOTH_UNSUPPORTED_NODE'
 }
 
 type Binding = Record<string, unknown>
@@ -86,15 +82,19 @@ function binding(name: string): Binding {
   try {
     return host.binding(name)
   } catch (cause) {
-    throw new UnsupportedNode(refusal(name, cause), { cause })
+    throw unsupported(name, cause)
   } finally {
     if (silent === undefined) delete host.noDeprecation
     else host.noDeprecation = silent
   }
 }
 
-function refusal(name: string, cause: unknown): string {
-  if ((cause as { code?: unknown }).code === 'ERR_ACCESS_DENIED') {
+function unsupported(name: string, cause?: unknown): NetError {
+  return new NetError('ERR_IOTH_UNSUPPORTED_NODE', 'intercept', { message: reason(name, cause), cause })
+}
+
+function reason(name: string, cause: unknown): string {
+  if (hasCode(cause, 'ERR_ACCESS_DENIED')) {
     return (
       "Node's permission model is on (--permission), and it closes the internals through which ioth gives a program its own network. " +
       'Run the program without --permission.'
@@ -141,13 +141,13 @@ export function compareMembers(prototype: object): { readonly unknown: string[];
 }
 
 function demand<T>(value: T | undefined, name: string): T {
-  if (value === undefined) throw new UnsupportedNode(refusal(name, undefined))
+  if (value === undefined) throw unsupported(name)
   return value
 }
 
 /**
  * Collects Node's native classes.
- * @throws UnsupportedNode when one is missing, or when the permission model closes them.
+ * @throws NetError ERR_IOTH_UNSUPPORTED_NODE when one is missing, or when the permission model closes them.
  */
 export function loadNatives(): Natives {
   const tcp = binding('tcp_wrap')
@@ -164,6 +164,7 @@ export function loadNatives(): Natives {
   const symbols = Object.getOwnPropertySymbols(new TCP(constants.SOCKET as number))
   return {
     TCP,
+    UDP: demand(binding('udp_wrap').UDP as Natives['UDP'] | undefined, 'UDP'),
     SOCKET: constants.SOCKET as number,
     IPV6ONLY: constants.UV_TCP_IPV6ONLY as number,
     REUSEPORT: constants.UV_TCP_REUSEPORT ?? 0,

@@ -1,1 +1,44 @@
-export {}
+/**
+ * What `node --require` loads into a program that is to be on a network of its own, and into every process and thread that a node starts.
+ * CommonJS, small, and with nothing of ours to load where nothing is to be done.
+ *
+ * - `IOTH_NODE` in the environment, or a thread: it belongs to a node that runs already. Sharing a node's network is not available yet,
+ *   so the first socket call says so; programs that open none run as ever.
+ * - else `IOTH_CONFIG`: the process becomes a node itself. Its main program starts when the addresses can be used.
+ * - else nothing.
+ *
+ * @module
+ */
+import Module from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
+import { refuseSockets } from './implicit/refusal.ts'
+
+const { IOTH_NODE, IOTH_CONFIG, IOTH_QUIET } = process.env
+
+if (IOTH_NODE || !isMainThread) refuseSockets(IOTH_NODE)
+else if (IOTH_CONFIG) holdMain(startNode(IOTH_CONFIG))
+
+/** Under this name an `--import` entry finds what it has to wait for. */
+function startNode(config: string): Promise<void> {
+  const entry = pathToFileURL(join(__dirname, 'start.js')).href
+  const quiet = IOTH_QUIET !== undefined && !/^(|0|no|false|off)$/i.test(IOTH_QUIET)
+  const started = import(entry).then((module: typeof import('./implicit/start.ts')) => module.start(config, quiet))
+  ;(globalThis as Record<symbol, unknown>)[Symbol.for('@ioth/node/started')] = started
+  return started
+}
+
+/** `Module.runMain` is what Node itself calls for its main script, CommonJS or ES module: it is called when the node is up. */
+function holdMain(started: Promise<void>): void {
+  const holder = Module as unknown as { runMain: (...args: unknown[]) => void }
+  const { runMain } = holder
+  // The stack's own timers and links do not keep a process alive.
+  const alive = setInterval(() => {}, 0x7fff_ffff)
+  holder.runMain = function (this: unknown, ...args) {
+    holder.runMain = runMain
+    // In a task of its own: what the program throws is its own uncaught exception.
+    void started.then(() => setImmediate(() => runMain.apply(this, args)))
+  }
+  void started.then(() => clearInterval(alive))
+}

@@ -32,6 +32,8 @@ export interface TcpEnvironment {
   accept(stack: Stack, connection: TcpSocket): VirtualTcp
   /** The native `close`, which calls back in libuv's closing phase. */
   closeNative(handle: NativeTcp, done: (() => void) | undefined): void
+  /** There is no route to this address. */
+  unreachable(address: string): void
   /** Runs what `process.nextTick` and promises have queued. */
   drain(): void
   /** A failure that has no number in Node: it goes to the owner of the handle as it is. */
@@ -151,7 +153,9 @@ export class VirtualTcp extends Pollable {
       const status = (error as { errno?: number } | null)?.errno
       if (typeof status !== 'number') return this.environment.destroyOwner(this.handle, error) ? 0 : raise(error)
       // A stack without IPv6 has no route there; programs know no other word for it.
-      return status === errno('EAFNOSUPPORT') ? errno('ENETUNREACH') : status
+      const unreachable = status === errno('ENETUNREACH') || status === errno('EAFNOSUPPORT')
+      if (unreachable) this.environment.unreachable(address.toString())
+      return unreachable ? errno('ENETUNREACH') : status
     }
   }
 

@@ -1,0 +1,52 @@
+/**
+ * What the processes and threads that a node starts find of it. The environment carries the node's description in `IOTH_NODE` and the
+ * preload in `NODE_OPTIONS`; how they take part in the node is the preload's affair.
+ *
+ * @module
+ */
+import { syncBuiltinESMExports } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import workers from 'node:worker_threads'
+
+/** `IOTH_NODE`, as JSON. Ways to share the node's network will be further members; who does not know them, ignores them. */
+export interface NodeDescription {
+  /** The process that holds the node's stack. */
+  readonly pid: number
+  readonly addresses: readonly string[]
+}
+
+const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url))
+
+/** Children of this process, and its threads, belong to the node from now on. */
+export function handDown(node: NodeDescription): void {
+  process.env.IOTH_NODE = JSON.stringify(node)
+  process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS, PRELOAD)
+  handDownToWorkers()
+}
+
+/** `NODE_OPTIONS` with the preload in it, once. */
+export function withPreload(options: string | undefined, preload: string): string {
+  const words = `--require ${quote(preload)}`
+  if (options === undefined || options.trim() === '') return words
+  return options.includes(words) ? options : `${words} ${options}`
+}
+
+/** Node splits the variable at spaces; in double quotes a backslash escapes. */
+function quote(word: string): string {
+  return /^[\w./:@+-]+$/.test(word) ? word : `"${word.replace(/["\\]/g, '\\$&')}"`
+}
+
+let workersReplaced = false
+
+/** A thread reads `NODE_OPTIONS` as it was when the process started: it is told by its own options. */
+function handDownToWorkers(): void {
+  if (workersReplaced) return
+  workersReplaced = true
+  const NodeWorker = workers.Worker
+  workers.Worker = class Worker extends NodeWorker {
+    constructor(filename: string | URL, options: workers.WorkerOptions = {}) {
+      super(filename, { ...options, execArgv: ['--require', PRELOAD, ...(options.execArgv ?? process.execArgv)] })
+    }
+  }
+  syncBuiltinESMExports()
+}

@@ -1,0 +1,52 @@
+/**
+ * Makes this process a node as the environment says, before its main program starts. Loaded by the preload.
+ *
+ * @module
+ */
+import { createStack } from '@ioth/core/registry'
+import { write } from '../messages.ts'
+import { announceLink } from './announce-link.ts'
+import { becomeNode } from './become-node.ts'
+
+/** Exit codes of sysexits(3). */
+const EXIT = { unavailable: 69, software: 70, noPermission: 77, configuration: 78 } as const
+
+const CODES: Readonly<Record<string, number>> = {
+  ERR_IOTH_CONFIG: EXIT.configuration,
+  EINVAL: EXIT.configuration,
+  EACCES: EXIT.noPermission,
+  EPERM: EXIT.noPermission,
+}
+
+/**
+ * Settles when the stack's addresses can be used. A failure is told in one paragraph, and ends the process.
+ * @param config `IOTH_CONFIG`: a configuration string (`ip=10.0.0.1/24,vnl=/tmp/vde.ctl`), or the same as JSON.
+ * @param quiet whether `IOTH_QUIET` asks for no messages of ours.
+ */
+export async function start(config: string, quiet: boolean): Promise<void> {
+  try {
+    const stack = await createStack(config.trimStart().startsWith('{') ? JSON.parse(config) : config, {
+      wrap: (link) => (quiet ? link : announceLink(link)),
+    })
+    becomeNode(stack, { quiet })
+  } catch (error) {
+    fail(error)
+  }
+}
+
+function fail(error: unknown): never {
+  const { code, message, stack } = error as NodeJS.ErrnoException
+  if (error instanceof SyntaxError) {
+    write(
+      `IOTH_CONFIG is not JSON: ${message}. A configuration string does as well: IOTH_CONFIG=ip=10.0.0.1/24,vnl=/tmp/vde.ctl`,
+    )
+    process.exit(EXIT.configuration)
+  }
+  if (code === undefined) {
+    // Nobody foresaw it: a fault of ours, whose place is of use.
+    write(String(stack ?? error))
+    process.exit(EXIT.software)
+  }
+  write(message.replace(/^configuration: /, ''))
+  process.exit(CODES[code] ?? EXIT.unavailable)
+}
