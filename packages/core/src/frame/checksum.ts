@@ -56,7 +56,7 @@ function inLane(octet: number, address: number): number {
 /** The ones' complement sum of the 16-bit words of a non-negative number below 2^53. */
 function fold(total: number): number {
   const high = Math.floor(total / 0x1_0000_0000)
-  const low = (total % 0x1_0000_0000) >>> 0
+  const low = total - high * 0x1_0000_0000
   let sum = (high >>> 16) + (high & 0xffff) + (low >>> 16) + (low & 0xffff)
   sum = (sum >>> 16) + (sum & 0xffff)
   return (sum >>> 16) + (sum & 0xffff)

@@ -168,6 +168,7 @@ class Ports implements PortTable {
     throw inUse('bind', binding)
   }
 
+  /** RFC 6056's F: where in the range the ports for a destination begin. */
   private offsetFor(address: IpAddress, remote: IpAddress, remotePort: number): number {
     const { words } = this
     words[0] = address.w0
