@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AsyncResource } from 'node:async_hooks'
 import net from 'node:net'
 import type { Stack, TcpSocket } from '@ioth/core'
 import { Choices } from './choices.ts'
@@ -42,10 +43,10 @@ function install(natives: Natives): Interception {
 
   const environment: TcpEnvironment = {
     natives,
-    accept(stack: Stack, connection: TcpSocket): VirtualTcp {
+    accept(stack: Stack, connection: TcpSocket, listener: AsyncResource): VirtualTcp {
       const handle = new natives.TCP(natives.SOCKET)
       const tcp = attach(handle, stack)
-      tcp.adopt(connection)
+      tcp.adopt(connection, listener)
       return tcp
     },
     closeNative: (handle, done) => closeNative(handle, done),

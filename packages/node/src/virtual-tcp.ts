@@ -29,7 +29,7 @@ import { WriteQueue } from './write-queue.ts'
 export interface TcpEnvironment {
   readonly natives: Natives
   /** Makes the native handle of an accepted connection, and joins it to its stack's side. */
-  accept(stack: Stack, connection: TcpSocket): VirtualTcp
+  accept(stack: Stack, connection: TcpSocket, listener: AsyncResource): VirtualTcp
   /** The native `close`, which calls back in libuv's closing phase. */
   closeNative(handle: NativeTcp, done: (() => void) | undefined): void
   /** There is no route to this address. */
@@ -87,8 +87,8 @@ export class VirtualTcp extends Pollable {
   }
 
   /** The handle stands for a connection that a listener accepted. */
-  adopt(connection: TcpSocket): void {
-    this.scope = new AsyncResource('IOTH_TCP', { requireManualDestroy: true })
+  adopt(connection: TcpSocket, listener: AsyncResource): void {
+    this.scope = new AsyncResource('IOTH_TCP', { requireManualDestroy: true, triggerAsyncId: listener.asyncId() })
     this.family = connection.remoteAddress?.family ?? 4
     this.join(connection)
   }
@@ -188,20 +188,25 @@ export class VirtualTcp extends Pollable {
     return 0
   }
 
-  /** One connection of the listener. */
+  /** One connection of the listener. As in libuv it is made in no context, and announced in the listener's. */
   acceptOne(): void {
-    const listener = this.listener
-    if (listener === null) return
+    const { listener, scope } = this
+    if (listener === null || scope === null) return
     const connection = listener.accept()
-    if (connection === null) {
-      if (listener.error === null) return
+    if (connection !== null) {
+      const accepted = this.environment.accept(this.stack, connection, scope)
+      scope.runInAsyncScope(this.announce, this, 0, accepted)
+    } else if (listener.error !== null) {
       listener.interest = 0
-      this.handle.onconnection?.(errnoOfFailure(listener.error, 'ENETDOWN'))
-      return
+      scope.runInAsyncScope(this.announce, this, errnoOfFailure(listener.error, 'ENETDOWN'), null)
     }
-    const accepted = this.environment.accept(this.stack, connection)
-    if (typeof this.handle.onconnection === 'function') this.handle.onconnection(0, accepted.handle)
-    else accepted.close(undefined)
+  }
+
+  private announce(status: number, accepted: VirtualTcp | null): void {
+    const { onconnection } = this.handle
+    if (typeof onconnection !== 'function') accepted?.close(undefined)
+    else if (accepted === null) onconnection.call(this.handle, status)
+    else onconnection.call(this.handle, status, accepted.handle)
   }
 
   private open(family: 4 | 6): TcpSocket {
@@ -536,5 +541,5 @@ function onSocketReady(source: Pollable, bits: number): void {
 
 function onListenerReady(source: Pollable): void {
   const handle = source.owner as VirtualTcp
-  handle.context.runInAsyncScope(handle.acceptOne, handle)
+  handle.acceptOne()
 }
