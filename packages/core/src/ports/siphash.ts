@@ -53,7 +53,7 @@ export class SipHash {
     // The last word carries the length in octets, modulo 256, in its top octet.
     this.compress(at < count ? (words[at] as number) : 0, count << 26)
     v[4] = (v[4] as number) ^ 0xff
-    for (let i = 0; i < 4; i++) this.round()
+    this.rounds(4)
     this.high = (v[1] as number) ^ (v[3] as number) ^ (v[5] as number) ^ (v[7] as number)
     return (v[0] as number) ^ (v[2] as number) ^ (v[4] as number) ^ (v[6] as number)
   }
@@ -62,38 +62,68 @@ export class SipHash {
     const { v } = this
     v[6] = (v[6] as number) ^ low
     v[7] = (v[7] as number) ^ high
-    this.round()
-    this.round()
+    this.rounds(2)
     v[0] = (v[0] as number) ^ low
     v[1] = (v[1] as number) ^ high
   }
 
-  private round(): void {
-    this.mix(0, 2, 13)
-    this.swapHalves(0)
-    this.mix(4, 6, 16)
-    this.mix(0, 6, 21)
-    this.mix(4, 2, 17)
-    this.swapHalves(4)
-  }
-
-  /** a += b; b = (b <<< bits) ^ a */
-  private mix(a: number, b: number, bits: number): void {
+  /** SipRound, in local variables: l is the low half, h the high one. */
+  private rounds(count: number): void {
     const { v } = this
-    const bLow = v[b] as number
-    const bHigh = v[b + 1] as number
-    const low = ((v[a] as number) >>> 0) + (bLow >>> 0)
-    v[a] = low
-    v[a + 1] = (v[a + 1] as number) + bHigh + (low > 0xffff_ffff ? 1 : 0)
-    v[b] = ((bLow << bits) | (bHigh >>> (32 - bits))) ^ (v[a] as number)
-    v[b + 1] = ((bHigh << bits) | (bLow >>> (32 - bits))) ^ (v[a + 1] as number)
+    let l0 = v[0] as number
+    let h0 = v[1] as number
+    let l1 = v[2] as number
+    let h1 = v[3] as number
+    let l2 = v[4] as number
+    let h2 = v[5] as number
+    let l3 = v[6] as number
+    let h3 = v[7] as number
+    for (let round = 0; round < count; round++) {
+      // v0 += v1; v1 = (v1 <<< 13) ^ v0; v0 <<<= 32
+      let low = (l0 + l1) | 0
+      let high = (h0 + h1 + carry(low, l0)) | 0
+      let turned = (l1 << 13) | (h1 >>> 19)
+      h1 = ((h1 << 13) | (l1 >>> 19)) ^ high
+      l1 = turned ^ low
+      l0 = high
+      h0 = low
+      // v2 += v3; v3 = (v3 <<< 16) ^ v2
+      low = (l2 + l3) | 0
+      high = (h2 + h3 + carry(low, l2)) | 0
+      turned = (l3 << 16) | (h3 >>> 16)
+      h3 = ((h3 << 16) | (l3 >>> 16)) ^ high
+      l3 = turned ^ low
+      l2 = low
+      h2 = high
+      // v0 += v3; v3 = (v3 <<< 21) ^ v0
+      low = (l0 + l3) | 0
+      high = (h0 + h3 + carry(low, l0)) | 0
+      turned = (l3 << 21) | (h3 >>> 11)
+      h3 = ((h3 << 21) | (l3 >>> 11)) ^ high
+      l3 = turned ^ low
+      l0 = low
+      h0 = high
+      // v2 += v1; v1 = (v1 <<< 17) ^ v2; v2 <<<= 32
+      low = (l2 + l1) | 0
+      high = (h2 + h1 + carry(low, l2)) | 0
+      turned = (l1 << 17) | (h1 >>> 15)
+      h1 = ((h1 << 17) | (l1 >>> 15)) ^ high
+      l1 = turned ^ low
+      l2 = high
+      h2 = low
+    }
+    v[0] = l0
+    v[1] = h0
+    v[2] = l1
+    v[3] = h1
+    v[4] = l2
+    v[5] = h2
+    v[6] = l3
+    v[7] = h3
   }
+}
 
-  /** A rotation by 32 bits. */
-  private swapHalves(a: number): void {
-    const { v } = this
-    const low = v[a] as number
-    v[a] = v[a + 1] as number
-    v[a + 1] = low
-  }
+/** What an addition of low halves carries: a sum that is smaller than its summand went round. */
+function carry(sum: number, summand: number): number {
+  return sum >>> 0 < summand >>> 0 ? 1 : 0
 }
