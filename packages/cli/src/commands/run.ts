@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { setProcessStack } from '@ioth/node'
+import { becomeNode } from '@ioth/node'
 import { EXIT, Failure } from '../failure.ts'
 import { becomeProgram, findScript } from '../launch/become-program.ts'
 import { relaunch } from '../launch/relaunch.ts'
 import { announceAddress, joinNetwork } from '../network/join.ts'
+import { explainNetwork } from '../network/network-failure.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
 import type { RunArguments } from '../options/split-run-arguments.ts'
 
@@ -30,10 +31,10 @@ export async function runProgram(
   try {
     const stack = await joinNetwork(settings)
     if (settings.address.length === 0 && !settings.quiet) announceAddress(stack)
-    setProcessStack(stack)
+    becomeNode(stack, { quiet: settings.quiet })
   } catch (error) {
     process.argv = own
-    throw error
+    throw explainNetwork(error)
   }
   becomeProgram()
 }

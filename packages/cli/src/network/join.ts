@@ -18,10 +18,10 @@ import {
   withNetmask,
 } from '@ioth/core'
 import { createStack, searchFolders } from '@ioth/core/registry'
+import { announceLink } from '@ioth/node'
 import { captureToFile, chooseAddress } from '@ioth/vde'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { say } from '../output.ts'
-import { LinkAnnouncer } from './link-announcer.ts'
 import { explainNetwork } from './network-failure.ts'
 
 export interface JoinOptions {
@@ -44,7 +44,7 @@ export async function joinNetwork(settings: NetworkSettings, options: JoinOption
     const stack = await createStack(config, {
       from: backendFolders(),
       wrap: (link, shared) => {
-        const announced = settings.quiet ? link : new LinkAnnouncer(link)
+        const announced = settings.quiet ? link : announceLink(link)
         return settings.pcap === undefined ? announced : captureToFile(announced, settings.pcap, shared)
       },
     })
