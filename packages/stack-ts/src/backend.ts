@@ -1,0 +1,38 @@
+/**
+ * The backend `ts`.
+ *
+ * @module
+ */
+import type { Backend, Probe, Stack, StackOptions } from '@ioth/core'
+import { CAPABILITIES } from './capabilities.ts'
+import type { TsSettings } from './settings.ts'
+import { TsStack } from './stack.ts'
+
+/** Options of {@link createStack}: the contract's, with this backend's settings. */
+export interface TsStackOptions extends Omit<StackOptions, 'settings'> {
+  readonly settings?: TsSettings
+}
+
+/**
+ * Makes a stack; settles when its addresses are usable.
+ * @throws NetError EADDRINUSE, with the hardware address of who has it; EINVAL; ENETUNREACH for a gateway outside of every network.
+ */
+export async function createStack(options: TsStackOptions): Promise<Stack> {
+  const stack = new TsStack(options as StackOptions)
+  try {
+    for (const each of options.interfaces) await stack.addInterface(each)
+    for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
+  } catch (error) {
+    await stack.close()
+    throw error
+  }
+  return stack
+}
+
+export const backend: Backend = Object.freeze({
+  name: 'ts',
+  license: 'MIT',
+  capabilities: CAPABILITIES,
+  probe: (): Promise<Probe> => Promise.resolve({ usable: true, tried: [] }),
+  createStack: (options: StackOptions) => createStack(options as TsStackOptions),
+})

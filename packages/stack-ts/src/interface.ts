@@ -1,0 +1,177 @@
+/**
+ * An interface of the stack: a port on a link, its addresses, and how an address becomes ours (claimed at the network's register, or
+ * probed for) and stays ours.
+ *
+ * @module
+ */
+import {
+  type Clock,
+  type Interface,
+  type InterfaceAddress,
+  type IpAddress,
+  type Link,
+  NetError,
+  type Random,
+} from '@ioth/core'
+import type { Counters } from './counters.ts'
+import { maskOf } from './ip/address-table.ts'
+import { FixedPath, type NetInterface } from './ip/interface.ts'
+import type { Ipv4 } from './ip/ipv4.ts'
+import type { Path } from './link/path.ts'
+import type { Port } from './link/port.ts'
+import { Arp, type ArpOwner } from './neighbor/arp.ts'
+import type { Undeliverable } from './neighbor/cache.ts'
+import { AddressProbe, type ProbeMode } from './neighbor/dad.ts'
+import { formatMac, type Mac } from './wire/ethernet.ts'
+
+/** What an interface asks of its stack. */
+export interface InterfaceHost {
+  readonly clock: Clock
+  readonly random: Random
+  readonly ip: Ipv4
+  readonly stats: Counters
+  readonly probe: ProbeMode
+  readonly undeliverable: Undeliverable
+  /** Nobody may use this address any more. */
+  addressRemoved(address: IpAddress): void
+  interfaceRemoved(removed: StackInterface): Promise<void>
+}
+
+export class StackInterface implements Interface, NetInterface, ArpOwner {
+  readonly index: number
+  readonly name: string
+  readonly mac: string
+  readonly port: Port
+  readonly arp: Arp | null
+  readonly broadcast: Path
+  private readonly host: InterfaceHost
+  /** Addresses that are being checked, or that are ours. */
+  private readonly probes = new Map<number, AddressProbe>()
+  private readonly claimed = new Set<number>()
+  private isRemoved = false
+
+  constructor(host: InterfaceHost, index: number, name: string, port: Port) {
+    this.host = host
+    this.index = index
+    this.name = name
+    this.port = port
+    this.mac = formatMac(port.mac.high, port.mac.low)
+    this.arp = port.hasNeighbors ? new Arp(port, host.clock, this, host.stats, host.undeliverable) : null
+    this.broadcast = new FixedPath(port)
+  }
+
+  get mtu(): number {
+    return this.port.mtu
+  }
+
+  get link(): Link {
+    return this.port.link
+  }
+
+  get addresses(): readonly InterfaceAddress[] {
+    return this.host.ip.addresses.entries.filter((entry) => entry.interface === this)
+  }
+
+  async addAddress(address: IpAddress, prefixLength: number): Promise<void> {
+    const { ip } = this.host
+    const text = address.toString()
+    if (address.family !== 4) throw new NetError('EAFNOSUPPORT', 'address', { address: text })
+    const isUnusable = address.isUnspecified || address.isMulticast || address.isLoopback || address.w3 === -1
+    if (isUnusable || !(prefixLength >= 0 && prefixLength <= 32)) {
+      throw new NetError('EINVAL', 'address', {
+        message: `${text}/${prefixLength} cannot be an address of an interface`,
+      })
+    }
+    const word = address.w3
+    if (ip.addresses.find(word) !== null || this.probes.has(word)) {
+      throw new NetError('EEXIST', 'address', { address: text })
+    }
+    await this.acquire(address)
+    if (this.isRemoved) throw new NetError('ENETDOWN', 'address', { address: text })
+    ip.addresses.add(address, prefixLength, this)
+    ip.routes.add(word & maskOf(prefixLength), prefixLength, null, this)
+  }
+
+  removeAddress(address: IpAddress): void {
+    const { ip } = this.host
+    const entry = ip.addresses.find(address.w3)
+    if (entry === null || entry.interface !== this) {
+      throw new NetError('EADDRNOTAVAIL', 'address', { address: address.toString() })
+    }
+    ip.addresses.remove(entry.word)
+    const isShared = this.addresses.some(
+      (other) => other.prefixLength === entry.prefixLength && ((other.address.w3 ^ entry.word) & entry.mask) === 0,
+    )
+    if (!isShared) ip.routes.remove(entry.word, entry.prefixLength, null, this)
+    this.giveBack(address)
+    this.host.addressRemoved(address)
+  }
+
+  async remove(): Promise<void> {
+    if (this.isRemoved) return
+    this.isRemoved = true
+    for (const { address } of [...this.addresses]) this.removeAddress(address)
+    for (const probe of this.probes.values()) probe.stop()
+    this.probes.clear()
+    this.arp?.cache.clear()
+    await this.host.interfaceRemoved(this)
+    this.port.discard()
+    await this.link.close()
+  }
+
+  /** The link is up again, perhaps at another place: the others hear where our addresses are now. */
+  relinked(): void {
+    this.arp?.cache.doubt()
+    for (const probe of this.probes.values()) probe.announce()
+  }
+
+  // ---------- ArpOwner ----------
+
+  owns(address: number): boolean {
+    return this.host.ip.addresses.find(address)?.interface === this
+  }
+
+  sourceFor(target: number): number {
+    return this.host.ip.addresses.bestOn(this, target)?.word ?? 0
+  }
+
+  isTentative(address: number): boolean {
+    return this.probes.get(address)?.tentative === true
+  }
+
+  conflict(address: number, mac: Mac): void {
+    const probe = this.probes.get(address)
+    if (probe === undefined || probe.conflict(mac) || probe.tentative) return
+    // RFC 5227 2.4 b: defended once, lost the second time.
+    const entry = this.host.ip.addresses.find(address)
+    if (entry !== null) this.removeAddress(entry.address)
+  }
+
+  // ---------- inside ----------
+
+  /** Makes sure that nobody else has the address. */
+  private async acquire(address: IpAddress): Promise<void> {
+    const { host, arp } = this
+    const isGranted = (await this.link.claim?.(address, this.mac)) === true
+    if (isGranted) this.claimed.add(address.w3)
+    if (arp === null) return
+    const mode = isGranted ? 'none' : host.probe
+    await new Promise<void>((resolve, reject) => {
+      const probe = new AddressProbe(arp, host.clock, host.random, mode, address.w3, (holder) => {
+        if (holder === null) return resolve()
+        this.probes.delete(address.w3)
+        const text = address.toString()
+        const message = `address ${text} is in use by ${formatMac(holder.high, holder.low)} on ${this.link.name}`
+        reject(new NetError('EADDRINUSE', 'address', { address: text, message }))
+      })
+      this.probes.set(address.w3, probe)
+      probe.start()
+    })
+  }
+
+  private giveBack(address: IpAddress): void {
+    this.probes.get(address.w3)?.stop()
+    this.probes.delete(address.w3)
+    if (this.claimed.delete(address.w3)) this.link.unclaim?.(address)
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * IP as the transports see it: one object per family. TCP and UDP know no header of it.
+ *
+ * @module
+ */
+import type { IpAddress } from '@ioth/core'
+import type { Path } from '../link/path.ts'
+import type { Packet } from './packet.ts'
+
+export interface Network {
+  readonly family: 4 | 6
+  /** Octets to leave free in front of a transport header: link and IP header. */
+  readonly headroom: number
+  /** Octets of the IP header. */
+  readonly headerLength: number
+  /** The segment size of a peer that names none (RFC 9293 3.7.1). */
+  readonly defaultMss: number
+  /** The way to a destination; null when no route leads there. */
+  findPath(destination: IpAddress): Path | null
+  /** Our address towards a destination; null when no route leads there. */
+  sourceFor(destination: IpAddress): IpAddress | null
+  /** Whether packets may be sent from this address. */
+  isOurs(address: IpAddress): boolean
+  /** Whether the address names all hosts of a network, or a group. */
+  isGroup(address: IpAddress): boolean
+  /** The address as a demultiplexing key, as in {@link Packet}. */
+  keyOf(address: IpAddress): number
+  /** The address behind a key. */
+  addressOf(key: number): IpAddress
+  /** Sum of the pseudo-header without the length. */
+  pseudoSum(source: IpAddress, destination: IpAddress, protocol: number): number
+  /**
+   * Puts the IP header in front of a transport header and sends. References pass on.
+   * @param at position of the frame: the transport header stands at `at + headroom`.
+   * @param headLength octets of the head piece, the headroom among them.
+   */
+  send(
+    path: Path,
+    source: IpAddress,
+    destination: IpAddress,
+    protocol: number,
+    ttl: number,
+    trafficClass: number,
+    at: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+    segmentSize: number,
+  ): void
+}
+
+/** Why a packet of ours did not arrive, in the words of the errors that sockets report. */
+export type Unreachable = 'EHOSTUNREACH' | 'ENETUNREACH' | 'ECONNREFUSED' | 'EMSGSIZE' | 'EPROTO'
+
+/** A report about a packet of ours: from the network (ICMP), or from the neighbour cache. */
+export interface ErrorReport {
+  readonly code: Unreachable
+  /** Whether it speaks for good: a soft one may pass (RFC 1122 4.2.3.9). */
+  readonly hard: boolean
+  /** Next-hop MTU of a packet that was too big; 0 otherwise. */
+  readonly mtu: number
+  readonly network: Network
+  /** Our side and the other side, as keys. */
+  readonly local: number
+  readonly remote: number
+  /** Where the quoted transport header begins, and how many octets of it are there. */
+  readonly at: number
+  readonly length: number
+}
+
+/** A protocol above IP. */
+export interface Transport {
+  receive(packet: Packet): void
+  /** An error about a packet of this protocol. */
+  report(error: ErrorReport): void
+}

@@ -1,0 +1,97 @@
+/**
+ * The loopback path: packets to an address of the stack itself, 127.0.0.0/8 among them. They wait for the stack's next job, so that
+ * no call delivers to itself.
+ *
+ * @module
+ */
+import {
+  CHECKSUM_MISSING,
+  CHECKSUM_VERIFIED,
+  createBatch,
+  type FrameBatch,
+  type FramePool,
+  type Offload,
+  pushFrame,
+  releaseAll,
+  releaseFrame,
+} from '@ioth/core'
+import { LINK_HEADROOM, Path } from './path.ts'
+
+const CAPACITY = 256
+
+/** Who takes a looped packet; the positions are those of the IP header. */
+export interface LoopbackTaker {
+  looped(at: number, length: number, body: number, bodyLength: number, flags: number): void
+}
+
+export class Loopback extends Path {
+  /** Larger than any segment of ours: the largest IP packet. */
+  readonly mtu: number = 65535
+  /** A packet never leaves memory: nothing is summed. Segments need no cutting at this MTU. */
+  readonly offload: Offload = { checksum: true, segment: false, maxSegment: 0 }
+  readonly valid: boolean = true
+  readonly unresolved: boolean = false
+  private readonly pool: FramePool
+  private readonly queued: () => void
+  private filling: FrameBatch | null = null
+  private draining: FrameBatch | null = null
+
+  /** @param queued called when a packet was queued. */
+  constructor(pool: FramePool, queued: () => void) {
+    super()
+    this.pool = pool
+    this.queued = queued
+  }
+
+  override get room(): number {
+    return this.filling === null ? CAPACITY : CAPACITY - this.filling.count
+  }
+
+  get isEmpty(): boolean {
+    return this.filling === null || this.filling.count === 0
+  }
+
+  override transmit(
+    at: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+    segmentSize: number,
+    transportAt: number,
+  ): void {
+    this.filling ??= createBatch(this.pool, CAPACITY)
+    if (this.filling.count === CAPACITY) {
+      this.pool.release(at)
+      if (bodyLength !== 0) this.pool.release(body)
+      return
+    }
+    pushFrame(this.filling, at, headLength, body, bodyLength, flags, segmentSize, transportAt)
+    this.queued()
+  }
+
+  /** Delivers what was queued before this call. */
+  deliver(taker: LoopbackTaker): void {
+    const batch = this.filling
+    if (batch === null || batch.count === 0) return
+    this.filling = this.draining
+    this.draining = null
+    for (let i = 0; i < batch.count; i++) {
+      const flags = (batch.flags[i]! & ~CHECKSUM_MISSING) | CHECKSUM_VERIFIED
+      taker.looped(
+        batch.head[i]! + LINK_HEADROOM,
+        batch.headLength[i]! - LINK_HEADROOM,
+        batch.body[i]!,
+        batch.bodyLength[i]!,
+        flags,
+      )
+      releaseFrame(batch, i)
+    }
+    batch.count = 0
+    this.draining = batch
+  }
+
+  clear(): void {
+    if (this.filling !== null) releaseAll(this.filling)
+  }
+}

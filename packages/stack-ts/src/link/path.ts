@@ -1,0 +1,38 @@
+/**
+ * A path is the next hop towards a destination, as IP and the transports see it: what it carries, and a way to send on it.
+ * One object serves all flows through one neighbour.
+ *
+ * @module
+ */
+import type { Offload } from '@ioth/core'
+
+/** Octets kept free in front of every IP header: an Ethernet header. */
+export const LINK_HEADROOM = 14
+
+export abstract class Path {
+  /** Largest IP packet. */
+  abstract readonly mtu: number
+  /** What may be left undone on frames for this path. */
+  abstract readonly offload: Offload
+  /** Frames it takes now without dropping. A transport that finds 0 keeps its data and is called again when there is room. */
+  abstract readonly room: number
+  /** Whether it still leads anywhere; a false one is looked up again. */
+  abstract readonly valid: boolean
+  /** Whether the next hop is known not to answer, or has not answered yet. */
+  abstract readonly unresolved: boolean
+
+  /**
+   * Sends a frame whose IP header stands at `at + LINK_HEADROOM`; its references pass to the path.
+   * @param headLength octets of the head piece, the headroom among them.
+   * @param transportAt offset of the transport header from `at`.
+   */
+  abstract transmit(
+    at: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+    segmentSize: number,
+    transportAt: number,
+  ): void
+}

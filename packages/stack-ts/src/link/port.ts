@@ -1,0 +1,174 @@
+/**
+ * A port is where the stack meets a {@link Link}: it takes what arrives and queues what leaves.
+ *
+ * @module
+ */
+import {
+  ETH_SOURCE,
+  ETH_TYPE,
+  ETHERNET_HEADER,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IP4,
+  type FrameBatch,
+  type FramePool,
+  FULL_OFFLOAD,
+  type Link,
+  type LinkSink,
+  type LinkState,
+  type NetError,
+  type Offload,
+} from '@ioth/core'
+import type { Counters } from '../counters.ts'
+import { isGroupMac, type Mac, writeEthernet } from '../wire/ethernet.ts'
+import { Outbox } from './outbox.ts'
+import { LINK_HEADROOM } from './path.ts'
+
+/** Who takes the packets of a port, by protocol. Positions and lengths are those behind the Ethernet header. */
+export interface PacketTaker {
+  /** @param group whether the frame was sent to a multicast or broadcast address. */
+  ipv4(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void
+  arp(port: Port, at: number, length: number): void
+  /** The link takes frames again. */
+  writable(port: Port): void
+  changed(port: Port, state: LinkState, reason?: NetError): void
+}
+
+/** Frames that may wait for a link. */
+const OUTBOX_LIMIT = 1024
+
+export class Port implements LinkSink {
+  readonly accepts: Offload = FULL_OFFLOAD
+  readonly link: Link
+  readonly pool: FramePool
+  readonly mac: Mac
+  readonly mtu: number
+  readonly outbox: Outbox
+  /** Whether the link took less than it was offered. */
+  blocked = false
+  private readonly isEthernet: boolean
+  private readonly counters: Counters
+  private readonly taker: PacketTaker
+  /** Called when a frame was queued: somebody must flush. */
+  private readonly queued: () => void
+
+  constructor(
+    link: Link,
+    pool: FramePool,
+    mac: Mac,
+    mtu: number,
+    counters: Counters,
+    taker: PacketTaker,
+    queued: () => void,
+  ) {
+    this.link = link
+    this.pool = pool
+    this.mac = mac
+    this.mtu = mtu
+    this.counters = counters
+    this.taker = taker
+    this.queued = queued
+    this.isEthernet = link.type === 'ethernet'
+    this.outbox = new Outbox(pool, OUTBOX_LIMIT)
+  }
+
+  /** Whether next hops have to be resolved. */
+  get hasNeighbors(): boolean {
+    return this.isEthernet
+  }
+
+  get up(): boolean {
+    return this.link.state === 'up'
+  }
+
+  frames(batch: FrameBatch): void {
+    const { counters, taker, pool, isEthernet } = this
+    const { high, low } = this.mac
+    counters.framesIn += batch.count
+    for (let i = 0; i < batch.count; i++) {
+      let at = batch.head[i]!
+      let length = batch.headLength[i]!
+      const bodyLength = batch.bodyLength[i]!
+      counters.octetsIn += length + bodyLength
+      if (!isEthernet) {
+        taker.ipv4(this, at, length, batch.body[i]!, bodyLength, batch.flags[i]!, false)
+        continue
+      }
+      if (length < ETHERNET_HEADER) {
+        counters.drop('ethernet.short')
+        continue
+      }
+      const { view } = pool
+      const destinationHigh = view.getUint16(at)
+      const group = isGroupMac(destinationHigh)
+      if (!group && (destinationHigh !== high || view.getInt32(at + 2) !== low)) {
+        counters.drop('ethernet.destination')
+        continue
+      }
+      if (isGroupMac(view.getUint16(at + ETH_SOURCE))) {
+        counters.drop('ethernet.source')
+        continue
+      }
+      const type = view.getUint16(at + ETH_TYPE)
+      at += ETHERNET_HEADER
+      length -= ETHERNET_HEADER
+      if (type === ETHERTYPE_IP4) taker.ipv4(this, at, length, batch.body[i]!, bodyLength, batch.flags[i]!, group)
+      else if (type === ETHERTYPE_ARP) taker.arp(this, at, length)
+      else counters.drop('ethernet.type')
+    }
+  }
+
+  writable(): void {
+    this.blocked = false
+    this.taker.writable(this)
+  }
+
+  changed(state: LinkState, reason?: NetError): void {
+    if (state === 'up') this.blocked = false
+    this.taker.changed(this, state, reason)
+  }
+
+  /** Queues a frame for one station. See {@link Path.transmit} for the frame. */
+  send(
+    macHigh: number,
+    macLow: number,
+    type: number,
+    at: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+    segmentSize: number,
+    transportAt: number,
+  ): void {
+    let taken: boolean
+    if (this.isEthernet) {
+      writeEthernet(this.pool.view, at, macHigh, macLow, this.mac.high, this.mac.low, type)
+      taken = this.outbox.append(at, headLength, body, bodyLength, flags, segmentSize, transportAt)
+    } else {
+      const head = at + LINK_HEADROOM
+      const length = headLength - LINK_HEADROOM
+      taken = this.outbox.append(head, length, body, bodyLength, flags, segmentSize, transportAt - LINK_HEADROOM)
+    }
+    if (!taken) {
+      this.counters.drop('link.full')
+      return
+    }
+    this.counters.framesOut++
+    this.counters.octetsOut += headLength + bodyLength
+    this.queued()
+  }
+
+  /** Offers the link what is queued; false when something stays behind. */
+  flush(): boolean {
+    if (this.outbox.length === 0) return true
+    if (this.blocked) return false
+    this.blocked = !this.outbox.flush(this.link)
+    return !this.blocked
+  }
+
+  /** What a lost link would only drop is not kept for it. */
+  discard(): void {
+    this.outbox.clear()
+    this.blocked = false
+  }
+}

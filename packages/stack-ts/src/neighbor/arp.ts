@@ -1,0 +1,120 @@
+/**
+ * ARP (RFC 826, RFC 1122 2.3.2) with address conflict detection (RFC 5227): answers for our addresses, learns from others, notices who
+ * else claims what is ours.
+ *
+ * @module
+ */
+import {
+  ARP_LENGTH,
+  ARP_OPERATION,
+  ARP_SENDER_IP,
+  ARP_SENDER_MAC,
+  ARP_TARGET_IP,
+  type Clock,
+  ETHERNET_HEADER,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IP4,
+  IpAddress,
+} from '@ioth/core'
+import type { Counters } from '../counters.ts'
+import { LINK_HEADROOM } from '../link/path.ts'
+import type { Port } from '../link/port.ts'
+import { ARP_REPLY, ARP_REQUEST, checkArp, writeArp } from '../wire/arp.ts'
+import { BROADCAST_MAC, isGroupMac, type Mac } from '../wire/ethernet.ts'
+import { type Neighbor, NeighborCache, type Resolver, type Undeliverable } from './cache.ts'
+
+/** Which addresses are ours on this port. */
+export interface ArpOwner {
+  /** Whether we answer for this address. */
+  owns(address: number): boolean
+  /** Our address to ask with: one in the target's network if there is one; 0 when we have none. */
+  sourceFor(target: number): number
+  /** Someone else uses an address that we use, or are about to use. */
+  conflict(address: number, mac: Mac): void
+  /** Whether the address is being probed. */
+  isTentative(address: number): boolean
+}
+
+const NOBODY: Mac = { high: 0, low: 0 }
+const FRAME = ETHERNET_HEADER + ARP_LENGTH
+
+export class Arp implements Resolver {
+  readonly etherType: number = ETHERTYPE_IP4
+  readonly cache: NeighborCache
+  private readonly port: Port
+  private readonly owner: ArpOwner
+  private readonly counters: Counters
+
+  constructor(port: Port, clock: Clock, owner: ArpOwner, counters: Counters, undeliverable: Undeliverable) {
+    this.port = port
+    this.owner = owner
+    this.counters = counters
+    this.cache = new NeighborCache(port, clock, this, counters, undeliverable)
+  }
+
+  ask(neighbor: Neighbor, direct: boolean): void {
+    const target = neighbor.address.w3
+    const to = direct ? { high: neighbor.macHigh, low: neighbor.macLow } : BROADCAST_MAC
+    this.send(to, ARP_REQUEST, this.owner.sourceFor(target), NOBODY, target)
+  }
+
+  /** Asks whether anybody has an address, without claiming it (RFC 5227 2.1.1). */
+  probe(address: number): void {
+    this.send(BROADCAST_MAC, ARP_REQUEST, 0, NOBODY, address)
+  }
+
+  /** Tells everybody that the address is ours (RFC 5227 2.3). */
+  announce(address: number): void {
+    this.send(BROADCAST_MAC, ARP_REQUEST, address, NOBODY, address)
+  }
+
+  /** Takes a packet from the wire; `at` is behind the Ethernet header. */
+  receive(at: number, length: number): void {
+    const { counters, owner, cache } = this
+    const { view } = this.port.pool
+    const reason = checkArp(view, at, length)
+    if (reason !== null) return counters.drop(`arp.${reason}`)
+    const senderHigh = view.getUint16(at + ARP_SENDER_MAC)
+    const senderLow = view.getInt32(at + ARP_SENDER_MAC + 2)
+    const senderIp = view.getInt32(at + ARP_SENDER_IP)
+    const targetIp = view.getInt32(at + ARP_TARGET_IP)
+    const isRequest = view.getUint16(at + ARP_OPERATION) === ARP_REQUEST
+    if (isGroupMac(senderHigh) || (senderHigh === 0 && senderLow === 0) || senderIp >>> 28 >= 0xe) {
+      return counters.drop('arp.sender')
+    }
+    if (senderHigh === this.port.mac.high && senderLow === this.port.mac.low) return counters.drop('arp.own')
+    counters.arpIn++
+    const sender: Mac = { high: senderHigh, low: senderLow }
+
+    if (senderIp !== 0 && (owner.owns(senderIp) || owner.isTentative(senderIp))) {
+      counters.addressConflicts++
+      owner.conflict(senderIp, sender)
+      return
+    }
+    // Two stacks that probe for one address at the same time (RFC 5227 2.1.1).
+    if (senderIp === 0 && isRequest && owner.isTentative(targetIp)) {
+      counters.addressConflicts++
+      owner.conflict(targetIp, sender)
+      return
+    }
+    const forUs = owner.owns(targetIp)
+    if (senderIp !== 0) {
+      const known = cache.find(senderIp)
+      if (known !== null) cache.learn(known, senderHigh, senderLow)
+      else if (forUs && isRequest) {
+        cache.learn(cache.path(senderIp, IpAddress.v4(senderIp)), senderHigh, senderLow)
+      }
+    }
+    if (forUs && isRequest) this.send(sender, ARP_REPLY, targetIp, sender, senderIp)
+  }
+
+  private send(to: Mac, operation: 1 | 2, senderIp: number, targetMac: Mac, targetIp: number): void {
+    const { pool } = this.port
+    const at = pool.take(FRAME)
+    if (at < 0) return this.counters.drop('arp.pool')
+    const packet = { operation, senderMac: this.port.mac, senderIp, targetMac, targetIp }
+    writeArp(pool.view, at + LINK_HEADROOM, packet)
+    this.counters.arpOut++
+    this.port.send(to.high, to.low, ETHERTYPE_ARP, at, FRAME, 0, 0, 0, 0, 0)
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The backend's own settings, checked: unknown names are refused by name.
+ *
+ * @module
+ */
+import { type Limits, NetError, type StackOptions } from '@ioth/core'
+import type { ProbeMode } from './neighbor/dad.ts'
+import { reno } from './tcp/congestion/reno.ts'
+import type { TcpOptions, TcpSettings } from './tcp/settings.ts'
+
+/** `StackOptions.settings` of the backend `ts`. */
+export interface TsSettings {
+  /** Largest IP packet, when less than the link's. */
+  readonly mtu?: number
+  /** How an address is checked before use, on networks without a register. @default 'fast' */
+  readonly probe?: ProbeMode
+  readonly tcp?: TcpOptions
+}
+
+export interface Settings {
+  readonly mtu: number | null
+  readonly probe: ProbeMode
+  readonly tcp: TcpSettings
+}
+
+export const LIMITS: Limits = Object.freeze({
+  sockets: 65536,
+  sendBuffer: 512 * 1024,
+  receiveBuffer: 512 * 1024,
+  maxDatagram: 65507,
+  backlog: 4096,
+  closedHoldMs: 10_000,
+})
+
+const SMALLEST_MTU = 68
+const LARGEST_MTU = 65535
+
+/** @throws NetError EINVAL */
+export function readSettings(given: StackOptions['settings'], limits: Limits): Settings {
+  const top = known('settings', given ?? {}, ['mtu', 'probe', 'tcp'])
+  const tcp = known('settings.tcp', (top.tcp ?? {}) as Record<string, unknown>, [
+    'minRtoMs',
+    'synRetries',
+    'timeWaitMs',
+    'congestion',
+    'timestamps',
+    'windowScale',
+    'retries',
+    'keepAliveIntervalMs',
+    'keepAliveProbes',
+    'finWait2Ms',
+  ])
+  return {
+    mtu: top.mtu === undefined ? null : integer('mtu', top.mtu, 0, SMALLEST_MTU, LARGEST_MTU),
+    probe: oneOf('probe', top.probe, ['fast', 'rfc', 'none'], 'fast'),
+    tcp: {
+      minRtoMs: integer('tcp.minRtoMs', tcp.minRtoMs, 200, 1, 120_000),
+      initialRtoMs: 1000,
+      synRetries: integer('tcp.synRetries', tcp.synRetries, 6, 0, 255),
+      synAckRetries: 5,
+      retries: integer('tcp.retries', tcp.retries, 15, 1, 255),
+      orphanRetries: 8,
+      timeWaitMs: integer('tcp.timeWaitMs', tcp.timeWaitMs, 60_000, 0, 3_600_000),
+      finWait2Ms: integer('tcp.finWait2Ms', tcp.finWait2Ms, 60_000, 0, 3_600_000),
+      keepAliveIntervalMs: integer('tcp.keepAliveIntervalMs', tcp.keepAliveIntervalMs, 75_000, 1, 0x3fffffff),
+      keepAliveProbes: integer('tcp.keepAliveProbes', tcp.keepAliveProbes, 9, 1, 255),
+      timestamps: flag('tcp.timestamps', tcp.timestamps, true),
+      windowScale: flag('tcp.windowScale', tcp.windowScale, true),
+      congestion: { newreno: reno }[oneOf('tcp.congestion', tcp.congestion, ['newreno'], 'newreno')],
+      closedHoldMs: limits.closedHoldMs,
+      largestWindow: limits.receiveBuffer,
+      connections: limits.sockets,
+    },
+  }
+}
+
+/** @throws NetError EINVAL */
+export function readLimits(given: Partial<Limits> | undefined): Limits {
+  const limits = known('limits', (given ?? {}) as Record<string, unknown>, Object.keys(LIMITS))
+  for (const [name, value] of Object.entries(limits)) integer(`limits.${name}`, value, 0, 0, 0x3fffffff)
+  return Object.freeze({ ...LIMITS, ...limits }) as Limits
+}
+
+function known(where: string, given: Readonly<Record<string, unknown>>, names: string[]): Record<string, unknown> {
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name)) throw invalid(`${where} of the stack "ts" has no "${name}"; it has ${names.join(', ')}`)
+  }
+  return given
+}
+
+function integer(name: string, value: unknown, byDefault: number, least: number, most: number): number {
+  if (value === undefined) return byDefault
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
+  throw invalid(`${name} is a whole number from ${least} to ${most}, not ${String(value)}`)
+}
+
+function flag(name: string, value: unknown, byDefault: boolean): boolean {
+  if (value === undefined) return byDefault
+  if (typeof value === 'boolean') return value
+  throw invalid(`${name} is true or false, not ${String(value)}`)
+}
+
+function oneOf<Word extends string>(name: string, value: unknown, words: readonly Word[], byDefault: Word): Word {
+  if (value === undefined) return byDefault
+  if (words.includes(value as Word)) return value as Word
+  throw invalid(`${name} is one of ${words.join(', ')}, not ${String(value)}`)
+}
+
+function invalid(message: string): NetError {
+  return new NetError('EINVAL', 'createStack', { message })
+}

@@ -1,0 +1,411 @@
+/**
+ * The stack: builds the layers and joins them. No protocol logic here.
+ *
+ * @module
+ */
+import {
+  type Capabilities,
+  type Clock,
+  createPortTable,
+  type FramePool,
+  type Interface,
+  type InterfaceOptions,
+  type IpAddress,
+  inPrefix,
+  Job,
+  type Limits,
+  type Link,
+  type LinkState,
+  type Neighbor,
+  NetError,
+  type PingOptions,
+  type PingReply,
+  type PortTable,
+  PROTO_ICMP,
+  PROTO_TCP,
+  PROTO_UDP,
+  parseCidr,
+  parseIpAddress,
+  parseMac,
+  type Random,
+  type Route,
+  randomMac,
+  type Scheduler,
+  type SocketInfo,
+  type Stack,
+  type StackOptions,
+  type Table,
+  type TcpSocket,
+  Timer,
+  type UdpSocket,
+} from '@ioth/core'
+import { capabilitiesWith } from './capabilities.ts'
+import { Counters } from './counters.ts'
+import { Echo } from './icmp/echo.ts'
+import { Icmpv4 } from './icmp/icmpv4.ts'
+import { type InterfaceHost, StackInterface } from './interface.ts'
+import { Ipv4 } from './ip/ipv4.ts'
+import { Packet } from './ip/packet.ts'
+import { PacketIds } from './ip/packet-id.ts'
+import { Reassembly } from './ip/reassembly.ts'
+import { Loopback } from './link/loopback.ts'
+import { type PacketTaker, Port } from './link/port.ts'
+import type { Undeliverable } from './neighbor/cache.ts'
+import type { ProbeMode } from './neighbor/dad.ts'
+import { readLimits, readSettings, type Settings } from './settings.ts'
+import { DatagramSocket } from './sockets/datagram-socket.ts'
+import type { SocketHost, StackSocket } from './sockets/endpoint.ts'
+import { StreamSocket } from './sockets/stream-socket.ts'
+import { NeighborTable, RoutingTable } from './tables.ts'
+import { Tcp } from './tcp/tcp.ts'
+import { Udp } from './udp/udp.ts'
+import { macFromBytes } from './wire/ethernet.ts'
+
+/** Rounds of sending in one job: more than the link takes at once has to wait for its next turn anyway. */
+const ROUNDS = 16
+const MAX_PING = 65507
+const DEFAULT_PING = 56
+const DEFAULT_PING_TIMEOUT_MS = 1000
+
+/** One queue entry in the scheduler for all that a stack has to do after its input, or after its user's calls. */
+class OutputJob extends Job {
+  private readonly work: () => void
+
+  constructor(work: () => void) {
+    super()
+    this.work = work
+  }
+
+  override run(): void {
+    this.work()
+  }
+}
+
+export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
+  readonly backend = 'ts'
+  readonly name: string
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly limits: Limits
+  readonly capabilities: Capabilities
+  readonly ports: PortTable
+  readonly closed: Promise<void>
+  readonly openSockets: Set<StackSocket> = new Set()
+  readonly stats: Counters = new Counters()
+  readonly tcp: Tcp
+  readonly udp: Udp
+  readonly ip: Ipv4
+  readonly routes: Table<Route>
+  readonly neighbors: Table<Neighbor>
+  nameServers: readonly IpAddress[]
+  private readonly settings: Settings
+  private readonly loopback: Loopback
+  private readonly reassembly: Reassembly
+  private readonly echo: Echo
+  private readonly icmp: Icmpv4
+  private readonly job: OutputJob
+  private readonly attached: StackInterface[] = []
+  private interfaceNumber = 0
+  private resolveClosed!: () => void
+  private closing: Promise<void> | null = null
+
+  constructor(options: StackOptions) {
+    const { scheduler, pool } = options
+    const { clock, random } = scheduler
+    this.scheduler = scheduler
+    this.pool = pool
+    this.name = options.name ?? ''
+    this.limits = readLimits(options.limits)
+    this.settings = readSettings(options.settings, this.limits)
+    this.capabilities = capabilitiesWith(this.limits)
+    this.ports = options.ports ?? createPortTable(random)
+    this.nameServers = (options.nameServers ?? []).map((text) => parseIpAddress(text))
+    this.closed = new Promise((resolve) => {
+      this.resolveClosed = resolve
+    })
+    this.job = new OutputJob(() => this.work())
+    const defer = (): void => scheduler.defer(this.job)
+    const packet = new Packet()
+    this.loopback = new Loopback(pool, defer)
+    this.reassembly = new Reassembly(pool, clock, this.stats)
+    this.ip = new Ipv4(pool, this.stats, this.loopback, packet, this.reassembly, new PacketIds(random))
+    this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
+    this.udp = new Udp(pool, this.stats)
+    this.echo = new Echo(clock, random, pool)
+    this.icmp = new Icmpv4(pool, clock, this.stats, this.ip, this.echo)
+    this.ip.transports[PROTO_TCP] = this.tcp
+    this.ip.transports[PROTO_UDP] = this.udp
+    this.ip.transports[PROTO_ICMP] = this.icmp
+    this.ip.onUnknownProtocol = (unknown) => this.icmp.protocolUnreachable(unknown)
+    this.udp.onUnknownPort = (unknown) => this.icmp.portUnreachable(unknown)
+    this.reassembly.onExpired = (headerAt, length) => this.icmp.reassemblyExpired(headerAt, length)
+    this.routes = new RoutingTable(this.ip.routes, this.attached)
+    this.neighbors = new NeighborTable(this.attached)
+  }
+
+  // ---------- interfaces ----------
+
+  get interfaces(): readonly Interface[] {
+    return this.attached
+  }
+
+  async addInterface(options: InterfaceOptions): Promise<Interface> {
+    this.checkOpen('addInterface')
+    const { link } = options
+    if (!('attach' in link)) {
+      throw new NetError('EINVAL', 'addInterface', { message: 'the stack "ts" takes an open link, not a locator' })
+    }
+    if (options.dhcp || options.slaac) {
+      const message = `the stack "ts" does not implement ${options.dhcp ? 'DHCP' : 'SLAAC'}: give an address`
+      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'addInterface', { message })
+    }
+    const index = ++this.interfaceNumber
+    const name = options.name ?? `eth${index - 1}`
+    const mac = macFromBytes(parseMac(options.mac ?? randomMac(this.scheduler.random)))
+    const cidrs = (options.addresses ?? []).map((text) => parseCidr(text))
+    const port = this.openPort(link, mac)
+    const added = new StackInterface(this, index, name, port)
+    this.attached.push(added)
+    link.attach(port)
+    try {
+      await Promise.all(cidrs.map(({ address, prefixLength }) => added.addAddress(address, prefixLength)))
+    } catch (error) {
+      await added.remove()
+      throw error
+    }
+    return added
+  }
+
+  private openPort(link: Link, mac: ReturnType<typeof macFromBytes>): Port {
+    const mtu = Math.min(this.settings.mtu ?? link.mtu, link.mtu)
+    return new Port(link, this.pool, mac, mtu, this.stats, this, () => this.scheduler.defer(this.job))
+  }
+
+  /** Default gateways: each by the interface whose network it lies in. */
+  addGateway(text: string): void {
+    const via = parseIpAddress(text)
+    const on = this.attached.find(({ addresses }) =>
+      addresses.some(({ address, prefixLength }) => inPrefix(via, address, prefixLength)),
+    )
+    if (on === undefined) {
+      const message = `the gateway ${text} lies in no network of this stack`
+      throw new NetError('ENETUNREACH', 'createStack', { address: text, message })
+    }
+    this.ip.routes.add(0, 0, via.w3, on)
+  }
+
+  // ---------- what interfaces and sockets need ----------
+
+  get network(): Ipv4 {
+    return this.ip
+  }
+
+  get clock(): Clock {
+    return this.scheduler.clock
+  }
+
+  get random(): Random {
+    return this.scheduler.random
+  }
+
+  get probe(): ProbeMode {
+    return this.settings.probe
+  }
+
+  undeliverable: Undeliverable = (at, length) => this.icmp.undeliverable(at, length)
+
+  addressRemoved(address: IpAddress): void {
+    for (const connection of this.tcp.list()) {
+      if (connection.tcb.local.equals(address)) connection.ended('EADDRNOTAVAIL')
+    }
+  }
+
+  interfaceRemoved(removed: StackInterface): Promise<void> {
+    const index = this.attached.indexOf(removed)
+    if (index >= 0) this.attached.splice(index, 1)
+    this.ip.routes.removeInterface(removed)
+    return Promise.resolve()
+  }
+
+  // ---------- sockets ----------
+
+  openTcp(family: 4 | 6): TcpSocket {
+    this.checkSocket(family)
+    return new StreamSocket(this)
+  }
+
+  openUdp(family: 4 | 6): UdpSocket {
+    this.checkSocket(family)
+    return new DatagramSocket(this)
+  }
+
+  sockets(): Iterable<SocketInfo> {
+    return Array.from(this.openSockets, (socket) => socket.info)
+  }
+
+  sourceFor(destination: IpAddress): IpAddress | null {
+    return destination.family === this.ip.family ? this.ip.sourceFor(destination) : null
+  }
+
+  // ---------- ping ----------
+
+  async ping(to: IpAddress, options: PingOptions = {}): Promise<PingReply> {
+    this.checkOpen('ping')
+    const { size = DEFAULT_PING, timeoutMs = DEFAULT_PING_TIMEOUT_MS, ttl = 64, signal } = options
+    if (!(Number.isInteger(size) && size >= 0 && size <= MAX_PING)) {
+      throw new NetError('EMSGSIZE', 'ping', { message: `a ping carries 0 to ${MAX_PING} octets, not ${size}` })
+    }
+    const path = to.family === this.ip.family ? this.ip.findPath(to) : null
+    const source = path === null ? null : this.ip.sourceFor(to)
+    if (path === null || source === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
+    signal?.throwIfAborted()
+    return await new Promise<PingReply>((resolve, reject) => {
+      const abort = (): void => {
+        this.echo.cancel(id)
+        reject(aborted(signal?.reason))
+      }
+      const id = this.echo.open(to, path, timeoutMs, (error, reply) => {
+        signal?.removeEventListener('abort', abort)
+        if (error === null) resolve(reply as PingReply)
+        else reject(error)
+      })
+      signal?.addEventListener('abort', abort, { once: true })
+      if (!this.icmp.ask(path, source, to, ttl, id, size)) {
+        this.echo.cancel(id)
+        reject(new NetError('ENOBUFS', 'ping', { address: to.toString() }))
+      }
+    })
+  }
+
+  // ---------- the way up ----------
+
+  ipv4(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void {
+    this.ip.receive(port, at, length, body, bodyLength, flags, group)
+  }
+
+  arp(port: Port, at: number, length: number): void {
+    this.interfaceOf(port)?.arp?.receive(at, length)
+  }
+
+  writable(_port: Port): void {
+    this.scheduler.defer(this.job)
+  }
+
+  changed(port: Port, state: LinkState): void {
+    if (state === 'lost' || state === 'closed') port.discard()
+    if (state !== 'up') return
+    this.interfaceOf(port)?.relinked()
+    this.tcp.retryAll()
+    this.scheduler.defer(this.job)
+  }
+
+  private interfaceOf(port: Port): StackInterface | undefined {
+    return this.attached.find((candidate) => candidate.port === port)
+  }
+
+  // ---------- the way down ----------
+
+  /** Everything that became due by input, timers or calls: loopback first, then output, then the links. */
+  private work(): void {
+    this.loopback.deliver(this.ip)
+    for (let round = 0; round < ROUNDS; round++) {
+      const hasStalled = this.tcp.output()
+      const isClear = this.flushPorts()
+      if (!hasStalled || !isClear) break
+    }
+    this.udp.roomMade()
+    if (!this.loopback.isEmpty) this.scheduler.defer(this.job)
+  }
+
+  private flushPorts(): boolean {
+    let isClear = true
+    for (const { port } of this.attached) isClear = port.flush() && isClear
+    return isClear
+  }
+
+  // ---------- counters and the end ----------
+
+  get lingering(): number {
+    return this.tcp.lingering
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return this.stats.toRecord()
+  }
+
+  flush(): boolean {
+    this.work()
+    let isEmpty = this.tcp.isAllSent
+    for (const { port } of this.attached) {
+      if (!port.flush() || !port.link.flush()) isEmpty = false
+    }
+    return isEmpty
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shutDown()
+    return this.closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  private async shutDown(): Promise<void> {
+    for (const socket of [...this.openSockets]) socket.close()
+    await this.lingered()
+    for (const connection of this.tcp.list()) connection.abort()
+    this.work()
+    this.tcp.clear()
+    this.reassembly.clear()
+    this.echo.clear(new NetError('ENETDOWN', 'ping'))
+    for (const attached of [...this.attached]) await attached.remove()
+    this.loopback.clear()
+    this.resolveClosed()
+  }
+
+  /** Until all that closed sockets had queued is acknowledged, or the patience is over. */
+  private lingered(): Promise<void> {
+    if (this.tcp.lingering === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const { clock } = this
+      const patience = new Patience(() => {
+        this.tcp.onLingerEnd = null
+        clock.disarm(patience)
+        resolve()
+      })
+      this.tcp.onLingerEnd = () => patience.fire()
+      clock.arm(patience, clock.now + this.limits.closedHoldMs * 1000)
+    })
+  }
+
+  private checkOpen(syscall: string): void {
+    if (this.closing !== null) throw new NetError('ENETDOWN', syscall)
+  }
+
+  private checkSocket(family: 4 | 6): void {
+    this.checkOpen('socket')
+    if (family !== this.ip.family) throw new NetError('EAFNOSUPPORT', 'socket')
+    if (this.openSockets.size >= this.limits.sockets) throw new NetError('EMFILE', 'socket')
+  }
+}
+
+class Patience extends Timer {
+  private readonly end: () => void
+
+  constructor(end: () => void) {
+    super()
+    this.end = end
+  }
+
+  override fire(): void {
+    this.end()
+  }
+}
+
+/** As the host's own functions reject when a signal fires. */
+function aborted(reason: unknown): Error {
+  const error = new Error('The operation was aborted', { cause: reason })
+  error.name = 'AbortError'
+  return Object.assign(error, { code: 'ABORT_ERR' })
+}

@@ -1,0 +1,387 @@
+/**
+ * A connection carries out what the state machine decides: it owns the block, its one timer and its queues, and tells its user.
+ *
+ * @module
+ */
+import { type ByteSink, type ErrorCode, NetError, type PortBinding, Timer } from '@ioth/core'
+import type { CongestionController } from './congestion/controller.ts'
+import { adjustKeepAlive } from './keepalive.ts'
+import type { TcpListener } from './listener.ts'
+import { clearKept, deliverKept, keep } from './reassembly.ts'
+import { clearReceived, dequeue, enqueue, lend } from './receive-queue.ts'
+import { fromEstimate } from './rto.ts'
+import type { Segment } from './segment.ts'
+import { segmentArrives } from './segment-arrives.ts'
+import { acknowledge, transmit } from './send.ts'
+import { append, clearSent, releaseSent, sendRoom } from './send-buffer.ts'
+import type { SendEffects } from './send-effects.ts'
+import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
+import {
+  ACK_NOW,
+  FIN_TAKEN,
+  ORPHAN,
+  type Tcb,
+  TIMER_HOLD,
+  TIMER_MEMORY,
+  TIMER_PERSIST,
+  TIMER_RETRANSMIT,
+} from './tcb.ts'
+import type { Tcp } from './tcp.ts'
+import { earliestDeadline, type TimeoutEffects, timeouts } from './timeouts.ts'
+import { abortCall, closeCall } from './user-calls.ts'
+import { isUpdateDue } from './window.ts'
+
+/** How long a writer waits when the frame pool is exhausted. */
+const MEMORY_MS = 10
+
+/** Who uses a connection: a socket. */
+export interface ConnectionUser {
+  connected(): void
+  /** Octets, or the end of them. */
+  readable(): void
+  /** Room in the send buffer. */
+  writable(): void
+  failed(code: ErrorCode): void
+}
+
+export class Connection extends Timer implements TimeoutEffects, SendEffects {
+  readonly tcb: Tcb
+  user: ConnectionUser | null = null
+  /** The listener whose backlog it stands in. */
+  listener: TcpListener | null = null
+  /** The local port of a connection we opened. */
+  binding: PortBinding | null = null
+  /** Why it ended, if not orderly. */
+  error: ErrorCode | null = null
+  /** Whether it stands in the layer's list of those with something to send, and that list. */
+  dirty = false
+  nextDirty: Connection | null = null
+  /** The listener's queues. */
+  previousChild: Connection | null = null
+  nextChild: Connection | null = null
+  /** Closed by its user, with octets or a FIN that are not acknowledged. */
+  lingering = false
+  private readonly tcp: Tcp
+
+  constructor(tcp: Tcp, tcb: Tcb) {
+    super()
+    this.tcp = tcp
+    this.tcb = tcb
+  }
+
+  // ---------- what the network does ----------
+
+  receive(segment: Segment): void {
+    segmentArrives(this.tcb, segment, this, this.tcp.settings)
+  }
+
+  /** Sends what may be sent; false when it has to be called again. */
+  output(): boolean {
+    const { tcb } = this
+    if (!tcb.path.valid && !this.findPath()) return true
+    return transmit(tcb, this.tcp.emitter, this)
+  }
+
+  override fire(): void {
+    timeouts(this.tcb, this, this.tcp.settings, this.tcp.elapsedMs)
+    this.timersChanged()
+  }
+
+  // ---------- what the user does ----------
+
+  write(from: Uint8Array, offset: number, length: number): number {
+    const { tcb, tcp } = this
+    const taken = append(tcb, tcp.pieces, tcp.pool, from, offset, length)
+    if (taken > 0) this.wantOutput()
+    return taken
+  }
+
+  read(into: Uint8Array, offset: number, length: number): number {
+    const { tcb, tcp } = this
+    const count = dequeue(tcb, tcp.pieces, tcp.pool, into, offset, length)
+    if (count > 0) this.windowMoved()
+    return count
+  }
+
+  lend(max: number, sink: ByteSink): number {
+    const { tcb, tcp } = this
+    try {
+      return lend(tcb, tcp.pieces, tcp.pool, max, sink)
+    } finally {
+      this.windowMoved()
+    }
+  }
+
+  shutdown(): void {
+    closeCall(this.tcb, this)
+  }
+
+  /** The user is gone: the rest is sent, or with unread octets the peer is told so by a RST. */
+  close(): void {
+    const { tcb, tcp } = this
+    this.user = null
+    if (tcb.state === CLOSED || tcb.state === TIME_WAIT) {
+      clearReceived(tcb, tcp.pieces, tcp.pool)
+      return
+    }
+    tcb.flags |= ORPHAN
+    if (tcb.rcvQueued > 0 || tcb.state === SYN_SENT) {
+      abortCall(tcb, this)
+      return
+    }
+    closeCall(tcb, this)
+    if (!this.isAllAcknowledged()) this.beginLinger()
+    else this.orphaned()
+  }
+
+  abort(): void {
+    this.user = null
+    this.tcb.flags |= ORPHAN
+    abortCall(this.tcb, this)
+    clearReceived(this.tcb, this.tcp.pieces, this.tcp.pool)
+  }
+
+  /** The user found no memory, though the buffer has room: it is told to try again. */
+  awaitMemory(): void {
+    this.tcb.timers |= TIMER_MEMORY
+    this.tcb.memoryAt = (this.nowMs + MEMORY_MS) | 0
+    this.timersChanged()
+  }
+
+  /** Octets the send buffer takes. */
+  get sendRoom(): number {
+    return sendRoom(this.tcb)
+  }
+
+  /** Whether the peer's end has been read, or is next. */
+  get atEnd(): boolean {
+    return this.tcb.rcvQueued === 0 && (this.tcb.flags & FIN_TAKEN) !== 0
+  }
+
+  /** The link is back: what waits for a timeout is sent now. The silence was no sign of congestion. */
+  retry(): void {
+    const { tcb } = this
+    if ((tcb.timers & (TIMER_RETRANSMIT | TIMER_PERSIST)) === 0 || tcb.retries === 0) return
+    fromEstimate(tcb, this.tcp.settings.minRtoMs)
+    tcb.retransmitAt = this.nowMs
+    this.timersChanged()
+  }
+
+  setKeepAlive(): void {
+    adjustKeepAlive(this.tcb, this.nowMs)
+    this.timersChanged()
+  }
+
+  /** The error as a socket reports it. */
+  toError(code: ErrorCode): NetError {
+    const { tcb } = this
+    if (tcb.state !== CLOSED || this.wasEstablished) return new NetError(code, 'read')
+    return new NetError(code, 'connect', { address: tcb.remote.toString(), port: tcb.remotePort })
+  }
+
+  wasEstablished = false
+
+  // ---------- Effects ----------
+
+  get nowMs(): number {
+    return this.tcp.nowMs
+  }
+
+  get nowUs(): number {
+    return this.tcp.nowUs
+  }
+
+  get congestion(): CongestionController {
+    return this.tcp.settings.congestion
+  }
+
+  wantOutput(): void {
+    if (!this.dirty) this.tcp.wantOutput(this)
+  }
+
+  acknowledge(): void {
+    const { tcb } = this
+    if (!tcb.path.valid && !this.findPath()) return
+    tcb.flags &= ~ACK_NOW
+    acknowledge(tcb, this.tcp.emitter)
+  }
+
+  challenge(): void {
+    const { tcb, tcp } = this
+    if (((this.nowMs - tcb.challengesFrom) | 0) >= 1000 || tcb.challengesLeft < 0) {
+      tcb.challengesFrom = this.nowMs
+      tcb.challengesLeft = tcp.challengeAllowance()
+    }
+    if (tcb.challengesLeft === 0) {
+      tcp.counters.drop('tcp.challenge')
+      return
+    }
+    tcb.challengesLeft--
+    tcp.counters.tcpChallengeAcks++
+    this.acknowledge()
+  }
+
+  refuse(segment: Segment): void {
+    const { tcb } = this
+    this.tcp.refuse(tcb.network, tcb.local, tcb.remote, segment)
+  }
+
+  sendReset(): void {
+    const { tcb } = this
+    if (!tcb.path.valid && !this.findPath()) return
+    this.tcp.sendReset(tcb)
+  }
+
+  releaseSent(octets: number): void {
+    releaseSent(this.tcb, this.tcp.pieces, this.tcp.pool, octets)
+  }
+
+  deliver(segment: Segment): void {
+    const { tcb, tcp } = this
+    enqueue(tcb, tcp.pieces, tcp.pool, segment.at, segment.length)
+    enqueue(tcb, tcp.pieces, tcp.pool, segment.body, segment.bodyLength)
+    this.user?.readable()
+  }
+
+  keepAhead(segment: Segment): void {
+    const { tcb, tcp } = this
+    const { seq, length } = segment
+    if (length > 0) keep(tcb, tcp.pieces, tcp.pool, seq, segment.at, length)
+    if (segment.bodyLength > 0) keep(tcb, tcp.pieces, tcp.pool, (seq + length) | 0, segment.body, segment.bodyLength)
+  }
+
+  deliverAhead(): void {
+    deliverKept(this.tcb, this.tcp.pieces, this.tcp.pool)
+  }
+
+  timersChanged(): void {
+    const { clock } = this.tcp
+    const earliest = earliestDeadline(this.tcb)
+    // A timer that is no longer needed fires once for nothing; that is cheaper than disarming it at each acknowledgement.
+    if (earliest === null) return
+    const now = clock.now
+    const inMs = (earliest - this.tcp.elapsedMs) | 0
+    const at = now - (now % 1000) + inMs * 1000
+    if (!this.armed || at < this.at) clock.arm(this, Math.max(at, now))
+  }
+
+  established(): void {
+    this.wasEstablished = true
+    adjustKeepAlive(this.tcb, this.nowMs)
+    if (this.listener !== null) this.listener.childEstablished(this)
+    else this.user?.connected()
+  }
+
+  endReceived(): void {
+    this.user?.readable()
+  }
+
+  writable(): void {
+    this.user?.writable()
+  }
+
+  allAcknowledged(): void {
+    this.endLinger()
+  }
+
+  timeWait(): void {
+    const { tcb, tcp } = this
+    // The ACK of the peer's FIN leaves before the connection is forgotten.
+    this.acknowledge()
+    tcp.timeWait.enter(tcb)
+    tcb.state = TIME_WAIT
+    this.leave()
+  }
+
+  ended(error: ErrorCode | null): void {
+    const { tcb, tcp, listener, user } = this
+    if (tcb.state === CLOSED) return
+    this.error = error
+    const before = tcb.state
+    if (before !== TIME_WAIT) this.leave()
+    tcb.state = CLOSED
+    clearSent(tcb, tcp.pieces, tcp.pool)
+    clearKept(tcb, tcp.pieces, tcp.pool)
+    if (listener !== null) {
+      listener.childEnded(this)
+      clearReceived(tcb, tcp.pieces, tcp.pool)
+    } else if (user === null) {
+      clearReceived(tcb, tcp.pieces, tcp.pool)
+    } else if (error !== null) {
+      user.failed(error)
+    } else {
+      user.readable()
+    }
+  }
+
+  retransmitted(): void {
+    this.tcp.counters.tcpRetransmitted++
+  }
+
+  releaseHold(): void {
+    this.tcb.timers &= ~TIMER_HOLD
+    if (!this.holding) return
+    this.holding = false
+    this.tcp.scheduler.release()
+  }
+
+  private holding = false
+
+  // ---------- inside ----------
+
+  /** Takes the connection out of everything that leads to it; its receive queue stays for its user. */
+  private leave(): void {
+    const { tcb, tcp } = this
+    tcp.forget(this)
+    tcb.timers = 0
+    tcp.clock.disarm(this)
+    this.binding?.release()
+    this.binding = null
+    this.endLinger()
+  }
+
+  private findPath(): boolean {
+    const path = this.tcb.network.findPath(this.tcb.remote)
+    if (path === null) return false
+    this.tcb.path = path
+    return true
+  }
+
+  private windowMoved(): void {
+    const { tcb } = this
+    if (tcb.state < ESTABLISHED || tcb.state === TIME_WAIT || (tcb.flags & FIN_TAKEN) !== 0) return
+    if (!isUpdateDue(tcb)) return
+    tcb.flags |= ACK_NOW
+    this.wantOutput()
+  }
+
+  private isAllAcknowledged(): boolean {
+    const { tcb } = this
+    return tcb.state !== SYN_RECEIVED && ((tcb.sndUna - tcb.sndEnd) | 0) > 0
+  }
+
+  /** Closed, but not all has arrived: the process stays for a while. */
+  private beginLinger(): void {
+    const { tcb, tcp } = this
+    this.lingering = true
+    this.holding = true
+    tcp.lingering++
+    tcp.scheduler.hold()
+    tcb.timers |= TIMER_HOLD
+    tcb.holdAt = (this.nowMs + tcp.settings.closedHoldMs) | 0
+    this.timersChanged()
+  }
+
+  private endLinger(): void {
+    if (!this.lingering) return
+    this.lingering = false
+    this.tcp.lingering--
+    this.releaseHold()
+    if (this.tcp.lingering === 0) this.tcp.onLingerEnd?.()
+  }
+
+  /** Closed after the FIN had been acknowledged: the peer's is awaited for a bounded time. */
+  private orphaned(): void {
+    this.tcp.awaitPeersFin(this.tcb, this)
+  }
+}

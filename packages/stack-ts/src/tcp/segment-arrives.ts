@@ -1,0 +1,354 @@
+/**
+ * SEGMENT ARRIVES (RFC 9293 3.10.7), for a connection that exists; CLOSED and LISTEN are in `refuse.ts` and `listener.ts`. The steps stand
+ * in the RFC's order, with the blind-attack mitigations of RFC 5961 where they belong. The urgent pointer is ignored: urgent octets
+ * stay in line (RFC 6093).
+ *
+ * @module
+ */
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
+import type { CongestionController } from './congestion/controller.ts'
+import { ackArrived, inOrderArrived } from './delayed-ack.ts'
+import type { Effects } from './effects.ts'
+import { onDuplicateAck, onNewAck } from './loss-recovery.ts'
+import { agree } from './options.ts'
+import { restartRetransmit, stopRetransmit } from './retransmit-timer.ts'
+import { timeAcknowledgement } from './rto.ts'
+import type { Segment } from './segment.ts'
+import {
+  CLOSE_WAIT,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  mayReceive,
+  SYN_RECEIVED,
+  SYN_SENT,
+} from './state.ts'
+import {
+  FIN_AHEAD,
+  FIN_QUEUED,
+  FIN_TAKEN,
+  flightSize,
+  ORPHAN,
+  PASSIVE,
+  queuedOctets,
+  type Tcb,
+  TIMER_LINGER,
+  TIMESTAMPS,
+} from './tcb.ts'
+import { receiveWindow } from './window.ts'
+
+/** What the machine is set to. */
+export interface Rules {
+  readonly minRtoMs: number
+  readonly congestion: CongestionController
+  readonly finWait2Ms: number
+}
+
+/** RFC 7323 5.5: after this long without a segment the old timestamp says nothing. */
+const TIMESTAMP_LIFE_MS = 24 * 24 * 3600 * 1000
+
+export function segmentArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
+  if (tcb.state === SYN_SENT) arrivesInSynSent(tcb, segment, effects, rules)
+  else arrives(tcb, segment, effects, rules)
+}
+
+/** 3.10.7.3 */
+function arrivesInSynSent(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
+  const { flags } = segment
+  const hasAck = (flags & TCP_ACK) !== 0
+  // First, the ACK bit.
+  if (hasAck && segment.ack !== tcb.sndNxt) {
+    if ((flags & TCP_RST) === 0) effects.refuse(segment)
+    return
+  }
+  // Second, the RST bit: it counts only with an acceptable ACK.
+  if ((flags & TCP_RST) !== 0) {
+    if (hasAck) effects.ended('ECONNREFUSED')
+    return
+  }
+  // Fourth, the SYN bit.
+  if ((flags & TCP_SYN) === 0) return
+  tcb.irs = segment.seq
+  tcb.rcvNxt = (segment.seq + 1) | 0
+  tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
+  tcb.lastAckSent = tcb.rcvNxt
+  agree(tcb, segment, effects.nowMs)
+  updateWindow(tcb, segment, segment.wnd)
+  if (!hasAck) {
+    // Simultaneous open: our SYN goes again, with the ACK. Text on the SYN is dropped; the peer sends it again.
+    tcb.state = SYN_RECEIVED
+    tcb.sndCursor = tcb.iss
+    effects.wantOutput()
+    return
+  }
+  acknowledgeSyn(tcb, segment, effects, rules)
+  effects.acknowledge()
+  // Text and FIN on the SYN are left to be sent again: the ACK just sent says so.
+}
+
+/** Our SYN is acknowledged: the connection is established. */
+function acknowledgeSyn(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
+  tcb.sndUna = segment.ack
+  tcb.sndCursor = tcb.sndNxt
+  timeAcknowledgement(
+    tcb,
+    segment.ack,
+    segment.hasTimestamps,
+    segment.timestampEcho,
+    effects.nowUs,
+    (effects.nowMs + tcb.tsOffset) | 0,
+    rules.minRtoMs,
+  )
+  stopRetransmit(tcb)
+  rules.congestion.onEstablished(tcb)
+  // RFC 6298 5.7
+  if (tcb.retries > 0) tcb.rto = Math.max(tcb.rto, 3000)
+  tcb.retries = 0
+  tcb.state = (tcb.flags & FIN_QUEUED) === 0 ? ESTABLISHED : FIN_WAIT_1
+  effects.timersChanged()
+  effects.established()
+  effects.wantOutput()
+}
+
+/** 3.10.7.4 */
+function arrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
+  tcb.lastHeardAt = effects.nowMs
+  if (tcb.state === SYN_RECEIVED && (segment.flags & TCP_SYN) !== 0 && segment.seq === tcb.irs) {
+    if ((segment.flags & TCP_ACK) === 0) {
+      // The SYN again: our answer was lost.
+      tcb.sndCursor = tcb.iss
+      effects.wantOutput()
+      return
+    }
+    // The SYN and ACK of a simultaneous open (3.5, figure 8): the SYN is known, the ACK counts.
+    segment.trimLeft(1)
+  }
+  if (!isAcceptable(tcb, segment, effects)) return
+  const { flags } = segment
+
+  // Second, the RST bit (RFC 5961 3.2).
+  if ((flags & TCP_RST) !== 0) {
+    if (segment.seq !== tcb.rcvNxt) effects.challenge()
+    else resetArrives(tcb, effects)
+    return
+  }
+  // Fourth, the SYN bit (RFC 5961 4.2).
+  if ((flags & TCP_SYN) !== 0) {
+    effects.challenge()
+    return
+  }
+  // Fifth, the ACK field.
+  if ((flags & TCP_ACK) === 0) return
+  if (tcb.state === SYN_RECEIVED) {
+    if (segment.ack !== tcb.sndNxt) {
+      effects.refuse(segment)
+      return
+    }
+    updateWindow(tcb, segment, segment.wnd << tcb.sndScale)
+    acknowledgeSyn(tcb, segment, effects, rules)
+  } else if (!ackArrives(tcb, segment, effects, rules)) {
+    return
+  }
+  // Seventh, the segment text; eighth, the FIN bit.
+  const { textLength } = segment
+  if (textLength > 0 || (segment.flags & TCP_FIN) !== 0) textArrives(tcb, segment, textLength, effects)
+}
+
+/** First, the sequence number; PAWS before it (RFC 7323 5.3). What is outside of the window is cut off. */
+function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
+  const isReset = (segment.flags & TCP_RST) !== 0
+  if (segment.hasTimestamps && (tcb.flags & TIMESTAMPS) !== 0) {
+    const isOld = ((segment.timestampValue - tcb.tsRecent) | 0) < 0
+    if (isOld && !isReset && ((effects.nowMs - tcb.tsRecentAt) | 0) < TIMESTAMP_LIFE_MS) {
+      effects.acknowledge()
+      return false
+    }
+  }
+  const window = receiveWindow(tcb)
+  const start = (segment.seq - tcb.rcvNxt) | 0
+  const length = segment.sequenceLength
+  let acceptable: boolean
+  if (length === 0) acceptable = window === 0 ? start === 0 : start >= 0 && start < window
+  else if (window === 0) acceptable = false
+  else acceptable = start < window && start + length > 0
+  if (!acceptable) {
+    // A window probe, or text for a window that is full: its ACK, RST and window still count (3.10.7.4, first).
+    if (window === 0 && start === 0 && (segment.flags & TCP_SYN) === 0) {
+      segment.trimTo(0)
+      segment.flags &= ~TCP_FIN
+      if (!isReset) effects.acknowledge()
+      return true
+    }
+    // An ACK of one octet less is how keep-alives ask.
+    if (!isReset) effects.acknowledge()
+    return false
+  }
+  if (
+    segment.hasTimestamps &&
+    (tcb.flags & TIMESTAMPS) !== 0 &&
+    ((segment.seq - tcb.lastAckSent) | 0) <= 0 &&
+    !isReset
+  ) {
+    // RFC 7323 4.3
+    tcb.tsRecent = segment.timestampValue
+    tcb.tsRecentAt = effects.nowMs
+  }
+  if (isReset || (segment.flags & TCP_SYN) !== 0) return true
+  if (start < 0) segment.trimLeft(-start)
+  const right = start < 0 ? window : window - start
+  if (segment.sequenceLength > right) segment.trimTo(Math.min(right, segment.textLength))
+  if (segment.textLength === right) segment.flags &= ~TCP_FIN
+  return true
+}
+
+function resetArrives(tcb: Tcb, effects: Effects): void {
+  if (tcb.state === SYN_RECEIVED) effects.ended((tcb.flags & PASSIVE) !== 0 ? 'ECONNRESET' : 'ECONNREFUSED')
+  else if (tcb.state === CLOSING || tcb.state === LAST_ACK)
+    effects.ended((tcb.flags & ORPHAN) !== 0 ? null : 'ECONNRESET')
+  else effects.ended(tcb.state === CLOSE_WAIT ? 'EPIPE' : 'ECONNRESET')
+}
+
+/** Fifth, second part: the synchronised states. @returns whether to go on. */
+function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): boolean {
+  const { ack } = segment
+  const acknowledged = (ack - tcb.sndUna) | 0
+  // RFC 5961 5.2
+  if (((ack - tcb.sndNxt) | 0) > 0 || acknowledged < -tcb.maxSndWnd) {
+    effects.challenge()
+    return false
+  }
+  const window = segment.wnd << tcb.sndScale
+  if (acknowledged > 0) {
+    newAckArrives(tcb, segment, acknowledged, effects, rules)
+    if (tcb.state === 0) return false
+  } else if (
+    // RFC 5681 2: outstanding data, no text, no SYN or FIN, the same number, the same window.
+    acknowledged === 0 &&
+    flightSize(tcb) > 0 &&
+    segment.textLength === 0 &&
+    (segment.flags & TCP_FIN) === 0 &&
+    window === tcb.sndWnd &&
+    tcb.sndWnd !== 0
+  ) {
+    if (onDuplicateAck(tcb, rules.congestion)) effects.wantOutput()
+    else if (tcb.sndCursor === tcb.sndNxt) effects.wantOutput()
+  }
+  if (acknowledged < 0) return true
+  // The window, if this segment is not older than the one that set it (3.10.7.4).
+  const newer = (segment.seq - tcb.sndWl1) | 0
+  if (newer > 0 || (newer === 0 && ((ack - tcb.sndWl2) | 0) >= 0)) {
+    if (window > tcb.sndWnd) effects.wantOutput()
+    updateWindow(tcb, segment, window)
+  }
+  return true
+}
+
+function updateWindow(tcb: Tcb, segment: Segment, window: number): void {
+  tcb.sndWnd = window
+  tcb.sndWl1 = segment.seq
+  tcb.sndWl2 = segment.ack
+  if (window > tcb.maxSndWnd) tcb.maxSndWnd = window
+}
+
+function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects: Effects, rules: Rules): void {
+  const { ack } = segment
+  const inFlight = flightSize(tcb)
+  timeAcknowledgement(
+    tcb,
+    ack,
+    segment.hasTimestamps,
+    segment.timestampEcho,
+    effects.nowUs,
+    (effects.nowMs + tcb.tsOffset) | 0,
+    rules.minRtoMs,
+  )
+  const finAcknowledged = ((ack - tcb.sndEnd) | 0) > 0
+  const queued = queuedOctets(tcb)
+  tcb.sndUna = ack
+  if (((tcb.sndCursor - ack) | 0) < 0) tcb.sndCursor = ack
+  const octets = Math.min(acknowledged, queued)
+  if (octets > 0) effects.releaseSent(octets)
+  onNewAck(tcb, rules.congestion, acknowledged, inFlight)
+  tcb.retries = 0
+  tcb.waitingSince = effects.nowMs
+  if (ack === tcb.sndNxt) stopRetransmit(tcb)
+  else restartRetransmit(tcb, effects.nowMs)
+  effects.timersChanged()
+  effects.wantOutput()
+  if (octets > 0) effects.writable()
+  if (!finAcknowledged) return
+  effects.allAcknowledged()
+  if (tcb.state === FIN_WAIT_1) {
+    tcb.state = FIN_WAIT_2
+    if ((tcb.flags & ORPHAN) !== 0) awaitPeersFin(tcb, effects, rules)
+  } else if (tcb.state === CLOSING) {
+    effects.timeWait()
+  } else if (tcb.state === LAST_ACK) {
+    effects.ended(null)
+  }
+}
+
+/** A closed socket waits for the peer's FIN for a bounded time only. */
+export function awaitPeersFin(tcb: Tcb, effects: Effects, rules: Rules): void {
+  tcb.timers |= TIMER_LINGER
+  tcb.lingerAt = (effects.nowMs + rules.finWait2Ms) | 0
+  effects.timersChanged()
+}
+
+/** Seventh and eighth. The segment is inside the window. */
+function textArrives(tcb: Tcb, segment: Segment, textLength: number, effects: Effects): void {
+  if (!mayReceive(tcb.state)) return
+  if (textLength > 0 && (tcb.flags & ORPHAN) !== 0) {
+    // RFC 9293 3.6.1: nobody will read this.
+    effects.sendReset()
+    effects.ended(null)
+    return
+  }
+  const hasFin = (segment.flags & TCP_FIN) !== 0
+  if (segment.seq !== tcb.rcvNxt) {
+    if (textLength > 0) effects.keepAhead(segment)
+    if (hasFin) {
+      tcb.flags |= FIN_AHEAD
+      tcb.rcvFin = (segment.seq + textLength) | 0
+    }
+    // RFC 5681 4.2: a gap is told at once.
+    effects.acknowledge()
+    return
+  }
+  const fillsGap = tcb.oooCount > 0
+  if (textLength > 0) {
+    effects.deliver(segment)
+    tcb.rcvNxt = (tcb.rcvNxt + textLength) | 0
+    if (fillsGap) effects.deliverAhead()
+  }
+  if (hasFin) {
+    tcb.flags |= FIN_AHEAD
+    tcb.rcvFin = (segment.seq + textLength) | 0
+  }
+  if ((tcb.flags & FIN_AHEAD) !== 0 && tcb.rcvNxt === tcb.rcvFin) {
+    finArrives(tcb, effects)
+    return
+  }
+  if (fillsGap) ackArrived(tcb, effects)
+  else inOrderArrived(tcb, effects)
+}
+
+/** Eighth: everything before the FIN is in the receive queue. */
+function finArrives(tcb: Tcb, effects: Effects): void {
+  tcb.rcvNxt = (tcb.rcvNxt + 1) | 0
+  if (((tcb.rcvAdv - tcb.rcvNxt) | 0) < 0) tcb.rcvAdv = tcb.rcvNxt
+  tcb.flags = (tcb.flags & ~FIN_AHEAD) | FIN_TAKEN
+  ackArrived(tcb, effects)
+  if (tcb.state === ESTABLISHED) {
+    tcb.state = CLOSE_WAIT
+    effects.endReceived()
+  } else if (tcb.state === FIN_WAIT_1) {
+    tcb.state = CLOSING
+    effects.endReceived()
+  } else if (tcb.state === FIN_WAIT_2) {
+    effects.endReceived()
+    effects.timeWait()
+  }
+}

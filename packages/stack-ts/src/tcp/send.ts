@@ -1,0 +1,209 @@
+/**
+ * Sending (RFC 9293 3.7.4, 3.8.4, 3.8.6): which octets may leave now. The windows of peer and congestion control, Nagle's rule,
+ * silly-window avoidance, retransmissions first, the FIN after all, an acknowledgement if nothing carried it.
+ *
+ * @module
+ */
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '@ioth/core'
+import type { Emitter } from './emitter.ts'
+import { limitedTransmit } from './loss-recovery.ts'
+import { startPersist, startRetransmit, stopRetransmit } from './retransmit-timer.ts'
+import { startTiming, stopTiming } from './rto.ts'
+import type { SendEffects } from './send-effects.ts'
+import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
+import {
+  ACK_NOW,
+  FIN_QUEUED,
+  flightSize,
+  NO_DELAY,
+  PROBE_PEER,
+  PROBE_WINDOW,
+  RESEND_FIRST,
+  SEND_SMALL,
+  type Tcb,
+  TIMER_PERSIST,
+} from './tcb.ts'
+
+/**
+ * Sends all that may be sent now.
+ * @returns false when the path takes no more frames or memory is short: call again when there is room.
+ */
+export function transmit(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
+  const { state } = tcb
+  if (state === CLOSED || state === LISTEN || state === TIME_WAIT) return true
+  const done =
+    state === SYN_SENT || state === SYN_RECEIVED ? sendSyn(tcb, emitter, effects) : sendText(tcb, emitter, effects)
+  if (done && (tcb.flags & ACK_NOW) !== 0) return acknowledge(tcb, emitter)
+  return done
+}
+
+/** A segment without text, now. */
+export function acknowledge(tcb: Tcb, emitter: Emitter): boolean {
+  return emitter.send(tcb, tcb.sndNxt, TCP_ACK, 0)
+}
+
+function sendSyn(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
+  if (tcb.sndCursor !== tcb.iss) return true
+  if (tcb.path.room === 0) return false
+  const isFirst = tcb.sndNxt === tcb.iss
+  tcb.sndNxt = (tcb.iss + 1) | 0
+  if (!emitter.send(tcb, tcb.iss, tcb.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK, 0)) return false
+  tcb.sndCursor = tcb.sndNxt
+  if (isFirst) startTiming(tcb, tcb.iss, effects.nowUs)
+  else stopTiming(tcb)
+  tcb.lastSentAt = effects.nowMs
+  startRetransmit(tcb, effects.nowMs)
+  effects.timersChanged()
+  return true
+}
+
+function sendText(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
+  const { nowMs } = effects
+  if ((tcb.flags & (RESEND_FIRST | PROBE_WINDOW | PROBE_PEER)) !== 0 && !sendSpecial(tcb, emitter, effects))
+    return false
+  // RFC 5681 4.1
+  if (flightSize(tcb) === 0 && ((nowMs - tcb.lastSentAt) | 0) > tcb.rto) effects.congestion.onIdle(tcb)
+  let complete = true
+  for (;;) {
+    const length = nextLength(tcb, emitter)
+    if (length < 0) break
+    if (tcb.path.room === 0) {
+      complete = false
+      break
+    }
+    const cursor = tcb.sndCursor
+    if (!sendAt(tcb, emitter, effects, cursor, length)) {
+      complete = false
+      break
+    }
+  }
+  tcb.flags &= ~SEND_SMALL
+  setTimer(tcb, effects)
+  return complete
+}
+
+/** Octets of the next segment: 0 is a FIN alone, -1 nothing. */
+function nextLength(tcb: Tcb, emitter: Emitter): number {
+  const cursor = tcb.sndCursor
+  const waiting = (tcb.sndEnd - cursor) | 0
+  const finDue = (tcb.flags & FIN_QUEUED) !== 0 && waiting >= 0
+  if (waiting <= 0 && !(finDue && waiting === 0)) return -1
+  const inFlight = (cursor - tcb.sndUna) | 0
+  const window = Math.min(tcb.sndWnd, tcb.cwnd + limitedTransmit(tcb))
+  const usable = window - inFlight
+  if (usable <= 0) return -1
+  if (waiting === 0) return 0
+  const { mss } = tcb
+  let length = Math.min(waiting, usable)
+  if (length >= mss) {
+    if (length === mss) return mss
+    const most = largestSegment(tcb)
+    if (length > most) length = most
+    if (length <= mss) return length
+    // A super-segment is one run of memory and, unless it ends the queue, whole segments.
+    const run = emitter.contiguous(tcb, cursor)
+    if (run < length) length = run
+    if (length <= mss) return mss
+    const keepsTail = length < waiting || (inFlight > 0 && (tcb.flags & (NO_DELAY | FIN_QUEUED)) === 0)
+    return keepsTail ? length - (length % mss) : length
+  }
+  if (isSmallAllowed(tcb, length, waiting, inFlight)) return length
+  return -1
+}
+
+/** Payload of the largest frame the path takes. */
+function largestSegment(tcb: Tcb): number {
+  const { offload } = tcb.path
+  if (!offload.segment || !offload.checksum) return tcb.mss
+  return Math.max(offload.maxSegment - (offload.maxSegment % tcb.mss), tcb.mss)
+}
+
+/** Whether a segment that is not full may go (RFC 9293 3.7.4, 3.8.6.2.1). */
+function isSmallAllowed(tcb: Tcb, length: number, waiting: number, inFlight: number): boolean {
+  // What is sent again goes as it is.
+  if (tcb.sndCursor !== tcb.sndNxt) return true
+  if ((tcb.flags & SEND_SMALL) !== 0) return true
+  if (length === waiting) return inFlight === 0 || (tcb.flags & (NO_DELAY | FIN_QUEUED)) !== 0
+  return length >= tcb.maxSndWnd >> 1 && inFlight === 0
+}
+
+/** Sends octets from a place on; what ends the queue is pushed, and carries the FIN when it is due. */
+function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: number, length: number): boolean {
+  const end = (sequence + length) | 0
+  let flags = TCP_ACK
+  let next = end
+  if (end === tcb.sndEnd) {
+    if (length > 0) flags |= TCP_PSH
+    if ((tcb.flags & FIN_QUEUED) !== 0 && ((sequence - tcb.sndUna) | 0) + length < tcb.sndWnd) {
+      flags |= TCP_FIN
+      next = (end + 1) | 0
+    }
+  }
+  const isFirst = sequence === tcb.sndNxt
+  if (!emitter.send(tcb, sequence, flags, length)) return false
+  if (isFirst) startTiming(tcb, sequence, effects.nowUs)
+  else {
+    stopTiming(tcb)
+    effects.retransmitted()
+  }
+  if (((next - tcb.sndNxt) | 0) > 0) tcb.sndNxt = next
+  tcb.sndCursor = next
+  tcb.lastSentAt = effects.nowMs
+  startRetransmit(tcb, effects.nowMs)
+  effects.timersChanged()
+  return true
+}
+
+/** What goes beside the queue's order: the oldest segment again, a probe of the window, a probe of the peer. */
+function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
+  if (tcb.path.room === 0) return false
+  const cursor = tcb.sndCursor
+  if ((tcb.flags & RESEND_FIRST) !== 0) {
+    const waiting = (tcb.sndEnd - tcb.sndUna) | 0
+    const length = Math.min(waiting, emitter.contiguous(tcb, tcb.sndUna) || tcb.mss, largestSegment(tcb))
+    if (
+      !sendAt(
+        tcb,
+        emitter,
+        effects,
+        tcb.sndUna,
+        Math.min(Math.max(length, Math.min(tcb.mss, waiting)), flightSize(tcb)),
+      )
+    )
+      return false
+    if (((cursor - tcb.sndCursor) | 0) > 0) tcb.sndCursor = cursor
+    tcb.flags &= ~RESEND_FIRST
+  }
+  if ((tcb.flags & PROBE_WINDOW) !== 0) {
+    // One octet beyond the window, or the FIN; it counts as lost at once, so that it leads the queue when the window opens.
+    const length = ((tcb.sndEnd - tcb.sndUna) | 0) > 0 ? 1 : 0
+    const flags = length === 0 ? TCP_ACK | TCP_FIN : TCP_ACK
+    if (!emitter.send(tcb, tcb.sndUna, flags, length)) return false
+    const next = (tcb.sndUna + 1) | 0
+    if (((next - tcb.sndNxt) | 0) > 0) tcb.sndNxt = next
+    tcb.sndCursor = tcb.sndUna
+    stopTiming(tcb)
+    tcb.flags &= ~PROBE_WINDOW
+  }
+  if ((tcb.flags & PROBE_PEER) !== 0) {
+    // RFC 9293 3.8.4: an octet that was acknowledged long ago draws an acknowledgement.
+    if (!emitter.send(tcb, (tcb.sndUna - 1) | 0, TCP_ACK, 0)) return false
+    tcb.flags &= ~PROBE_PEER
+  }
+  return true
+}
+
+/** Something in flight: the retransmission timer. Something that cannot leave and nothing in flight: the persist timer. */
+function setTimer(tcb: Tcb, effects: SendEffects): void {
+  const inFlight = (tcb.sndCursor - tcb.sndUna) | 0
+  if (inFlight > 0) {
+    startRetransmit(tcb, effects.nowMs)
+    return
+  }
+  const waiting =
+    ((tcb.sndEnd - tcb.sndCursor) | 0) > 0 || ((tcb.flags & FIN_QUEUED) !== 0 && tcb.sndCursor === tcb.sndEnd)
+  if (waiting) startPersist(tcb, effects.nowMs)
+  else if ((tcb.timers & TIMER_PERSIST) !== 0) stopRetransmit(tcb)
+  else return
+  effects.timersChanged()
+}

@@ -1,0 +1,42 @@
+/**
+ * What TCP can be told: the backend's settings under `tcp`, with their defaults.
+ *
+ * @module
+ */
+import type { Patience } from './timeouts.ts'
+
+/** The user's part. Unknown names are refused. */
+export interface TcpOptions {
+  /** Floor of the retransmission timeout; RFC 6298 says 1000. @default 200 */
+  readonly minRtoMs?: number
+  /** Retransmissions of a SYN: 6 are about 127 seconds. @default 6 */
+  readonly synRetries?: number
+  /** @default 60000 */
+  readonly timeWaitMs?: number
+  /** @default 'newreno' */
+  readonly congestion?: 'newreno'
+  /** RFC 7323 timestamps. @default true */
+  readonly timestamps?: boolean
+  /** RFC 7323 window scaling. @default true */
+  readonly windowScale?: boolean
+  /** Retransmissions of data before ETIMEDOUT: 15 are about 15 minutes. @default 15 */
+  readonly retries?: number
+  /** @default 75000 */
+  readonly keepAliveIntervalMs?: number
+  /** @default 9 */
+  readonly keepAliveProbes?: number
+  /** How long a closed socket waits for the peer's FIN. @default 60000 */
+  readonly finWait2Ms?: number
+}
+
+/** All that the layer needs to know. */
+export interface TcpSettings extends Patience {
+  readonly initialRtoMs: number
+  readonly timeWaitMs: number
+  readonly timestamps: boolean
+  readonly windowScale: boolean
+  readonly closedHoldMs: number
+  /** The largest receive buffer a socket may ask for: the window scale is chosen by it. */
+  readonly largestWindow: number
+  readonly connections: number
+}

@@ -1,0 +1,211 @@
+/**
+ * The transmission control block (RFC 9293 3.3.1): all a connection is, as plain data with the RFC's names. Sequence numbers are signed
+ * 32-bit integers; times are milliseconds, RTTs microseconds, both as 32-bit integers that wrap.
+ *
+ * @module
+ */
+import type { ErrorCode, IpAddress } from '@ioth/core'
+import type { Network } from '../ip/network.ts'
+import type { Path } from '../link/path.ts'
+import { NONE } from './pieces.ts'
+import { CLOSED } from './state.ts'
+
+// ---------- flags ----------
+/** The user sends no more: a FIN follows what is queued. */
+export const FIN_QUEUED = 1 << 0
+/** The peer's FIN has been taken: everything before it is in the receive queue. */
+export const FIN_TAKEN = 1 << 1
+/** A FIN beyond a gap is known; {@link Tcb.rcvFin} says where. */
+export const FIN_AHEAD = 1 << 2
+/** An acknowledgement is owed at the end of the batch. */
+export const ACK_NOW = 1 << 3
+/** The oldest segment must be sent again, whatever the window says (fast retransmit). */
+export const RESEND_FIRST = 1 << 4
+/** One octet goes out although the window forbids it (zero-window probe). */
+export const PROBE_WINDOW = 1 << 5
+/** Small segments go although Nagle or the window speak against it: their time is up. */
+export const SEND_SMALL = 1 << 6
+export const NO_DELAY = 1 << 7
+export const KEEP_ALIVE = 1 << 8
+/** A keep-alive probe must leave. */
+export const PROBE_PEER = 1 << 9
+/** Both SYNs carried timestamps (RFC 7323 3.2). */
+export const TIMESTAMPS = 1 << 10
+/** We offer timestamps. */
+export const OFFER_TIMESTAMPS = 1 << 11
+/** We offer window scaling; on the passive side: both did. */
+export const OFFER_SCALE = 1 << 12
+/** The user closed the socket: nobody reads what still comes. */
+export const ORPHAN = 1 << 13
+/** A segment is being timed (RFC 6298 3). */
+export const TIMING = 1 << 14
+/** The SYN had to be sent again (RFC 6298 5.7). */
+export const SYN_RESENT = 1 << 15
+/** A listener made it. */
+export const PASSIVE = 1 << 16
+
+// ---------- loss recovery ----------
+export const OPEN = 0
+/** Fast recovery (RFC 6582). */
+export const RECOVERY = 1
+/** After a retransmission timeout: everything in flight counts as lost. */
+export const LOSS = 2
+
+// ---------- timers ----------
+export const TIMER_RETRANSMIT = 1
+export const TIMER_PERSIST = 2
+export const TIMER_DELAYED_ACK = 4
+export const TIMER_KEEP_ALIVE = 8
+/** FIN-WAIT-2 of a closed socket, or a closed socket that makes no progress. */
+export const TIMER_LINGER = 16
+/** How long a closed socket may hold the process. */
+export const TIMER_HOLD = 32
+/** When a writer that found no memory may try again. */
+export const TIMER_MEMORY = 64
+
+export class Tcb {
+  state: number = CLOSED
+  flags = 0
+
+  // ---------- who ----------
+  network: Network
+  path: Path
+  local: IpAddress
+  remote: IpAddress
+  localPort: number
+  remotePort: number
+  /** Sum of the pseudo-header without the length. */
+  pseudoSum: number
+  ttl = 64
+  trafficClass = 0
+
+  // ---------- send sequence space ----------
+  iss = 0
+  sndUna = 0
+  /** Behind the highest octet ever sent. */
+  sndNxt = 0
+  /** What goes next: {@link sndNxt}, or behind it while something is sent again. */
+  sndCursor = 0
+  /** Behind the last queued octet: where the FIN stands. */
+  sndEnd = 0
+  sndWnd = 0
+  sndWl1 = 0
+  sndWl2 = 0
+  maxSndWnd = 0
+  sndScale = 0
+  /** Payload of a full segment: what peer and path take, less our options. */
+  mss = 536
+  /** What the peer's MSS option allows. */
+  peerMss = 536
+
+  // ---------- send buffer ----------
+  sndLimit: number
+  /** First node and the octets of it that are acknowledged. */
+  sndHead: number = NONE
+  sndHeadSkip = 0
+  sndTail: number = NONE
+  /** Octets free in the last node's slot. */
+  sndTailRoom = 0
+  /** Where {@link sndNxt} stands in the buffer: node, and octets of it that were sent. */
+  sndNode: number = NONE
+  sndNodeSkip = 0
+
+  // ---------- receive sequence space ----------
+  irs = 0
+  rcvNxt = 0
+  /** Right edge of the window last advertised; never moves left. */
+  rcvAdv = 0
+  rcvScale = 0
+  rcvFin = 0
+  /** Last acknowledgement number sent. */
+  lastAckSent = 0
+
+  // ---------- receive queue ----------
+  rcvLimit: number
+  rcvHead: number = NONE
+  rcvTail: number = NONE
+  rcvQueued = 0
+  /** Octets free in the last node's slot, when it is a slot of our own. */
+  rcvTailRoom = 0
+  /** Out-of-order pieces, sorted. */
+  oooHead: number = NONE
+  oooTail: number = NONE
+  oooCount = 0
+
+  // ---------- timestamps ----------
+  tsOffset = 0
+  tsRecent = 0
+  tsRecentAt = 0
+
+  // ---------- round trip time, in microseconds; RTO in milliseconds ----------
+  srtt = 0
+  rttvar = 0
+  rto = 1000
+  timedSequence = 0
+  timedAt = 0
+  /** Expiries since the last progress. */
+  retries = 0
+  /** When the oldest unacknowledged octet began to wait. */
+  waitingSince = 0
+  lastSentAt = 0
+  lastHeardAt = 0
+
+  // ---------- congestion ----------
+  cwnd = 0
+  ssthresh = 0x7fffffff
+  recovery: number = OPEN
+  recover = 0
+  duplicateAcks = 0
+  /** Octets acknowledged towards the next step of congestion avoidance. */
+  cwndCredit = 0
+
+  // ---------- timers ----------
+  timers = 0
+  retransmitAt = 0
+  delayedAckAt = 0
+  keepAliveAt = 0
+  lingerAt = 0
+  holdAt = 0
+  memoryAt = 0
+  keepAliveProbes = 0
+  keepAliveMs = 7_200_000
+  userTimeoutMs = 0
+  /** Challenge ACKs left in this second (RFC 5961 7). */
+  challengesLeft = 0
+  challengesFrom = 0
+  /** What ICMP said while the connection was being opened. */
+  softError: ErrorCode | null = null
+
+  constructor(
+    network: Network,
+    path: Path,
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+    pseudoSum: number,
+    sendLimit: number,
+    receiveLimit: number,
+  ) {
+    this.network = network
+    this.path = path
+    this.local = local
+    this.localPort = localPort
+    this.remote = remote
+    this.remotePort = remotePort
+    this.pseudoSum = pseudoSum
+    this.sndLimit = sendLimit
+    this.rcvLimit = receiveLimit
+  }
+}
+
+/** Octets in the send buffer: queued, sent or not, and not acknowledged. */
+export function queuedOctets(tcb: Tcb): number {
+  // While the SYN is on its way, nothing is queued and the space begins behind it.
+  return tcb.sndHead === NONE ? 0 : (tcb.sndEnd - tcb.sndUna) | 0
+}
+
+/** Octets of sequence space sent and not acknowledged. */
+export function flightSize(tcb: Tcb): number {
+  return (tcb.sndNxt - tcb.sndUna) | 0
+}

@@ -1,0 +1,406 @@
+/**
+ * TCP of one stack: which connection or listener a segment belongs to, what has to be sent, and what all connections share.
+ *
+ * @module
+ */
+import {
+  ANY_V4,
+  type Clock,
+  type FramePool,
+  type IpAddress,
+  LOOPBACK_V4,
+  NetError,
+  type PortBinding,
+  type PortTable,
+  type Random,
+  type Scheduler,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
+} from '@ioth/core'
+import type { Counters } from '../counters.ts'
+import type { ErrorReport, Network, Transport } from '../ip/network.ts'
+import type { Packet } from '../ip/packet.ts'
+import { Connection } from './connection.ts'
+import { Demux } from './demux.ts'
+import type { Effects } from './effects.ts'
+import { Emitter } from './emitter.ts'
+import { reportArrives } from './error-report.ts'
+import { TupleSecret } from './isn.ts'
+import { TcpListener } from './listener.ts'
+import { agree, fitSegments, shiftFor } from './options.ts'
+import { Pieces } from './pieces.ts'
+import { Segment } from './segment.ts'
+import { awaitPeersFin } from './segment-arrives.ts'
+import type { TcpSettings } from './settings.ts'
+import { SYN_RECEIVED } from './state.ts'
+import { NO_DELAY, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, Tcb } from './tcb.ts'
+import { TimeWaitTable } from './time-wait.ts'
+import { beginAt, openCall } from './user-calls.ts'
+
+const PROTOCOL = 6
+
+/** What a connection begins with. */
+export interface OpenOptions {
+  readonly sendBuffer: number
+  readonly receiveBuffer: number
+}
+
+export class Tcp implements Transport {
+  readonly scheduler: Scheduler
+  readonly clock: Clock
+  readonly pool: FramePool
+  readonly counters: Counters
+  readonly settings: TcpSettings
+  /** What an unbound socket is bound to, and where the unspecified address leads. */
+  readonly wildcard: IpAddress = ANY_V4
+  readonly loopbackAddress: IpAddress = LOOPBACK_V4
+  readonly pieces: Pieces = new Pieces()
+  readonly emitter: Emitter
+  readonly timeWait: TimeWaitTable
+  /** Closed sockets that are not through. */
+  lingering = 0
+  onLingerEnd: (() => void) | null = null
+  private readonly random: Random
+  private readonly ports: PortTable
+  private readonly secret: TupleSecret
+  private readonly segment = new Segment()
+  /** By family: 4 now, 6 beside it. */
+  private readonly connections: Demux<Connection>
+  private readonly listeners = new Map<number, TcpListener[]>()
+  private firstDirty: Connection | null = null
+  private lastDirty: Connection | null = null
+  private readonly defer: () => void
+  private measuredAt = -1
+  private ms = 0
+  private us = 0
+
+  /** @param defer asks for {@link output} at the end of the turn's input. */
+  constructor(
+    scheduler: Scheduler,
+    pool: FramePool,
+    counters: Counters,
+    ports: PortTable,
+    settings: TcpSettings,
+    defer: () => void,
+  ) {
+    this.scheduler = scheduler
+    this.clock = scheduler.clock
+    this.random = scheduler.random
+    this.pool = pool
+    this.counters = counters
+    this.ports = ports
+    this.settings = settings
+    this.defer = defer
+    this.secret = new TupleSecret(this.random)
+    this.connections = new Demux(this.random)
+    this.emitter = new Emitter(pool, this.pieces, this.clock, counters)
+    this.timeWait = new TimeWaitTable(this.clock, this.random, this.emitter, settings.timeWaitMs)
+  }
+
+  // ---------- time, read once a turn ----------
+
+  /** Milliseconds, rounded up: a deadline counted from here is never early. */
+  get nowMs(): number {
+    if (this.clock.now !== this.measuredAt) this.measure()
+    return this.ms
+  }
+
+  /** Milliseconds, rounded down. */
+  get elapsedMs(): number {
+    return Math.floor(this.clock.now / 1000) | 0
+  }
+
+  get nowUs(): number {
+    if (this.clock.now !== this.measuredAt) this.measure()
+    return this.us
+  }
+
+  private measure(): void {
+    const now = this.clock.now
+    this.measuredAt = now
+    this.ms = Math.ceil(now / 1000) | 0
+    this.us = now | 0
+  }
+
+  // ---------- input ----------
+
+  /** Connections that are not closed, TIME-WAIT left out. */
+  get size(): number {
+    return this.connections.size
+  }
+
+  list(): Connection[] {
+    return this.connections.list()
+  }
+
+  receive(packet: Packet): void {
+    const { counters, pool, segment } = this
+    const { network } = packet
+    const reason = segment.parse(pool.view, packet)
+    if (reason !== null) return counters.drop(`tcp.${reason}`)
+    if (!packet.isTrusted && !this.isSumRight(packet)) return counters.drop('tcp.checksum')
+    if (packet.group) return counters.drop('tcp.group')
+    counters.tcpIn++
+    const { sourcePort, destinationPort } = segment
+    const connection = this.connections.find(packet.destination, destinationPort, packet.source, sourcePort)
+    if (connection !== null) {
+      connection.receive(segment)
+      return
+    }
+    const waiting = this.timeWait.find(packet.destination, destinationPort, packet.source, sourcePort)
+    if (waiting !== null && this.timeWait.arrives(waiting, segment) === 'done') return
+    const local = network.addressOf(packet.destination)
+    const remote = network.addressOf(packet.source)
+    const listener = this.findListener(destinationPort, local)
+    if (listener === null) this.refuse(network, local, remote, segment)
+    else this.listen(listener, network, local, remote, segment)
+  }
+
+  /** ICMP, or the neighbour cache, about a segment of ours. */
+  report(error: ErrorReport): void {
+    const { view } = this.pool
+    const ports = view.getInt32(error.at)
+    const connection = this.connections.find(error.local, ports >>> 16, error.remote, ports & 0xffff)
+    if (connection === null) return this.counters.drop('tcp.report')
+    reportArrives(connection.tcb, error, view.getInt32(error.at + 4), connection)
+  }
+
+  private isSumRight(packet: Packet): boolean {
+    const { pool } = this
+    const sum = pool.sum(packet.at, packet.length, packet.pseudoSum + packet.payloadLength)
+    return (packet.bodyLength === 0 ? sum : pool.sum(packet.body, packet.bodyLength, sum)) === 0xffff
+  }
+
+  /** RFC 9293 3.10.7.1: what belongs to nobody is answered with a RST, unless it is one. */
+  refuse(network: Network, local: IpAddress, remote: IpAddress, segment: Segment): void {
+    const { flags } = segment
+    if ((flags & TCP_RST) !== 0) return
+    const path = network.findPath(remote)
+    if (path === null) return
+    const { destinationPort, sourcePort } = segment
+    if ((flags & TCP_ACK) !== 0) {
+      this.emitter.sendBare(network, path, local, destinationPort, remote, sourcePort, segment.ack, 0, TCP_RST)
+    } else {
+      const ack = (segment.seq + segment.sequenceLength) | 0
+      this.emitter.sendBare(network, path, local, destinationPort, remote, sourcePort, 0, ack, TCP_RST | TCP_ACK)
+    }
+  }
+
+  sendReset(tcb: Tcb): void {
+    const { network, path, local, localPort, remote, remotePort } = tcb
+    this.emitter.sendBare(
+      network,
+      path,
+      local,
+      localPort,
+      remote,
+      remotePort,
+      tcb.sndNxt,
+      tcb.rcvNxt,
+      TCP_RST | TCP_ACK,
+    )
+  }
+
+  // ---------- output ----------
+
+  wantOutput(connection: Connection): void {
+    connection.dirty = true
+    if (this.lastDirty === null) this.firstDirty = connection
+    else this.lastDirty.nextDirty = connection
+    this.lastDirty = connection
+    this.defer()
+  }
+
+  /** Lets every connection that asked for it send. @returns whether some could not. */
+  output(): boolean {
+    let connection = this.firstDirty
+    let stalled = false
+    this.firstDirty = null
+    this.lastDirty = null
+    while (connection !== null) {
+      const next: Connection | null = connection.nextDirty
+      connection.nextDirty = null
+      connection.dirty = false
+      if (!connection.output()) {
+        stalled = true
+        this.stall(connection)
+      }
+      connection = next
+    }
+    return stalled
+  }
+
+  /** It stays in the list, and waits for room. */
+  private stall(connection: Connection): void {
+    if (connection.dirty) return
+    connection.dirty = true
+    if (this.lastDirty === null) this.firstDirty = connection
+    else this.lastDirty.nextDirty = connection
+    this.lastDirty = connection
+  }
+
+  /** Whether nothing waits to be sent but what the windows hold back. */
+  get isAllSent(): boolean {
+    return this.firstDirty === null && this.connections.list().every(({ tcb }) => ((tcb.sndEnd - tcb.sndNxt) | 0) <= 0)
+  }
+
+  // ---------- connections ----------
+
+  /**
+   * Opens a connection.
+   * @param local the socket's own address, or null: chosen by the route.
+   * @param binding the port the socket is bound to, or null: chosen.
+   * @throws NetError ENETUNREACH, EADDRNOTAVAIL
+   */
+  connect(
+    network: Network,
+    local: IpAddress | null,
+    binding: PortBinding | null,
+    remote: IpAddress,
+    remotePort: number,
+    options: OpenOptions,
+  ): Connection {
+    const fail = (code: 'ENETUNREACH' | 'EADDRNOTAVAIL'): NetError =>
+      new NetError(code, 'connect', { address: remote.toString(), port: remotePort })
+    const source = local ?? network.sourceFor(remote)
+    const path = network.findPath(remote)
+    if (source === null || path === null) throw fail('ENETUNREACH')
+    const localKey = network.keyOf(source)
+    const remoteKey = network.keyOf(remote)
+    const isFree = (port: number): boolean => this.isTupleFree(localKey, port, remoteKey, remotePort)
+    if (binding !== null && !isFree(binding.port)) throw fail('EADDRNOTAVAIL')
+    const held = binding ?? this.ports.bindFor(PROTOCOL, source, remote, remotePort, isFree)
+    const tcb = this.createTcb(network, path, source, held.port, remote, remotePort, options)
+    const connection = new Connection(this, tcb)
+    connection.binding = held
+    let iss = this.secret.initialSequence(localKey, held.port, remoteKey, remotePort, this.clock.now)
+    tcb.tsOffset = this.secret.timestampOffset
+    const before = this.timeWait.find(localKey, held.port, remoteKey, remotePort)
+    if (before !== null) {
+      // The new connection begins beyond all that the old one may have left in the network.
+      if (((iss - before.sndNxt) | 0) <= 0x10000) iss = (before.sndNxt + 0x10001) | 0
+      this.timeWait.remove(before)
+    }
+    this.connections.insert(localKey, held.port, remoteKey, remotePort, connection)
+    this.counters.tcpActiveOpens++
+    openCall(tcb, iss, connection)
+    return connection
+  }
+
+  /** @throws NetError EADDRINUSE */
+  openListener(binding: PortBinding, backlog: number, options: OpenOptions): TcpListener {
+    binding.listen()
+    const listener = new TcpListener(binding, backlog, options.sendBuffer, options.receiveBuffer)
+    const others = this.listeners.get(binding.port)
+    if (others === undefined) this.listeners.set(binding.port, [listener])
+    // An address of its own goes before the wildcard.
+    else if (binding.address.isUnspecified) others.push(listener)
+    else others.unshift(listener)
+    return listener
+  }
+
+  closeListener(listener: TcpListener): void {
+    const rest = (this.listeners.get(listener.port) ?? []).filter((other) => other !== listener)
+    if (rest.length === 0) this.listeners.delete(listener.port)
+    else this.listeners.set(listener.port, rest)
+    listener.close()
+  }
+
+  /** Takes a connection out of the table. */
+  forget(connection: Connection): void {
+    const { network, local, localPort, remote, remotePort } = connection.tcb
+    this.connections.remove(network.keyOf(local), localPort, network.keyOf(remote), remotePort)
+  }
+
+  awaitPeersFin(tcb: Tcb, effects: Effects): void {
+    awaitPeersFin(tcb, effects, this.settings)
+  }
+
+  /** Challenge ACKs a connection may send in a second: a number nobody can count on (RFC 5961 7, CVE-2016-5696). */
+  challengeAllowance(): number {
+    return 5 + (this.random.int32() & 7)
+  }
+
+  /** Prompt retransmission everywhere, after the link came back. */
+  retryAll(): void {
+    for (const connection of this.connections.list()) connection.retry()
+  }
+
+  clear(): void {
+    this.timeWait.clear()
+  }
+
+  private isTupleFree(local: number, port: number, remote: number, remotePort: number): boolean {
+    if (this.connections.find(local, port, remote, remotePort) !== null) return false
+    const waiting = this.timeWait.find(local, port, remote, remotePort)
+    return waiting === null || this.timeWait.isReusable(waiting)
+  }
+
+  private createTcb(
+    network: Network,
+    path: Tcb['path'],
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+    options: OpenOptions,
+  ): Tcb {
+    const { settings } = this
+    const sum = network.pseudoSum(local, remote, PROTOCOL)
+    const { sendBuffer, receiveBuffer } = options
+    const tcb = new Tcb(network, path, local, localPort, remote, remotePort, sum, sendBuffer, receiveBuffer)
+    tcb.rto = settings.initialRtoMs
+    tcb.lastHeardAt = this.nowMs
+    if (settings.timestamps) tcb.flags |= OFFER_TIMESTAMPS
+    if (settings.windowScale) {
+      tcb.flags |= OFFER_SCALE
+      tcb.rcvScale = shiftFor(Math.max(receiveBuffer, settings.largestWindow))
+    }
+    fitSegments(tcb)
+    return tcb
+  }
+
+  private findListener(port: number, address: IpAddress): TcpListener | null {
+    const candidates = this.listeners.get(port)
+    if (candidates === undefined) return null
+    for (const listener of candidates) if (listener.matches(address)) return listener
+    return null
+  }
+
+  /** RFC 9293 3.10.7.2 */
+  private listen(listener: TcpListener, network: Network, local: IpAddress, remote: IpAddress, segment: Segment): void {
+    const { flags } = segment
+    if ((flags & TCP_RST) !== 0) return
+    if ((flags & TCP_ACK) !== 0) return this.refuse(network, local, remote, segment)
+    if ((flags & TCP_SYN) === 0 || (flags & TCP_FIN) !== 0) return this.counters.drop('tcp.listen')
+    const path = network.findPath(remote)
+    if (path === null) return this.counters.drop('tcp.route')
+    if (this.connections.size >= this.settings.connections) return this.counters.drop('tcp.limit')
+    if (!listener.makeRoom(this.nowMs)) return this.counters.drop('tcp.backlog')
+    const { destinationPort: localPort, sourcePort: remotePort } = segment
+    const tcb = this.createTcb(network, path, local, localPort, remote, remotePort, listener)
+    const connection = new Connection(this, tcb)
+    const localKey = network.keyOf(local)
+    const remoteKey = network.keyOf(remote)
+    tcb.flags |= PASSIVE | (listener.noDelay ? NO_DELAY : 0)
+    tcb.ttl = listener.ttl
+    tcb.state = SYN_RECEIVED
+    beginAt(tcb, this.secret.initialSequence(localKey, localPort, remoteKey, remotePort, this.clock.now))
+    tcb.tsOffset = this.secret.timestampOffset
+    tcb.irs = segment.seq
+    tcb.rcvNxt = (segment.seq + 1) | 0
+    tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
+    tcb.lastAckSent = tcb.rcvNxt
+    tcb.sndWnd = segment.wnd
+    tcb.maxSndWnd = segment.wnd
+    tcb.sndWl1 = segment.seq
+    tcb.sndWl2 = tcb.iss
+    agree(tcb, segment, this.nowMs)
+    this.connections.insert(localKey, localPort, remoteKey, remotePort, connection)
+    this.counters.tcpPassiveOpens++
+    listener.add(connection)
+    connection.wantOutput()
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * TIME-WAIT (RFC 9293 3.6.1, RFC 1337): what is left of a connection for two maximum segment lifetimes, in one small object. A new
+ * connection of the same four-tuple may take its place when timestamps or sequence numbers tell old from new (RFC 6191), in either
+ * direction: without that, a client would run out of ports after 28 thousand connections a minute.
+ *
+ * @module
+ */
+import { type Clock, type IpAddress, type Random, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
+import type { Network } from '../ip/network.ts'
+import { Demux } from './demux.ts'
+import type { Emitter } from './emitter.ts'
+import type { Segment } from './segment.ts'
+import { type Tcb, TIMESTAMPS } from './tcb.ts'
+
+/** Tuples kept at most; the oldest makes room. */
+const MOST = 65536
+
+export class TimeWaitEntry {
+  readonly network: Network
+  readonly local: IpAddress
+  readonly localPort: number
+  readonly remote: IpAddress
+  readonly remotePort: number
+  readonly sndNxt: number
+  readonly rcvNxt: number
+  readonly window: number
+  readonly hasTimestamps: boolean
+  tsRecent: number
+  readonly tsOffset: number
+  /** When it ends, in milliseconds of the clock. */
+  until: number
+  /** The list by age. */
+  older: TimeWaitEntry | null = null
+  newer: TimeWaitEntry | null = null
+
+  constructor(tcb: Tcb, until: number) {
+    this.network = tcb.network
+    this.local = tcb.local
+    this.localPort = tcb.localPort
+    this.remote = tcb.remote
+    this.remotePort = tcb.remotePort
+    this.sndNxt = tcb.sndNxt
+    this.rcvNxt = tcb.rcvNxt
+    this.window = Math.min((tcb.rcvLimit - tcb.rcvQueued) >>> tcb.rcvScale, 0xffff)
+    this.hasTimestamps = (tcb.flags & TIMESTAMPS) !== 0
+    this.tsRecent = tcb.tsRecent
+    this.tsOffset = tcb.tsOffset
+    this.until = until
+  }
+}
+
+/** What a segment for a tuple in TIME-WAIT leads to. */
+export type TimeWaitVerdict = 'done' | 'new-connection'
+
+export class TimeWaitTable extends Timer {
+  private readonly clock: Clock
+  private readonly emitter: Emitter
+  private readonly durationMs: number
+  private readonly table: Demux<TimeWaitEntry>
+  private oldest: TimeWaitEntry | null = null
+  private newest: TimeWaitEntry | null = null
+
+  constructor(clock: Clock, random: Random, emitter: Emitter, durationMs: number) {
+    super()
+    this.clock = clock
+    this.emitter = emitter
+    this.durationMs = durationMs
+    this.table = new Demux(random)
+  }
+
+  get size(): number {
+    return this.table.size
+  }
+
+  /** A connection enters TIME-WAIT. */
+  enter(tcb: Tcb): void {
+    if (this.durationMs === 0) return
+    if (this.table.size >= MOST) this.remove(this.oldest as TimeWaitEntry)
+    const entry = new TimeWaitEntry(tcb, this.deadline())
+    const { network, local, localPort, remote, remotePort } = entry
+    const replaced = this.table.find(network.keyOf(local), localPort, network.keyOf(remote), remotePort)
+    if (replaced !== null) this.remove(replaced)
+    this.table.insert(network.keyOf(local), localPort, network.keyOf(remote), remotePort, entry)
+    this.append(entry)
+    if (!this.armed) this.clock.arm(this, entry.until * 1000)
+  }
+
+  find(local: number, localPort: number, remote: number, remotePort: number): TimeWaitEntry | null {
+    return this.table.size === 0 ? null : this.table.find(local, localPort, remote, remotePort)
+  }
+
+  /** Whether our own next connection may use the tuple: its timestamps will be later than all the peer has seen. */
+  isReusable(entry: TimeWaitEntry): boolean {
+    return entry.hasTimestamps && entry.until - this.durationMs < this.nowMs()
+  }
+
+  remove(entry: TimeWaitEntry): void {
+    const { network, local, localPort, remote, remotePort } = entry
+    this.table.remove(network.keyOf(local), localPort, network.keyOf(remote), remotePort)
+    this.unlink(entry)
+    if (this.oldest === null) this.clock.disarm(this)
+  }
+
+  /** RFC 9293 3.10.7.4 for TIME-WAIT. */
+  arrives(entry: TimeWaitEntry, segment: Segment): TimeWaitVerdict {
+    const { flags } = segment
+    // RFC 1337: a RST does not shorten it.
+    if ((flags & TCP_RST) !== 0) return 'done'
+    const ahead = (segment.seq - entry.rcvNxt) | 0
+    if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN) {
+      // RFC 6191 2
+      const isLater =
+        entry.hasTimestamps && segment.hasTimestamps
+          ? ((segment.timestampValue - entry.tsRecent) | 0) > 0 ||
+            (segment.timestampValue === entry.tsRecent && ahead > 0)
+          : ahead > 0
+      if (isLater) {
+        this.remove(entry)
+        return 'new-connection'
+      }
+    }
+    if (segment.hasTimestamps && ((segment.timestampValue - entry.tsRecent) | 0) > 0 && ahead <= 0) {
+      entry.tsRecent = segment.timestampValue
+    }
+    if ((flags & TCP_FIN) !== 0 && ((segment.seq + segment.sequenceLength - entry.rcvNxt) | 0) === 0) {
+      // The FIN again: our ACK was lost. The time starts anew.
+      this.unlink(entry)
+      entry.until = this.deadline()
+      this.append(entry)
+      this.acknowledge(entry)
+    } else if (segment.sequenceLength > 0 || ahead !== 0) {
+      this.acknowledge(entry)
+    }
+    return 'done'
+  }
+
+  clear(): void {
+    while (this.oldest !== null) this.remove(this.oldest)
+  }
+
+  override fire(): void {
+    const now = this.clock.now
+    while (this.oldest !== null && this.oldest.until * 1000 <= now) this.remove(this.oldest)
+    if (this.oldest !== null) this.clock.arm(this, this.oldest.until * 1000)
+  }
+
+  private acknowledge(entry: TimeWaitEntry): void {
+    const { network, local, localPort, remote, remotePort } = entry
+    const path = network.findPath(remote)
+    if (path === null) return
+    const value = (Math.floor(this.clock.now / 1000) + entry.tsOffset) | 0
+    const timestamps = entry.hasTimestamps ? { value, echo: entry.tsRecent } : null
+    this.emitter.sendBare(
+      network,
+      path,
+      local,
+      localPort,
+      remote,
+      remotePort,
+      entry.sndNxt,
+      entry.rcvNxt,
+      TCP_ACK,
+      entry.window,
+      timestamps,
+    )
+  }
+
+  private nowMs(): number {
+    return Math.floor(this.clock.now / 1000)
+  }
+
+  private deadline(): number {
+    return Math.ceil(this.clock.now / 1000) + this.durationMs
+  }
+
+  private append(entry: TimeWaitEntry): void {
+    entry.older = this.newest
+    entry.newer = null
+    if (this.newest === null) this.oldest = entry
+    else this.newest.newer = entry
+    this.newest = entry
+  }
+
+  private unlink(entry: TimeWaitEntry): void {
+    if (entry.older === null) this.oldest = entry.newer
+    else entry.older.newer = entry.newer
+    if (entry.newer === null) this.newest = entry.older
+    else entry.newer.older = entry.older
+    entry.older = null
+    entry.newer = null
+  }
+}

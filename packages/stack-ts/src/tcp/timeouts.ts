@@ -1,0 +1,139 @@
+/**
+ * TIMEOUTS (RFC 9293 3.10.8): what happens when a deadline of a connection has come.
+ *
+ * @module
+ */
+import { ackArrived } from './delayed-ack.ts'
+import type { Effects } from './effects.ts'
+import { keepAliveDue } from './keepalive.ts'
+import { onTimeout } from './loss-recovery.ts'
+import { continuePersist, restartRetransmit } from './retransmit-timer.ts'
+import { backOff } from './rto.ts'
+import type { Rules } from './segment-arrives.ts'
+import { SYN_RECEIVED, SYN_SENT } from './state.ts'
+import {
+  ORPHAN,
+  PASSIVE,
+  PROBE_WINDOW,
+  SEND_SMALL,
+  SYN_RESENT,
+  type Tcb,
+  TIMER_DELAYED_ACK,
+  TIMER_HOLD,
+  TIMER_KEEP_ALIVE,
+  TIMER_LINGER,
+  TIMER_MEMORY,
+  TIMER_PERSIST,
+  TIMER_RETRANSMIT,
+} from './tcb.ts'
+
+/** How long the machine is patient. */
+export interface Patience extends Rules {
+  readonly synRetries: number
+  readonly synAckRetries: number
+  /** Retransmissions of data before the connection is given up (R2). */
+  readonly retries: number
+  /** The same, once nobody on our side waits any more. */
+  readonly orphanRetries: number
+  readonly keepAliveIntervalMs: number
+  readonly keepAliveProbes: number
+}
+
+export interface TimeoutEffects extends Effects {
+  /** The closed socket must not hold the process any longer. */
+  releaseHold(): void
+}
+
+/** When the next deadline of a connection is, or null. Milliseconds that wrap: compare with {@link isDue}. */
+export function earliestDeadline(tcb: Tcb): number | null {
+  const { timers } = tcb
+  if (timers === 0) return null
+  let earliest = 0
+  let found = false
+  const consider = (bit: number, at: number): void => {
+    if ((timers & bit) === 0 || (found && ((at - earliest) | 0) >= 0)) return
+    earliest = at
+    found = true
+  }
+  consider(TIMER_RETRANSMIT | TIMER_PERSIST, tcb.retransmitAt)
+  consider(TIMER_DELAYED_ACK, tcb.delayedAckAt)
+  consider(TIMER_KEEP_ALIVE, tcb.keepAliveAt)
+  consider(TIMER_LINGER, tcb.lingerAt)
+  consider(TIMER_HOLD, tcb.holdAt)
+  consider(TIMER_MEMORY, tcb.memoryAt)
+  return earliest
+}
+
+function isDue(tcb: Tcb, bit: number, at: number, nowMs: number): boolean {
+  return (tcb.timers & bit) !== 0 && ((at - nowMs) | 0) <= 0
+}
+
+/** Does what is due. @param nowMs the time, rounded down: no deadline is met early. */
+export function timeouts(tcb: Tcb, effects: TimeoutEffects, patience: Patience, nowMs: number): void {
+  if (isDue(tcb, TIMER_DELAYED_ACK, tcb.delayedAckAt, nowMs)) {
+    tcb.timers &= ~TIMER_DELAYED_ACK
+    ackArrived(tcb, effects)
+  }
+  if (isDue(tcb, TIMER_RETRANSMIT, tcb.retransmitAt, nowMs)) retransmitDue(tcb, effects, patience)
+  else if (isDue(tcb, TIMER_PERSIST, tcb.retransmitAt, nowMs)) persistDue(tcb, effects, patience)
+  if (isDue(tcb, TIMER_KEEP_ALIVE, tcb.keepAliveAt, nowMs)) keepAliveDue(tcb, effects, patience)
+  if (isDue(tcb, TIMER_HOLD, tcb.holdAt, nowMs)) {
+    tcb.timers &= ~TIMER_HOLD
+    effects.releaseHold()
+  }
+  if (isDue(tcb, TIMER_MEMORY, tcb.memoryAt, nowMs)) {
+    tcb.timers &= ~TIMER_MEMORY
+    effects.writable()
+  }
+  if (isDue(tcb, TIMER_LINGER, tcb.lingerAt, nowMs)) effects.ended(null)
+}
+
+/** RFC 6298 5.4 to 5.7 */
+function retransmitDue(tcb: Tcb, effects: Effects, patience: Patience): void {
+  const { nowMs } = effects
+  if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) {
+    if (
+      tcb.retries >= (tcb.state === SYN_SENT ? patience.synRetries : patience.synAckRetries) ||
+      isUserTimeout(tcb, nowMs)
+    ) {
+      effects.ended((tcb.flags & PASSIVE) !== 0 ? null : (tcb.softError ?? 'ETIMEDOUT'))
+      return
+    }
+    tcb.flags |= SYN_RESENT
+  } else {
+    const most = (tcb.flags & ORPHAN) !== 0 ? patience.orphanRetries : patience.retries
+    if (tcb.retries >= most || isUserTimeout(tcb, nowMs)) {
+      effects.ended('ETIMEDOUT')
+      return
+    }
+  }
+  onTimeout(tcb, patience.congestion)
+  tcb.retries++
+  backOff(tcb)
+  restartRetransmit(tcb, nowMs)
+  effects.wantOutput()
+}
+
+/** RFC 9293 3.8.6.1: the window has been closed, or too small, for long enough. */
+function persistDue(tcb: Tcb, effects: Effects, patience: Patience): void {
+  const { nowMs } = effects
+  const isSilent = ((tcb.lastHeardAt - tcb.waitingSince) | 0) < 0
+  const most = (tcb.flags & ORPHAN) !== 0 ? patience.orphanRetries : patience.retries
+  if ((tcb.retries >= most && (isSilent || (tcb.flags & ORPHAN) !== 0)) || isUserTimeout(tcb, nowMs)) {
+    effects.sendReset()
+    effects.ended('ETIMEDOUT')
+    return
+  }
+  if (!isSilent && (tcb.flags & ORPHAN) === 0) {
+    // The peer lives and says no: it may go on saying so.
+    tcb.waitingSince = tcb.userTimeoutMs === 0 ? nowMs : tcb.waitingSince
+  }
+  tcb.flags |= tcb.sndWnd > 0 ? SEND_SMALL : PROBE_WINDOW
+  tcb.retries++
+  continuePersist(tcb, nowMs)
+  effects.wantOutput()
+}
+
+function isUserTimeout(tcb: Tcb, nowMs: number): boolean {
+  return tcb.userTimeoutMs > 0 && ((nowMs - tcb.waitingSince) | 0) >= tcb.userTimeoutMs
+}

@@ -1,0 +1,38 @@
+/**
+ * The receive window (RFC 9293 3.8.6): how much is offered, and when a larger one is worth telling.
+ *
+ * @module
+ */
+import type { Tcb } from './tcb.ts'
+
+/** The window as the peer knows it: RCV.WND. */
+export function receiveWindow(tcb: Tcb): number {
+  return (tcb.rcvAdv - tcb.rcvNxt) | 0
+}
+
+/**
+ * Moves the advertised edge as far as the buffer allows and silly-window avoidance wants (3.8.6.2.2), never to the left.
+ * @returns the window field for a segment without SYN.
+ */
+export function advertise(tcb: Tcb): number {
+  const told = (tcb.rcvAdv - tcb.rcvNxt) | 0
+  const free = tcb.rcvLimit - tcb.rcvQueued
+  let window = told
+  if (free - told >= Math.min(tcb.rcvLimit >> 1, tcb.mss)) window = free
+  const scale = tcb.rcvScale
+  // Rounding down must not take back what was promised.
+  let field = window >>> scale
+  if (field << scale < told) field++
+  if (field > 0xffff) field = 0xffff
+  const edge = (tcb.rcvNxt + (field << scale)) | 0
+  if (((edge - tcb.rcvAdv) | 0) > 0) tcb.rcvAdv = edge
+  return field
+}
+
+/** Whether the user has read so much that the peer should hear of it at once. */
+export function isUpdateDue(tcb: Tcb): boolean {
+  const told = (tcb.rcvAdv - tcb.rcvNxt) | 0
+  const gain = tcb.rcvLimit - tcb.rcvQueued - told
+  if (gain < Math.min(tcb.rcvLimit >> 1, 2 * tcb.mss)) return false
+  return gain >= tcb.rcvLimit >> 2 || told <= tcb.rcvLimit >> 3
+}

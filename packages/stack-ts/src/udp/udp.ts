@@ -1,0 +1,164 @@
+/**
+ * UDP (RFC 768, RFC 1122 4.1): which endpoints a datagram belongs to, and sending.
+ *
+ * @module
+ */
+import {
+  CHECKSUM_MISSING,
+  type FramePool,
+  type IpAddress,
+  PROTO_UDP,
+  UDP_CHECKSUM,
+  UDP_DESTINATION,
+  UDP_HEADER,
+  UDP_LENGTH,
+  UDP_SOURCE,
+} from '@ioth/core'
+import type { Counters } from '../counters.ts'
+import type { ErrorReport, Network, Transport } from '../ip/network.ts'
+import type { Packet } from '../ip/packet.ts'
+import type { Path } from '../link/path.ts'
+import type { UdpEndpoint } from './endpoint.ts'
+
+const SLOT = 65536
+
+export class Udp implements Transport {
+  /** Tells the sender that nobody listens; ICMP's business. */
+  onUnknownPort: ((packet: Packet) => void) | null = null
+  private readonly pool: FramePool
+  private readonly counters: Counters
+  private readonly endpoints = new Map<number, UdpEndpoint[]>()
+  private readonly waiting = new Set<UdpEndpoint>()
+
+  constructor(pool: FramePool, counters: Counters) {
+    this.pool = pool
+    this.counters = counters
+  }
+
+  add(endpoint: UdpEndpoint): void {
+    const others = this.endpoints.get(endpoint.port)
+    if (others === undefined) this.endpoints.set(endpoint.port, [endpoint])
+    else others.push(endpoint)
+  }
+
+  remove(endpoint: UdpEndpoint): void {
+    this.waiting.delete(endpoint)
+    const rest = (this.endpoints.get(endpoint.port) ?? []).filter((other) => other !== endpoint)
+    if (rest.length === 0) this.endpoints.delete(endpoint.port)
+    else this.endpoints.set(endpoint.port, rest)
+  }
+
+  receive(packet: Packet): void {
+    const { counters, pool } = this
+    const { view } = pool
+    const { at } = packet
+    if (packet.payloadLength < UDP_HEADER) return counters.drop('udp.short')
+    const length = view.getUint16(at + UDP_LENGTH)
+    if (length < UDP_HEADER || length > packet.payloadLength) return counters.drop('udp.length')
+    const text = length - UDP_HEADER
+    // The payload is in one piece: behind the header, or all of it in the body.
+    const textAt = packet.bodyLength === 0 ? at + UDP_HEADER : packet.body
+    if (view.getUint16(at + UDP_CHECKSUM) !== 0 && !packet.isTrusted) {
+      let sum = pool.sum(at, packet.bodyLength === 0 ? length : UDP_HEADER, packet.pseudoSum + length)
+      if (packet.bodyLength !== 0) sum = pool.sum(textAt, text, sum)
+      if (sum !== 0xffff) return counters.drop('udp.checksum')
+    }
+    const sourcePort = view.getUint16(at + UDP_SOURCE)
+    const port = view.getUint16(at + UDP_DESTINATION)
+    if (sourcePort === 0 || port === 0) return counters.drop('udp.port')
+    counters.udpIn++
+    const candidates = this.endpoints.get(port)
+    if (packet.group) {
+      for (const endpoint of candidates ?? []) {
+        if (endpoint.score(packet, sourcePort) >= 0 && !endpoint.deliver(textAt, text, packet.source, sourcePort)) {
+          counters.drop('udp.full')
+        }
+      }
+      return
+    }
+    let best: UdpEndpoint | null = null
+    let bestScore = -1
+    for (const endpoint of candidates ?? []) {
+      const score = endpoint.score(packet, sourcePort)
+      if (score > bestScore) {
+        best = endpoint
+        bestScore = score
+      }
+    }
+    if (best === null) {
+      counters.drop('udp.unreachable')
+      this.onUnknownPort?.(packet)
+    } else if (!best.deliver(textAt, text, packet.source, sourcePort)) {
+      counters.drop('udp.full')
+    }
+  }
+
+  /** RFC 1122 4.1.3.3: the connected endpoint hears of it, no other. */
+  report(error: ErrorReport): void {
+    const { view } = this.pool
+    const port = view.getUint16(error.at + UDP_SOURCE)
+    const remotePort = view.getUint16(error.at + UDP_DESTINATION)
+    for (const endpoint of this.endpoints.get(port) ?? []) {
+      if (endpoint.isConnectedTo(error.remote, remotePort)) endpoint.report(error.code)
+    }
+  }
+
+  /** Sends a datagram. @returns false when memory is short. */
+  send(
+    network: Network,
+    path: Path,
+    source: IpAddress,
+    sourcePort: number,
+    destination: IpAddress,
+    destinationPort: number,
+    ttl: number,
+    trafficClass: number,
+    from: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    const { pool } = this
+    const headLength = network.headroom + UDP_HEADER
+    const fits = headLength + length <= SLOT
+    const at = pool.take(fits ? headLength + length : headLength)
+    if (at < 0) return false
+    const body = fits ? 0 : pool.take(length)
+    if (body < 0) {
+      pool.release(at)
+      return false
+    }
+    const udp = at + network.headroom
+    const total = UDP_HEADER + length
+    const { view, bytes } = pool
+    const text = fits ? udp + UDP_HEADER : body
+    bytes.set(offset === 0 && length === from.length ? from : from.subarray(offset, offset + length), text)
+    view.setInt32(udp, (sourcePort << 16) | destinationPort)
+    view.setInt32(udp + UDP_LENGTH, total << 16)
+    let flags = 0
+    if (path.offload.checksum && network.headerLength + total <= path.mtu) {
+      flags = CHECKSUM_MISSING
+    } else {
+      let sum = network.pseudoSum(source, destination, PROTO_UDP) + total
+      sum = fits ? pool.sum(udp, total, sum) : pool.sum(body, length, pool.sum(udp, UDP_HEADER, sum))
+      view.setUint16(udp + UDP_CHECKSUM, ~sum & 0xffff || 0xffff)
+    }
+    this.counters.udpOut++
+    const head = fits ? headLength + length : headLength
+    const bodyLength = fits ? 0 : length
+    network.send(path, source, destination, PROTO_UDP, ttl, trafficClass, at, head, body, bodyLength, flags, 0)
+    return true
+  }
+
+  /** An endpoint that found no room wants to hear when there is some. */
+  awaitRoom(endpoint: UdpEndpoint): void {
+    this.waiting.add(endpoint)
+  }
+
+  /** Frames have left: those who waited may try again. */
+  roomMade(): void {
+    if (this.waiting.size === 0) return
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const endpoint of waiting) endpoint.writable()
+  }
+}
