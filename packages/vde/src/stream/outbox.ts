@@ -142,7 +142,7 @@ export class Outbox {
     if (this.octets === 0) return { empty: true, spoilt: false }
     const handle = (this.socket as { _handle?: { fd?: number; writeQueueSize?: number } } | null)?._handle
     const fd = handle?.fd ?? -1
-    if (fd < 0) return { empty: false, spoilt: false }
+    if (fd < 0 || this.socket?.connecting === true) return { empty: false, spoilt: false }
     // Of the write under way, the kernel has all but what libuv still queues.
     const pending = this.outstanding > 0 ? (handle?.writeQueueSize ?? 0) : 0
     let skip = this.outstanding > 0 ? this.writing.reduce((sum, chunk) => sum + chunk.used, 0) - pending : 0
