@@ -8,7 +8,6 @@ import {
   NO_OFFLOAD,
   parseIpAddress,
   READABLE,
-  WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
 import { expect, test } from 'vitest'
@@ -27,6 +26,7 @@ for (const offload of [NO_OFFLOAD, FULL_OFFLOAD])
     const addr = parseIpAddress('10.0.0.2')
     const p = a.ping(addr)
     await scheduler.settle(1000)
+    expect((await p).size).toBe(56)
     const l = b.openTcp(4)
     l.bind(parseIpAddress('0.0.0.0'), 80)
     const listener = l.listen(10)

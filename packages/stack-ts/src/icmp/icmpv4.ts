@@ -72,16 +72,22 @@ export class Icmpv4 implements Transport {
   receive(packet: Packet): void {
     const { pool, counters } = this
     const { at, length } = packet
-    if (length < ICMP_HEADER) return counters.drop('icmp4.short')
-    if (!packet.isTrusted && pool.sum(at, length) !== 0xffff) return counters.drop('icmp4.checksum')
+    if (length < ICMP_HEADER) {
+      counters.drop('icmp4.short')
+      return
+    }
+    if (!packet.isTrusted && pool.sum(at, length) !== 0xffff) {
+      counters.drop('icmp4.checksum')
+      return
+    }
     counters.icmpIn++
     const type = pool.view.getUint8(at + ICMP_TYPE)
-    if (type === ICMP4_ECHO) return packet.group ? counters.drop('icmp4.group') : this.answer(packet)
-    if (type === ICMP4_ECHO_REPLY) return this.echo.answered(packet)
-    if (type === ICMP4_UNREACHABLE || type === ICMP4_TIME_EXCEEDED || type === ICMP4_PARAMETER_PROBLEM) {
-      return this.passOn(packet, type)
-    }
-    counters.drop('icmp4.type')
+    if (type === ICMP4_ECHO && packet.group) counters.drop('icmp4.group')
+    else if (type === ICMP4_ECHO) this.answer(packet)
+    else if (type === ICMP4_ECHO_REPLY) this.echo.answered(packet)
+    else if (type === ICMP4_UNREACHABLE || type === ICMP4_TIME_EXCEEDED || type === ICMP4_PARAMETER_PROBLEM) {
+      this.passOn(packet, type)
+    } else counters.drop('icmp4.type')
   }
 
   /** An error about an echo of ours. */
@@ -136,9 +142,15 @@ export class Icmpv4 implements Transport {
     const source = ip.addressOf(packet.destination)
     const to = ip.addressOf(packet.source)
     const path = ip.findPath(to)
-    if (path === null) return this.counters.drop('icmp4.route')
+    if (path === null) {
+      this.counters.drop('icmp4.route')
+      return
+    }
     const at = pool.take(ip.headroom + ICMP_HEADER)
-    if (at < 0) return this.counters.drop('icmp4.pool')
+    if (at < 0) {
+      this.counters.drop('icmp4.pool')
+      return
+    }
     const icmp = at + ip.headroom
     const data = packet.at + ICMP_HEADER
     const dataLength = packet.length - ICMP_HEADER
@@ -158,14 +170,23 @@ export class Icmpv4 implements Transport {
 
   private sendError(type: number, code: number, from: number, to: number, quoteAt: number, quoteLength: number): void {
     const { pool, ip } = this
-    if (!this.bucket.take()) return this.counters.drop('icmp4.rate')
+    if (!this.bucket.take()) {
+      this.counters.drop('icmp4.rate')
+      return
+    }
     const source = ip.addressOf(from)
     const destination = ip.addressOf(to)
     const path = ip.findPath(destination)
-    if (path === null) return this.counters.drop('icmp4.route')
+    if (path === null) {
+      this.counters.drop('icmp4.route')
+      return
+    }
     const quote = Math.min(quoteLength, LARGEST_ERROR - IP4_HEADER - ICMP_HEADER)
     const at = pool.take(ip.headroom + ICMP_HEADER + quote)
-    if (at < 0) return this.counters.drop('icmp4.pool')
+    if (at < 0) {
+      this.counters.drop('icmp4.pool')
+      return
+    }
     const icmp = at + ip.headroom
     pool.view.setInt32(icmp, (type << 24) | (code << 16))
     pool.view.setInt32(icmp + ICMP_ID, 0)
@@ -212,14 +233,29 @@ export class Icmpv4 implements Transport {
   private dispatch(quoteAt: number, quoteLength: number, code: Unreachable, hard: boolean, mtu: number): void {
     const { counters, ip } = this
     const { view } = this.pool
-    if (quoteLength < IP4_HEADER || view.getUint8(quoteAt) >>> 4 !== 4) return counters.drop('icmp4.quote')
+    if (quoteLength < IP4_HEADER || view.getUint8(quoteAt) >>> 4 !== 4) {
+      counters.drop('icmp4.quote')
+      return
+    }
     const header = (view.getUint8(quoteAt) & 15) * 4
-    if (header < IP4_HEADER || quoteLength < header + 8) return counters.drop('icmp4.quote')
-    if ((view.getUint16(quoteAt + IP4_FRAGMENT) & IP4_FRAGMENT_OFFSET) !== 0) return counters.drop('icmp4.quote')
+    if (header < IP4_HEADER || quoteLength < header + 8) {
+      counters.drop('icmp4.quote')
+      return
+    }
+    if ((view.getUint16(quoteAt + IP4_FRAGMENT) & IP4_FRAGMENT_OFFSET) !== 0) {
+      counters.drop('icmp4.quote')
+      return
+    }
     const local = view.getInt32(quoteAt + IP4_SOURCE)
-    if (ip.addresses.find(local) === null && local >>> 24 !== 127) return counters.drop('icmp4.quote')
+    if (ip.addresses.find(local) === null && local >>> 24 !== 127) {
+      counters.drop('icmp4.quote')
+      return
+    }
     const transport = ip.transports[view.getUint8(quoteAt + IP4_PROTOCOL)]
-    if (transport === undefined) return counters.drop('icmp4.quote')
+    if (transport === undefined) {
+      counters.drop('icmp4.quote')
+      return
+    }
     const remote = view.getInt32(quoteAt + IP4_DESTINATION)
     const at = quoteAt + header
     transport.report({ code, hard, mtu, network: ip, local, remote, at, length: quoteLength - header })

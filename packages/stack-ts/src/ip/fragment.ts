@@ -41,7 +41,10 @@ export function sendFragments(
     }
     pool.release(at)
     pool.release(body)
-    if (owner < 0) return counters.drop('ip4.pool')
+    if (owner < 0) {
+      counters.drop('ip4.pool')
+      return
+    }
   }
   for (let offset = 0; offset < total; offset += largest) {
     const length = Math.min(largest, total - offset)

@@ -219,20 +219,33 @@ export class Ipv4 implements Network, LoopbackTaker {
       return
     }
     const reason = checkIpv4(view, at, length + bodyLength)
-    if (reason !== null) return counters.drop(`ip4.${reason}`)
+    if (reason !== null) {
+      counters.drop(`ip4.${reason}`)
+      return
+    }
     const headerLength = (view.getUint8(at) & 15) * 4
-    if ((flags & CHECKSUM_VERIFIED) === 0 && pool.sum(at, headerLength) !== 0xffff) return counters.drop('ip4.checksum')
+    if ((flags & CHECKSUM_VERIFIED) === 0 && pool.sum(at, headerLength) !== 0xffff) {
+      counters.drop('ip4.checksum')
+      return
+    }
     const source = view.getInt32(at + IP4_SOURCE)
     const destination = view.getInt32(at + IP4_DESTINATION)
     if (!looped) {
-      if (!this.addresses.isPossibleSource(source)) return counters.drop('ip4.source')
+      if (!this.addresses.isPossibleSource(source)) {
+        counters.drop('ip4.source')
+        return
+      }
       if (this.addresses.find(destination) === null) {
-        if (!this.isBroadcast(destination)) return counters.drop('ip4.destination')
+        if (!this.isBroadcast(destination)) {
+          counters.drop('ip4.destination')
+          return
+        }
         group = true
       }
     }
     if (headerLength > IP4_HEADER && hasSourceRoute(view, at + IP4_HEADER, at + headerLength)) {
-      return counters.drop('ip4.source-route')
+      counters.drop('ip4.source-route')
+      return
     }
     const total = view.getUint16(at + IP4_TOTAL_LENGTH)
     const fragment = view.getUint16(at + IP4_FRAGMENT)
@@ -295,7 +308,10 @@ export class Ipv4 implements Network, LoopbackTaker {
   ): void {
     const { pool } = this
     const joined = pool.take(length + bodyLength)
-    if (joined < 0) return this.counters.drop('ip4.pool')
+    if (joined < 0) {
+      this.counters.drop('ip4.pool')
+      return
+    }
     pool.bytes.copyWithin(joined, at, at + length)
     pool.bytes.copyWithin(joined + length, body, body + bodyLength)
     this.take(joined, length + bodyLength, 0, 0, flags, group, looped)

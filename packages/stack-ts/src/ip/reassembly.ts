@@ -171,7 +171,10 @@ export class Reassembly extends Timer {
       this.counters.drop('reassembly.memory')
       this.forget(oldest)
     }
-    if (this.charged + charge > this.limits.octets) return this.counters.drop('reassembly.memory')
+    if (this.charged + charge > this.limits.octets) {
+      this.counters.drop('reassembly.memory')
+      return
+    }
     this.charged += charge
     datagram.charge += charge
     offsets.splice(index, 0, offset)

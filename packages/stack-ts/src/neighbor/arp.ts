@@ -73,16 +73,23 @@ export class Arp implements Resolver {
     const { counters, owner, cache } = this
     const { view } = this.port.pool
     const reason = checkArp(view, at, length)
-    if (reason !== null) return counters.drop(`arp.${reason}`)
+    if (reason !== null) {
+      counters.drop(`arp.${reason}`)
+      return
+    }
     const senderHigh = view.getUint16(at + ARP_SENDER_MAC)
     const senderLow = view.getInt32(at + ARP_SENDER_MAC + 2)
     const senderIp = view.getInt32(at + ARP_SENDER_IP)
     const targetIp = view.getInt32(at + ARP_TARGET_IP)
     const isRequest = view.getUint16(at + ARP_OPERATION) === ARP_REQUEST
     if (isGroupMac(senderHigh) || (senderHigh === 0 && senderLow === 0) || senderIp >>> 28 >= 0xe) {
-      return counters.drop('arp.sender')
+      counters.drop('arp.sender')
+      return
     }
-    if (senderHigh === this.port.mac.high && senderLow === this.port.mac.low) return counters.drop('arp.own')
+    if (senderHigh === this.port.mac.high && senderLow === this.port.mac.low) {
+      counters.drop('arp.own')
+      return
+    }
     counters.arpIn++
     const sender: Mac = { high: senderHigh, low: senderLow }
 
@@ -111,7 +118,10 @@ export class Arp implements Resolver {
   private send(to: Mac, operation: 1 | 2, senderIp: number, targetMac: Mac, targetIp: number): void {
     const { pool } = this.port
     const at = pool.take(FRAME)
-    if (at < 0) return this.counters.drop('arp.pool')
+    if (at < 0) {
+      this.counters.drop('arp.pool')
+      return
+    }
     const packet = { operation, senderMac: this.port.mac, senderIp, targetMac, targetIp }
     writeArp(pool.view, at + LINK_HEADROOM, packet)
     this.counters.arpOut++

@@ -12,37 +12,37 @@ import { CLOSED } from './state.ts'
 
 // ---------- flags ----------
 /** The user sends no more: a FIN follows what is queued. */
-export const FIN_QUEUED = 1 << 0
+export const FIN_QUEUED: number = 1 << 0
 /** The peer's FIN has been taken: everything before it is in the receive queue. */
-export const FIN_TAKEN = 1 << 1
+export const FIN_TAKEN: number = 1 << 1
 /** A FIN beyond a gap is known; {@link Tcb.rcvFin} says where. */
-export const FIN_AHEAD = 1 << 2
+export const FIN_AHEAD: number = 1 << 2
 /** An acknowledgement is owed at the end of the batch. */
-export const ACK_NOW = 1 << 3
+export const ACK_NOW: number = 1 << 3
 /** The oldest segment must be sent again, whatever the window says (fast retransmit). */
-export const RESEND_FIRST = 1 << 4
+export const RESEND_FIRST: number = 1 << 4
 /** One octet goes out although the window forbids it (zero-window probe). */
-export const PROBE_WINDOW = 1 << 5
+export const PROBE_WINDOW: number = 1 << 5
 /** Small segments go although Nagle or the window speak against it: their time is up. */
-export const SEND_SMALL = 1 << 6
-export const NO_DELAY = 1 << 7
-export const KEEP_ALIVE = 1 << 8
+export const SEND_SMALL: number = 1 << 6
+export const NO_DELAY: number = 1 << 7
+export const KEEP_ALIVE: number = 1 << 8
 /** A keep-alive probe must leave. */
-export const PROBE_PEER = 1 << 9
+export const PROBE_PEER: number = 1 << 9
 /** Both SYNs carried timestamps (RFC 7323 3.2). */
-export const TIMESTAMPS = 1 << 10
+export const TIMESTAMPS: number = 1 << 10
 /** We offer timestamps. */
-export const OFFER_TIMESTAMPS = 1 << 11
+export const OFFER_TIMESTAMPS: number = 1 << 11
 /** We offer window scaling; on the passive side: both did. */
-export const OFFER_SCALE = 1 << 12
+export const OFFER_SCALE: number = 1 << 12
 /** The user closed the socket: nobody reads what still comes. */
-export const ORPHAN = 1 << 13
+export const ORPHAN: number = 1 << 13
 /** A segment is being timed (RFC 6298 3). */
-export const TIMING = 1 << 14
+export const TIMING: number = 1 << 14
 /** The SYN had to be sent again (RFC 6298 5.7). */
-export const SYN_RESENT = 1 << 15
+export const SYN_RESENT: number = 1 << 15
 /** A listener made it. */
-export const PASSIVE = 1 << 16
+export const PASSIVE: number = 1 << 16
 
 // ---------- loss recovery ----------
 export const OPEN = 0

@@ -139,9 +139,18 @@ export class Tcp implements Transport {
     const { counters, pool, segment } = this
     const { network } = packet
     const reason = segment.parse(pool.view, packet)
-    if (reason !== null) return counters.drop(`tcp.${reason}`)
-    if (!packet.isTrusted && !this.isSumRight(packet)) return counters.drop('tcp.checksum')
-    if (packet.group) return counters.drop('tcp.group')
+    if (reason !== null) {
+      counters.drop(`tcp.${reason}`)
+      return
+    }
+    if (!packet.isTrusted && !this.isSumRight(packet)) {
+      counters.drop('tcp.checksum')
+      return
+    }
+    if (packet.group) {
+      counters.drop('tcp.group')
+      return
+    }
     counters.tcpIn++
     const { sourcePort, destinationPort } = segment
     const connection = this.connections.find(packet.destination, destinationPort, packet.source, sourcePort)
@@ -163,7 +172,10 @@ export class Tcp implements Transport {
     const { view } = this.pool
     const ports = view.getInt32(error.at)
     const connection = this.connections.find(error.local, ports >>> 16, error.remote, ports & 0xffff)
-    if (connection === null) return this.counters.drop('tcp.report')
+    if (connection === null) {
+      this.counters.drop('tcp.report')
+      return
+    }
     reportArrives(connection.tcb, error, view.getInt32(error.at + 4), connection)
   }
 
@@ -373,12 +385,27 @@ export class Tcp implements Transport {
   private listen(listener: TcpListener, network: Network, local: IpAddress, remote: IpAddress, segment: Segment): void {
     const { flags } = segment
     if ((flags & TCP_RST) !== 0) return
-    if ((flags & TCP_ACK) !== 0) return this.refuse(network, local, remote, segment)
-    if ((flags & TCP_SYN) === 0 || (flags & TCP_FIN) !== 0) return this.counters.drop('tcp.listen')
+    if ((flags & TCP_ACK) !== 0) {
+      this.refuse(network, local, remote, segment)
+      return
+    }
+    if ((flags & TCP_SYN) === 0 || (flags & TCP_FIN) !== 0) {
+      this.counters.drop('tcp.listen')
+      return
+    }
     const path = network.findPath(remote)
-    if (path === null) return this.counters.drop('tcp.route')
-    if (this.connections.size >= this.settings.connections) return this.counters.drop('tcp.limit')
-    if (!listener.makeRoom(this.nowMs)) return this.counters.drop('tcp.backlog')
+    if (path === null) {
+      this.counters.drop('tcp.route')
+      return
+    }
+    if (this.connections.size >= this.settings.connections) {
+      this.counters.drop('tcp.limit')
+      return
+    }
+    if (!listener.makeRoom(this.nowMs)) {
+      this.counters.drop('tcp.backlog')
+      return
+    }
     const { destinationPort: localPort, sourcePort: remotePort } = segment
     const tcb = this.createTcb(network, path, local, localPort, remote, remotePort, listener)
     const connection = new Connection(this, tcb)

@@ -52,20 +52,32 @@ export class Udp implements Transport {
     const { counters, pool } = this
     const { view } = pool
     const { at } = packet
-    if (packet.payloadLength < UDP_HEADER) return counters.drop('udp.short')
+    if (packet.payloadLength < UDP_HEADER) {
+      counters.drop('udp.short')
+      return
+    }
     const length = view.getUint16(at + UDP_LENGTH)
-    if (length < UDP_HEADER || length > packet.payloadLength) return counters.drop('udp.length')
+    if (length < UDP_HEADER || length > packet.payloadLength) {
+      counters.drop('udp.length')
+      return
+    }
     const text = length - UDP_HEADER
     // The payload is in one piece: behind the header, or all of it in the body.
     const textAt = packet.bodyLength === 0 ? at + UDP_HEADER : packet.body
     if (view.getUint16(at + UDP_CHECKSUM) !== 0 && !packet.isTrusted) {
       let sum = pool.sum(at, packet.bodyLength === 0 ? length : UDP_HEADER, packet.pseudoSum + length)
       if (packet.bodyLength !== 0) sum = pool.sum(textAt, text, sum)
-      if (sum !== 0xffff) return counters.drop('udp.checksum')
+      if (sum !== 0xffff) {
+        counters.drop('udp.checksum')
+        return
+      }
     }
     const sourcePort = view.getUint16(at + UDP_SOURCE)
     const port = view.getUint16(at + UDP_DESTINATION)
-    if (sourcePort === 0 || port === 0) return counters.drop('udp.port')
+    if (sourcePort === 0 || port === 0) {
+      counters.drop('udp.port')
+      return
+    }
     counters.udpIn++
     const candidates = this.endpoints.get(port)
     if (packet.group) {
