@@ -9,7 +9,8 @@ import http from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
 import tls from 'node:tls'
-import { createScheduler, type Stack } from '@ioth/core'
+import { createPipe, createScheduler, defaultPool, defaultScheduler, type Link, type Stack } from '@ioth/core'
+import backend from '@ioth/stack-ts'
 import { type BoundModules, bindNode } from '../src/index.ts'
 import { createFakeStack } from './fake-stack.ts'
 
@@ -53,7 +54,28 @@ export function fakeNetwork(): Network {
   }
 }
 
+/** Two stacks in TypeScript at the ends of a pipe: MTU 1500, checksums computed and verified. */
+export async function pipeNetwork(): Promise<Network> {
+  const shared = { scheduler: defaultScheduler(), pool: defaultPool() }
+  const make = (link: Link, address: string): Promise<Stack> =>
+    backend.createStack({ ...shared, interfaces: [{ link, addresses: [`${address}/24`] }] })
+  const [one, two] = createPipe(shared)
+  const [serverStack, clientStack] = await Promise.all([make(one, '10.0.0.1'), make(two, '10.0.0.2')])
+  return {
+    name: 'stack-ts',
+    server: bindNode(serverStack),
+    serverAddress: '10.0.0.1',
+    client: bindNode(clientStack),
+    clientAddress: '10.0.0.2',
+    clientStack,
+    async close() {
+      await Promise.all([serverStack.close(), clientStack.close()])
+    },
+  }
+}
+
 /** The networks under test, apart from the reference. */
 export const stackNetworks: readonly [name: string, create: () => Promise<Network>][] = [
   ['fake stack', async () => fakeNetwork()],
+  ['stack-ts over a pipe', pipeNetwork],
 ]
