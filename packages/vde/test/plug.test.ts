@@ -267,6 +267,14 @@ describe('an address for a program without one', () => {
     })
   })
 
+  test('an address that stands for its network is not chosen itself', async () => {
+    const link = await openVnl('null://')
+    const all = ['a', 'b', 'c', 'd', 'e'].map((name) =>
+      chooseAddress(link, { mac: mac(1), name, network: '10.0.0.1/30' }),
+    )
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['10.0.0.2/30']))
+  })
+
   test('those that come at once get different ones', async () => {
     const running = await start()
     const links = await Promise.all(Array.from({ length: 10 }, () => openVnl(running.dir)))

@@ -4,10 +4,11 @@
  * @module
  */
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FULL_OFFLOAD, NO_OFFLOAD, parseIpAddress } from '@ioth/core'
 import { describe, expect, test } from 'vitest'
-import { createSwitch, defaultNetworkDirectory, listPorts, openDefaultNetwork, openVnl } from '../src/index.ts'
+import { createSwitch, defaultNetworkDirectory, listPorts, openVnl } from '../src/index.ts'
 import { askWho } from '../src/stream/control-client.ts'
 import { afterTest, BROADCAST, frame, mac, Program, scratch, send, Taker, textOf, until } from './harness.ts'
 
@@ -201,9 +202,17 @@ describe('the default network', () => {
     ])
   })
 
-  test('a directory that others could use is refused', async () => {
-    const dir = scratch()
-    mkdirSync(join(dir, 'net'), { mode: 0o755 })
-    await expect(openDefaultNetwork({ dir: join(dir, 'net') })).rejects.toThrow(/chmod 700/)
+  test('a runtime directory that others could use is refused', async () => {
+    const runtime = scratch()
+    mkdirSync(join(runtime, 'ioth'), { mode: 0o755 })
+    const program = new Program('plug', [''], { env: { ...process.env, XDG_RUNTIME_DIR: runtime } })
+    expect(await program.line('failed')).toMatch(/ERR_IOTH_NETWORK: others may use .*chmod 700/)
+  })
+
+  test("without a runtime directory of the user's own it is in the directory for temporary files", () => {
+    const place = join(tmpdir(), `ioth-${process.getuid?.()}`)
+    expect(defaultNetworkDirectory({})).toBe(place)
+    expect(defaultNetworkDirectory({ XDG_RUNTIME_DIR: '/no/such/directory' })).toBe(place)
+    expect(defaultNetworkDirectory({ XDG_RUNTIME_DIR: 'relative' })).toBe(place)
   })
 })

@@ -20,11 +20,11 @@ export interface ChooseAddressOptions {
   readonly mac: string
   /** The program's name. */
   readonly name?: string
-  /** Where to look. @default '10.40.0.0/24', the network that `-a 10.40.0.x` means */
+  /** Where to look: a network, or an address in it, which itself is not chosen. @default '10.40.0.0/24', what `-a 10.40.0.x` means */
   readonly network?: string
 }
 
-export const DEFAULT_PREFIX_TEXT = '10.40.0.0/24'
+const DEFAULT_NETWORK = '10.40.0.0/24'
 /** The first addresses of a network are for gateways, and for people who choose their own. */
 const FIRST_HOST = 64
 
@@ -34,7 +34,7 @@ const FIRST_HOST = 64
  * @throws NetError EADDRNOTAVAIL when all are taken; else as {@link Link.claim}.
  */
 export async function chooseAddress(link: Link, options: ChooseAddressOptions): Promise<string> {
-  const { mac, name = '', network = DEFAULT_PREFIX_TEXT } = options
+  const { mac, name = '', network = DEFAULT_NETWORK } = options
   const { address, prefixLength } = parseCidr(network)
   const base = networkAddress(address, prefixLength).w3
   const broadcast = broadcastAddress(address, prefixLength)
@@ -46,6 +46,7 @@ export async function chooseAddress(link: Link, options: ChooseAddressOptions): 
   const start = hash(name) % count
   for (let step = 0; step < count; step++) {
     const candidate = IpAddress.v4(base + first + ((start + step) % count))
+    if (candidate.equals(address)) continue
     try {
       await link.claim?.(candidate, mac)
       return formatCidr({ address: candidate, prefixLength })

@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { NetError } from '@ioth/core'
 import { askWho } from '../stream/control-client.ts'
@@ -15,7 +16,7 @@ import { makeSwitchDirectory, networkError, streamSocketPath } from '../vnl/swit
 import { defaultNetworkDirectory } from './directory.ts'
 
 export interface DefaultNetworkOptions {
-  /** @default {@link defaultNetworkDirectory} */
+  /** Another place than {@link defaultNetworkDirectory}: then it is enough that others may not write there. */
   readonly dir?: string
   /** How long the switch waits for a plug before it ends, in milliseconds. @default 10000 */
   readonly idleMs?: number
@@ -38,16 +39,13 @@ const PATIENCE_MS = 5_000
  * @throws NetError ERR_IOTH_NETWORK when it cannot be started, with the reason.
  */
 export async function openDefaultNetwork(options: DefaultNetworkOptions = {}): Promise<DefaultNetwork> {
-  const { dir = defaultNetworkDirectory(), idleMs = IDLE_MS, hold = true } = options
-  makeSwitchDirectory(dir, true)
-  const answer = await askWho(streamSocketPath(dir), PATIENCE_MS)
-  if (answer.kind === 'switch') return { dir, started: false }
-  return { dir, started: await startSwitchProcess(dir, idleMs, hold) }
-}
-
-/** Starts the switch's process and waits for its first words. @returns whether it became the switch; false: another was first. */
-function startSwitchProcess(dir: string, idleMs: number, hold: boolean): Promise<boolean> {
-  const child = spawn(process.execPath, [switchProcess(), dir, String(idleMs)], {
+  const { idleMs = IDLE_MS, hold = true } = options
+  const place = resolve(options.dir ?? defaultNetworkDirectory())
+  const isPrivate = options.dir === undefined
+  makeSwitchDirectory(place, isPrivate)
+  const answer = await askWho(streamSocketPath(place), PATIENCE_MS)
+  if (answer.kind === 'switch') return { dir: place, started: false }
+  const child = spawn(process.execPath, [switchProcess(), place, String(idleMs), isPrivate ? 'private' : 'shared'], {
     cwd: '/',
     detached: true,
     env: plainEnvironment(),
@@ -56,7 +54,12 @@ function startSwitchProcess(dir: string, idleMs: number, hold: boolean): Promise
   // However this program ends, the switch goes on.
   child.unref()
   if (!hold) (child.stdout as unknown as { unref(): void }).unref()
-  return new Promise((resolve, reject) => {
+  return { dir: place, started: await firstWords(child) }
+}
+
+/** What the switch's process says first: whether it became the switch; false: another was first. */
+function firstWords(child: ChildProcessByStdio<null, Readable, null>): Promise<boolean> {
+  return new Promise((settle, reject) => {
     let said = ''
     child.on('error', (error) => reject(cannotStart(error.message)))
     child.stdout.setEncoding('utf8')
@@ -66,7 +69,7 @@ function startSwitchProcess(dir: string, idleMs: number, hold: boolean): Promise
       const words = parseObject(said)
       child.stdout.destroy()
       if (words === null || typeof words.error === 'string') reject(cannotStart(String(words?.error ?? said)))
-      else resolve(words.started === true)
+      else settle(words.started === true)
     })
     child.stdout.on('close', () => reject(cannotStart('its process ended without a word')))
   })

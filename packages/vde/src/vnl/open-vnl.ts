@@ -53,7 +53,7 @@ const modules: Readonly<Record<string, Module>> = {
   default: async (_vnl, setup) => {
     for (let tried = 1; ; tried++) {
       const { dir } = await openDefaultNetwork()
-      const revive = async (): Promise<void> => void (await openDefaultNetwork({ dir, hold: false }))
+      const revive = async (): Promise<void> => void (await openDefaultNetwork({ hold: false }))
       try {
         return await openStreamPlug(dir, dir, { ...setup, revive })
       } catch (error) {
