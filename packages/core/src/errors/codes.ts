@@ -51,7 +51,7 @@ const table = {
   ERR_IOTH_NOT_IMPLEMENTED: { text: 'not implemented by this backend' },
   ERR_IOTH_PROTOCOL: { text: 'the other side does not speak this protocol' },
   ERR_IOTH_UNSUPPORTED_NODE: { text: 'this Node.js does not let itself be given another network' },
-} as const satisfies Record<string, CodeEntry>
+} as const
 
 export type ErrorCode = keyof typeof table
 

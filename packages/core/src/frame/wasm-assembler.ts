@@ -58,9 +58,9 @@ export const op = {
   /** Eight octets into the low lanes, zero above. */
   v128Load64Zero: (offset: number): Code => [...vector(0x5d), ...memory(offset)],
   i32x4ExtractLane: (lane: number): Code => [...vector(0x1b), lane],
-  i32x4Add: vector(0xae),
+  i32x4Add: vector(0xae) as Code,
   /** Adds neighbouring unsigned 16-bit lanes into 32-bit lanes. */
-  i32x4ExtaddPairwiseI16x8U: vector(0x7f),
+  i32x4ExtaddPairwiseI16x8U: vector(0x7f) as Code,
 } as const
 
 export interface WasmFunction {
