@@ -19,12 +19,16 @@ export interface TsStackOptions extends Omit<StackOptions, 'settings'> {
  */
 export async function createStack(options: TsStackOptions): Promise<Stack> {
   const stack = new TsStack(options as StackOptions)
+  // Probing is all timers, which keep no process alive: a program that awaits its stack must not end meanwhile.
+  options.scheduler.hold()
   try {
     for (const each of options.interfaces) await stack.addInterface(each)
     for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
   } catch (error) {
     await stack.close()
     throw error
+  } finally {
+    options.scheduler.release()
   }
   return stack
 }
