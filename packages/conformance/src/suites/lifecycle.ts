@@ -24,7 +24,7 @@ export function lifecycle(suite: Suite): void {
     const { stack } = a
     expect(stack.backend).toBe(subject.backend.name)
     expect(stack.name).toBe('a')
-    expect(stack.capabilities).toBe(subject.backend.capabilities)
+    expect(stack.capabilities).toEqual(subject.backend.capabilities)
     const [interface_] = stack.interfaces
     expect(interface_?.mtu).toBe(1500)
     expect(interface_?.mac).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/)
