@@ -18,7 +18,7 @@ export {
   type Stack,
   type StackConfig,
 } from '@ioth/core'
-export { createStack, type FoundBackend, findBackends, loadBackend, type StackOverrides } from '@ioth/core/registry'
+export type { FoundBackend, SearchOptions, StackOverrides } from '@ioth/core/registry'
 export { type BoundModules, bindNode, runInStack, setProcessStack } from '@ioth/node'
 export {
   captureToFile,
@@ -29,3 +29,4 @@ export {
   type Switch,
   type SwitchOptions,
 } from '@ioth/vde'
+export { createStack, findBackends, loadBackend } from './stacks.ts'

@@ -1,0 +1,34 @@
+/**
+ * Stacks by configuration for programs that import `ioth`: names of backends are also resolved from this package's own folder, whose
+ * dependencies the program's folder need not see.
+ *
+ * @module
+ */
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Backend, DeviceInfo, Stack, StackConfig } from '@ioth/core'
+import * as registry from '@ioth/core/registry'
+
+const own = dirname(fileURLToPath(import.meta.url))
+
+function withOwn<T extends registry.SearchOptions>(options: T): T {
+  return options.from === undefined ? { ...options, from: registry.searchFolders(own) } : options
+}
+
+/** As `createStack` of `@ioth/core/registry`. */
+export function createStack(
+  config: StackConfig | DeviceInfo | string = {},
+  overrides: registry.StackOverrides = {},
+): Promise<Stack> {
+  return registry.createStack(config, withOwn(overrides))
+}
+
+/** As `loadBackend` of `@ioth/core/registry`. */
+export function loadBackend(name: string, options: registry.SearchOptions = {}): Promise<Backend> {
+  return registry.loadBackend(name, withOwn(options))
+}
+
+/** As `findBackends` of `@ioth/core/registry`. */
+export function findBackends(options: registry.SearchOptions = {}): Promise<registry.FoundBackend[]> {
+  return registry.findBackends(withOwn(options))
+}
