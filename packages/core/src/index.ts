@@ -5,6 +5,7 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 export * from './address/index.ts'
+export * from './api/index.ts'
 export * from './config/index.ts'
 export * from './contract/index.ts'
 export * from './errors/index.ts'
