@@ -13,8 +13,8 @@ if (arrangement === 'hub') {
     })
     .listen(`${place}/stream`, () => process.send('ready'))
 } else {
-  const { createStack } = await import('@ioth/core/registry')
-  const { bindNode } = await import('@ioth/node')
+  const { createStack } = await import('ioth')
+  const { bindNode } = await import('ioth')
   const stack = await createStack({ stack: 'ts', vnl: network, addresses: [`${address}/24`] })
   bindNode(stack)
     .net.createServer((socket) => {

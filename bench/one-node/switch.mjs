@@ -1,4 +1,4 @@
-import { createSwitch } from '@ioth/vde'
+import { createSwitch } from 'ioth'
 
 await createSwitch({ dir: process.argv[2] })
 process.send('ready')
