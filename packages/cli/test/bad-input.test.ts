@@ -35,6 +35,7 @@ const table: [words: string, exitCode: number, says: RegExp][] = [
     64,
     /\/nowhere\/x\.pcap cannot be written.*--pcap FILE/,
   ],
+  [`run -l ts -f hub://x -a fc00::1 ${script}`, 69, /fc00::1.*version of IP.*ioth backends/],
   ['switch /nowhere/at/all', 69, /\/nowhere\/at\/all.*ioth switch/],
   ['ps -f /nowhere', 69, /no switch at \/nowhere.*ioth switch/],
   ['ping 10.40.0', 64, /"10\.40\.0" is not an IP address.*ioth ping 10/],
@@ -115,7 +116,7 @@ test('a port in use, and a destination outside every route, are what Node says t
       port: 80,
     },
     {
-      message: 'connect ENETUNREACH 192.0.2.1:80',
+      message: 'connect ENETUNREACH 192.0.2.1:80 - Local (0.0.0.0:0)',
       code: 'ENETUNREACH',
       syscall: 'connect',
       address: '192.0.2.1',

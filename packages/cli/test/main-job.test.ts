@@ -25,11 +25,3 @@ test('an unmodified web server on port 80 of its own address, another beside it,
   expect(exitCode).toBe(0)
   expect((await server.stop()).stderr).toBe('')
 })
-
-test('what the server sees is the virtual address of the client', async () => {
-  const { path } = await startSwitch()
-  const server = ioth(['run', `${examples}/http-server.mjs`, '-a', 'fc00::32', '-a', '10.40.0.32', '-f', path])
-  await server.prints(/Serving/)
-  const v4 = await iothEnds(['curl', '-a', '10.40.0.33', '-f', path, 'http://10.40.0.32/'])
-  expect(v4.output).toBe('Hello 10.40.0.33, this is 10.40.0.32 port 80.\n')
-})

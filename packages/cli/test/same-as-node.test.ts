@@ -13,7 +13,8 @@ describe('a program sees and does under ioth run what it sees and does under nod
   test.each([
     ['CommonJS, with arguments', ['witness.cjs', 'none', '-a', '--', '--inspect', '']],
     ['an ES module', ['witness.mjs', 'x']],
-    ['a script without its ending', ['witness']],
+    ['a script without its ending', ['folder/lib']],
+    ['a folder with a package.json', ['folder']],
     ['process.exit', ['witness.cjs', 'exit', '41']],
     ['process.exitCode', ['witness.cjs', 'exitCode', '42']],
     ['a signal that ends it', ['witness.cjs', 'kill', 'SIGTERM']],

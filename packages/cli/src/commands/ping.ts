@@ -36,9 +36,8 @@ export async function ping(target: string, options: PingOptions, settings: Netwo
   const text = new PingText(address.toString(), source.toString())
   console.log(text.header(options.size))
 
-  const started = performance.now()
-  for (let sequence = 1; !stop.signal.aborted; sequence++) {
-    const next = sleep(options.interval * 1000, undefined, { signal: stop.signal }).catch(() => undefined)
+  let failure: unknown = null
+  const ask = async (sequence: number): Promise<void> => {
     try {
       const reply = await stack.ping(address, {
         size: options.size,
@@ -50,13 +49,25 @@ export async function ping(target: string, options: PingOptions, settings: Netwo
     } catch (error) {
       if (hasCode(error, 'EHOSTUNREACH')) console.log(text.unreachable(sequence))
       else if (hasCode(error, 'ETIMEDOUT')) text.lost()
-      else if (hasCode(error, 'ENETUNREACH')) throw noRoute(stack, target)
-      else if (!stop.signal.aborted) throw error
+      else if (!stop.signal.aborted) {
+        failure = error
+        stop.abort()
+      }
     }
-    if (sequence === options.count) break
-    await next
   }
-  stop.abort()
+
+  const started = performance.now()
+  // A stack's own timers do not keep the process alive.
+  stack.scheduler.hold()
+  const asked: Promise<void>[] = []
+  for (let sequence = 1; !stop.signal.aborted; sequence++) {
+    asked.push(ask(sequence))
+    if (sequence === options.count) break
+    await sleep(options.interval * 1000, undefined, { signal: stop.signal }).catch(() => undefined)
+  }
+  await Promise.all(asked)
+  stack.scheduler.release()
+  if (failure !== null) throw failure
   console.log(text.statistics(performance.now() - started))
   if (!text.answered) process.exitCode = 1
 }

@@ -115,6 +115,11 @@ export function iothEnds(words: string | readonly string[], options: ProcessOpti
   return ioth(words, options).ended
 }
 
+/** IPv4 addresses as they are, also where a socket that takes IPv4 and IPv6 writes ::ffff:10.0.0.1. */
+export function bare(text: string): string {
+  return text.replaceAll('::ffff:', '')
+}
+
 /** A folder that goes when the test is over. Its path is short: it holds Unix sockets. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ioth-'))
