@@ -21,6 +21,16 @@ const text = fc.string({
 })
 const device = fc.stringMatching(/^[a-z]{1,8}[0-9]{0,3}$/)
 
+const setting = fc.oneof(
+  text,
+  fc.constantFrom('', '1', '1.5', 'true', '-0', undefined),
+  fc.boolean(),
+  fc.integer(),
+  fc.double({ noNaN: true }).filter((number) => !Object.is(number, -0)),
+)
+const settings = (value: fc.Arbitrary<unknown>) =>
+  fc.dictionary(fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,8}$/), value, { noNullPrototype: true })
+
 const configs: fc.Arbitrary<StackConfig> = fc.record(
   {
     stack: text,
@@ -36,16 +46,7 @@ const configs: fc.Arbitrary<StackConfig> = fc.record(
     mac: octets(6).map((bytes) => formatMac([(bytes[0] as number) & 0xfe, ...bytes.slice(1)])),
     mtu: fc.integer({ min: 68, max: 65535 }),
     create: fc.boolean(),
-    settings: fc.dictionary(
-      fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9.-]{0,8}$/),
-      fc.oneof(
-        text,
-        fc.constantFrom('', '1', '1.5', 'true', '-0'),
-        fc.boolean(),
-        fc.integer(),
-        fc.double({ noNaN: true }).filter((number) => !Object.is(number, -0)),
-      ),
-    ),
+    settings: settings(fc.oneof(setting, settings(fc.oneof(setting, settings(setting))))),
   },
   { requiredKeys: [] },
 )
@@ -115,6 +116,7 @@ describe('one configuration in three spellings', () => {
     ['eth,AUTOV6', { dhcp: false, slaac: true }],
     ['rd,slaac', { slaac: true }],
     ['macaddr=02-00-00-00-00-0A', { mac: '02:00:00:00:00:0a' }],
+    ['set.tcp.minRtoMs=200,set.tcp.congestion=reno', { settings: { tcp: { minRtoMs: 200, congestion: 'reno' } } }],
     [
       'set.minRtoMs=200,set.probe=rfc,set.nagle=false,set.label="7"',
       { settings: { minRtoMs: 200, probe: 'rfc', nagle: false, label: '7' } },
@@ -170,7 +172,7 @@ describe('what is refused, and what the message says', () => {
     [object({ mtu: 20 }), /"mtu" is 20.*68 to 65535/],
     [object({ dhcp: 'yes' }), /"dhcp" is "yes".*true or false/],
     [object({ name: '-x' }), /"name" is "-x", not a host name/],
-    [object({ settings: null }), /"settings" is null, not an object/],
+    [object({ settings: null }), /"settings" is null, not a plain object/],
     [string('ipp=10.0.0.1'), /no key "ipp"; did you mean "ip"\?/],
     [string('address=10.0.0.1'), /no key "address"; did you mean "ip"\?/],
     [string('ip'), /"ip" has no value; write ip=VALUE/],
@@ -183,12 +185,13 @@ describe('what is refused, and what the message says', () => {
     [string('dhcp6'), /"dhcp6"; DHCPv6 is not supported; use slaac/],
     [string('set.=1'), /"set\." does not name a setting/],
     [string('set.a=1,set.a=2'), /"set.a" is given twice/],
+    [string('set.a=1,set.a.b=2'), /"set.a.b": "a" is given a value too/],
     [device({ filename: '/tmp' }), /no key "filename"; did you mean "path"\?/],
     [device({ address: 'nowhere' }), /"address": "nowhere" is not/],
     [device({ netmask: '255.0.0.0' }), /"netmask" is given without an address/],
     [device({ address: '10.0.0.1', netmask: '255.0.255.0' }), /"netmask": "255.0.255.0" is not a netmask/],
     [device({ address: '10.0.0.1/24', netmask: '255.0.0.0' }), /contradicts the prefix length of 10.0.0.1\/24/],
-    [() => formatIothconf({ settings: { log: () => {} } }), /setting "log" is neither text, number nor boolean/],
+    [() => formatIothconf({ settings: { log: () => {} } }), /"set.log" cannot be written in a string/],
   ])('%#', (attempt, message) => {
     let error: unknown
     try {

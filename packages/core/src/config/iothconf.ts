@@ -18,15 +18,16 @@
  * | `auto4`, `auto6`, `auto` | `dhcp`, `slaac`, both |
  * | `eth` | may stand there: an interface is always up |
  * | `create` | make the switch when it is not there |
- * | `set.NAME=VALUE` | an option of the backend; a number, `true`, `false`, or text (in quotes where it looks like one of the others) |
+ * | `set.NAME=VALUE` | a setting of the backend: a number, `true`, `false`, or text (in quotes where it looks like one of the others); `set.tcp.minRtoMs=200` is `minRtoMs` of the group `tcp` |
  *
  * Names are read without regard to case. Lexical rules: `option-string.ts`.
  *
  * @module
  */
+import type { NetError } from '../errors/net-error.ts'
 import { configError, unknownKey } from './config-error.ts'
 import { formatOption, type Option, parseOptions } from './option-string.ts'
-import { type CanonicalConfig, canonicalConfig, type StackConfig } from './stack-config.ts'
+import { type CanonicalConfig, canonicalConfig, isSettings, type Settings, type StackConfig } from './stack-config.ts'
 
 type Key = keyof StackConfig
 type Draft = { -readonly [K in Key]?: unknown }
@@ -74,7 +75,7 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
 }
 
 const SETTING = 'set.'
-const SETTING_NAME = /^[a-z_][\w.-]*$/i
+const SETTING_NAME = /^[a-z_][\w-]*$/i
 
 const KNOWN = [...Object.keys(VALUES), ...Object.keys(FLAGS), `${SETTING}NAME`]
 
@@ -98,7 +99,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 export function parseIothconf(text: string): CanonicalConfig {
   const draft: Draft = {}
   const spellings = new Map<Key, string>()
-  const settings: Record<string, unknown> = {}
+  const settings: Settings = {}
   let routerDiscovery: string | null = null
   for (const option of parseOptions(text)) {
     const name = option.name.toLowerCase()
@@ -141,7 +142,7 @@ export function formatIothconf(config: StackConfig): string {
     for (const item of Array.isArray(value) ? value : [value]) options.push(formatOption(name, String(item)))
   }
   for (const key of ['dhcp', 'slaac', 'create'] as const) if (canonical[key]) options.push(formatOption(key))
-  for (const [name, value] of Object.entries(canonical.settings)) options.push(formatSetting(name, value))
+  formatSettings(SETTING, canonical.settings, options)
   return options.join(',')
 }
 
@@ -152,14 +153,21 @@ function addValue(draft: Draft, key: Key, { name, value }: Option): void {
   else draft[key] = key === 'mtu' && /^\d+$/.test(value) ? Number(value) : value
 }
 
-function addSetting(settings: Record<string, unknown>, { name, value, quoted }: Option): void {
-  const setting = name.slice(SETTING.length)
-  if (!SETTING_NAME.test(setting)) {
+function addSetting(settings: Settings, { name, value, quoted }: Option): void {
+  const path = name.slice(SETTING.length).split('.')
+  if (!path.every((part) => SETTING_NAME.test(part))) {
     throw configError(`"${name}" does not name a setting`, `write ${SETTING}NAME=VALUE`)
   }
   if (value === null) throw configError(`"${name}" has no value`, `write ${name}=VALUE`)
-  if (Object.hasOwn(settings, setting)) throw configError(`"${name}" is given twice`, 'keep one of the two')
-  settings[setting] = quoted ? value : scalar(value)
+  let group = settings
+  for (const part of path.slice(0, -1)) {
+    group[part] ??= {}
+    if (!isSettings(group[part])) throw configError(`"${name}": "${part}" is given a value too`, 'keep one of the two')
+    group = group[part]
+  }
+  const last = path.at(-1) as string
+  if (Object.hasOwn(group, last)) throw configError(`"${name}" is given twice`, 'keep one of the two')
+  group[last] = quoted ? value : scalar(value)
 }
 
 /** An unquoted value that is written as we write numbers and booleans is one; anything else is text. */
@@ -169,20 +177,20 @@ function scalar(value: string): string | number | boolean {
   return value !== '' && String(number) === value ? number : value
 }
 
-function formatSetting(name: string, value: unknown): string {
-  if (!SETTING_NAME.test(name)) {
-    throw configError(`the setting "${name}" cannot be written in a string`, 'give it in an options object')
+function formatSettings(prefix: string, settings: Settings, options: string[]): void {
+  for (const [name, value] of Object.entries(settings)) {
+    const full = prefix + name
+    if (!SETTING_NAME.test(name)) throw unwritable(full)
+    if (isSettings(value)) formatSettings(`${full}.`, value, options)
+    else if (typeof value === 'string') options.push(formatOption(full, value, scalar(value) !== value))
+    else if (typeof value === 'number' || typeof value === 'boolean') options.push(formatOption(full, String(value)))
+    else throw unwritable(full)
   }
-  switch (typeof value) {
-    case 'string':
-      return formatOption(SETTING + name, value, scalar(value) !== value)
-    case 'number':
-    case 'boolean':
-      return formatOption(SETTING + name, String(value))
-    default:
-      throw configError(
-        `the setting "${name}" is neither text, number nor boolean and cannot be written in a string`,
-        'give it in an options object',
-      )
-  }
+}
+
+function unwritable(name: string): NetError {
+  return configError(
+    `"${name}" cannot be written in a string, which takes text, numbers and booleans by plain names`,
+    'give it in an options object',
+  )
 }

@@ -41,7 +41,7 @@ export interface StackConfig {
   readonly mtu?: number
   /** Whether to create the switch when it is not there. @default false */
   readonly create?: boolean
-  /** The backend's own options. @default none */
+  /** The backend's own settings, possibly in groups. @default none */
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
@@ -212,10 +212,26 @@ function flag(value: unknown, key: string): boolean {
   throw configError(`"${key}" is ${describe(value)}`, 'write true or false')
 }
 
-function settingsObject(value: unknown, key: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw configError(`"${key}" is ${describe(value)}, not an object`, `write it as ${key}: { name: value }`)
-  return Object.fromEntries(Object.entries(value).filter(([, setting]) => setting !== undefined))
+/** Settings by name, or groups of them. */
+export type Settings = Record<string, unknown>
+
+export function isSettings(value: unknown): value is Settings {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+}
+
+function settingsObject(value: unknown, key: string): Settings {
+  if (isSettings(value)) return withoutEmpty(value)
+  throw configError(`"${key}" is ${describe(value)}, not a plain object`, `write it as ${key}: { name: value }`)
+}
+
+/** Without what says nothing: undefined values, and groups of nothing else. */
+function withoutEmpty(settings: Settings): Settings {
+  const kept: Settings = {}
+  for (const [name, value] of Object.entries(settings)) {
+    const said = isSettings(value) ? withoutEmpty(value) : value
+    if (said !== undefined && !(isSettings(said) && Object.keys(said).length === 0)) kept[name] = said
+  }
+  return kept
 }
 
 /** Parses, and tells of a failure as one of the configuration. */
