@@ -179,15 +179,16 @@ export function announcement(from: string, address: readonly number[]): Uint8Arr
   return bytes
 }
 
-/** A TCP super-segment over IPv4 whose checksum is missing, with `payload` octets. */
-export function superSegment(to: string, from: string, payload: number): Uint8Array {
-  const bytes = frame(to, from, '', 54 + payload)
+/** A TCP super-segment over IPv4 whose checksum is missing, with `payload` octets, and with no-operation options. */
+export function superSegment(to: string, from: string, payload: number, options = 0): Uint8Array {
+  const bytes = frame(to, from, '', 54 + options + payload)
   const view = new DataView(bytes.buffer)
   bytes.set([0x08, 0x00, 0x45, 0], 12)
-  view.setUint16(16, 40 + payload)
+  view.setUint16(16, 40 + options + payload)
   bytes.set([0x12, 0x34, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2], 18)
-  bytes.set([0x1f, 0x90, 0x00, 0x50, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0], 34)
-  for (let i = 54; i < bytes.length; i++) bytes[i] = (i * 31) & 255
+  bytes.set([0x1f, 0x90, 0x00, 0x50, 0, 0, 0, 1, 0, 0, 0, 1, (5 + options / 4) << 4, 0x18, 0xff, 0xff, 0, 0, 0, 0], 34)
+  bytes.fill(1, 54, 54 + options)
+  for (let i = 54 + options; i < bytes.length; i++) bytes[i] = (i * 31) & 255
   return bytes
 }
 

@@ -133,15 +133,18 @@ describe('forwarding', () => {
 })
 
 describe('offload', () => {
-  test('a super-segment passes whole to a plug that takes it', async () => {
-    const running = await start()
-    const [a, b] = [await plug(running), await plug(running)]
-    await introduce([a, b])
-    const whole = superSegment(mac(2), mac(1), 60_000)
-    expect(send(a.link, [whole], SUPER, 1448, 34)).toBe(1)
-    await until(() => b.received.length === 1)
-    expect(b.received[0]).toEqual({ bytes: whole, flags: SUPER, segmentSize: 1448, transportAt: 34 })
-  })
+  test.each([0, 12, 40])(
+    'the largest super-segment passes whole to a plug that takes it: %i octets of options',
+    async (options) => {
+      const running = await start()
+      const [a, b] = [await plug(running), await plug(running)]
+      await introduce([a, b])
+      const whole = superSegment(mac(2), mac(1), FULL_OFFLOAD.maxSegment, options)
+      expect(send(a.link, [whole], SUPER, 1448, 34)).toBe(1)
+      await until(() => b.received.length === 1)
+      expect(b.received[0]).toEqual({ bytes: whole, flags: SUPER, segmentSize: 1448, transportAt: 34 })
+    },
+  )
 
   test('and is cut and summed for one that does not', async () => {
     const running = await start()

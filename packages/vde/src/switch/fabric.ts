@@ -19,7 +19,7 @@ import {
   formatMac,
   fromBytes,
   SEGMENT_ME,
-  TCP_HEADER,
+  TCP_DATA_OFFSET,
 } from '@ioth/core'
 import {
   flagsOf,
@@ -167,7 +167,7 @@ export class Fabric {
     const to = this.lookUp(port, inputView.getUint16(frame), inputView.getInt32(frame + 2))
     if (to === null || to === port) return null
     const flags = flagsOf(first)
-    return to.takes(flags, length, length - transportAtOf(second) - TCP_HEADER) ? to : null
+    return to.takes(flags, length, payloadOf(frame, flags, length, transportAtOf(second))) ? to : null
   }
 
   private learn(port: Port, high: number, low: number): void {
@@ -211,7 +211,7 @@ export class Fabric {
   private deliver(to: Port, at: number, next: number, first: number, second: number): void {
     const flags = flagsOf(first)
     const length = lengthOf(second)
-    if (to.takes(flags, length, length - transportAtOf(second) - TCP_HEADER)) {
+    if (to.takes(flags, length, payloadOf(at + RECORD_HEADER, flags, length, transportAtOf(second)))) {
       this.append(to, at, next, 1)
     } else if ((flags & SEGMENT_ME) === 0 && length > to.longest) {
       to.counters['drop.out.too-long']++
@@ -248,6 +248,12 @@ export class Fabric {
     const mac = formatMac(inputBytes, arp + ARP_SENDER_MAC)
     if (!this.addresses.see(address, port.number, mac, this.tick)) this.addressConflicts++
   }
+}
+
+/** Octets of payload in a super-segment; 0 of other frames. */
+function payloadOf(frame: number, flags: number, length: number, transportAt: number): number {
+  if ((flags & SEGMENT_ME) === 0) return 0
+  return length - transportAt - (inputView.getUint8(frame + transportAt + TCP_DATA_OFFSET) >>> 4) * 4
 }
 
 function text(from: number, to: number): string {

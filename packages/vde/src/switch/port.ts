@@ -95,7 +95,7 @@ export class Port {
     this.unfit = (accepts.checksum ? 0 : CHECKSUM_MISSING) | (accepts.segment ? 0 : SEGMENT_ME)
   }
 
-  /** Whether the plug can have a frame as it is. @param payload octets behind the place of the transport header, of a super-segment. */
+  /** Whether the plug can have a frame as it is. @param payload of a super-segment. */
   takes(flags: number, length: number, payload: number): boolean {
     if ((flags & this.unfit) !== 0) return false
     return (flags & SEGMENT_ME) === 0 ? length <= this.longest : payload <= this.accepts.maxSegment
