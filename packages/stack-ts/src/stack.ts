@@ -131,7 +131,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.ip = new Ipv4(pool, this.stats, this.loopback, packet, this.reassembly, new PacketIds(random))
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)
-    this.echo = new Echo(clock, random, pool)
+    this.echo = new Echo(scheduler, pool)
     this.icmp = new Icmpv4(pool, clock, this.stats, this.ip, this.echo)
     this.ip.transports[PROTO_TCP] = this.tcp
     this.ip.transports[PROTO_UDP] = this.udp

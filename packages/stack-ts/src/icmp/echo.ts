@@ -4,14 +4,13 @@
  * @module
  */
 import {
-  type Clock,
   type FramePool,
   ICMP_HEADER,
   ICMP_ID,
   type IpAddress,
   NetError,
   type PingReply,
-  type Random,
+  type Scheduler,
   Timer,
 } from '@ioth/core'
 import type { ErrorReport } from '../ip/network.ts'
@@ -49,14 +48,12 @@ function fail(code: 'EHOSTUNREACH' | 'ENETUNREACH' | 'ETIMEDOUT', to: IpAddress)
 }
 
 export class Echo {
-  private readonly clock: Clock
-  private readonly random: Random
+  private readonly scheduler: Scheduler
   private readonly pool: FramePool
   private readonly pending = new Map<number, Pending>()
 
-  constructor(clock: Clock, random: Random, pool: FramePool) {
-    this.clock = clock
-    this.random = random
+  constructor(scheduler: Scheduler, pool: FramePool) {
+    this.scheduler = scheduler
     this.pool = pool
   }
 
@@ -64,14 +61,16 @@ export class Echo {
     return this.pending.size
   }
 
-  /** Registers a request. @returns its identifier and sequence number in one word. */
+  /** Registers a request, which holds the process until it is settled. @returns its identifier and sequence number in one word. */
   open(to: IpAddress, path: Path, timeoutMs: number, outcome: EchoOutcome): number {
+    const { clock, random } = this.scheduler
     let id: number
-    do id = this.random.int32()
+    do id = random.int32()
     while (this.pending.has(id))
-    const pending = new Pending(this, id, to, path, this.clock.now, outcome)
+    const pending = new Pending(this, id, to, path, clock.now, outcome)
     this.pending.set(id, pending)
-    this.clock.arm(pending, this.clock.now + timeoutMs * 1000)
+    clock.arm(pending, clock.now + timeoutMs * 1000)
+    this.scheduler.hold()
     return id
   }
 
@@ -80,7 +79,8 @@ export class Echo {
     const pending = this.pending.get(id)
     if (pending === undefined) return
     this.pending.delete(id)
-    this.clock.disarm(pending)
+    this.scheduler.clock.disarm(pending)
+    this.scheduler.release()
   }
 
   settle(
@@ -99,7 +99,7 @@ export class Echo {
     // An answer to a broadcast may come from anybody.
     if (!from.equals(pending.to) && !packet.network.isGroup(pending.to)) return
     this.settle(pending, null, {
-      microseconds: this.clock.now - pending.sentAt,
+      microseconds: this.scheduler.clock.now - pending.sentAt,
       ttl: packet.ttl,
       size: packet.length - ICMP_HEADER,
       from,
