@@ -3,7 +3,7 @@
  * Needs nothing but Node and npm. `npm start`, `npm test` and `npm run build` begin here.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -49,6 +49,7 @@ async function build() {
   const started = new Date().toISOString()
   await run(process.execPath, [tool('typescript', 'bin/tsc'), '-b', 'tsconfig.build.json'], { quiet: true })
   await inParallel(stale, availableParallelism(), async (folder) => {
+    removeJavaScript(join(folder, 'dist'))
     await run(process.execPath, [tool('tsup', 'dist/cli-default.js')], { cwd: folder, quiet: true })
     mkdirSync(stamps, { recursive: true })
     writeFileSync(stampOf(folder), started)
@@ -90,6 +91,11 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
       reject(new Error(`"${what}" failed in ${cwd} (${signal ?? `exit code ${code}`})`))
     })
   })
+}
+
+/** The names of shared pieces change with their text: without this, old ones would stay and be shipped. Declarations are tsc's. */
+function removeJavaScript(dist) {
+  for (const name of readdirSync(dist)) if (/\.c?js(\.map)?$/.test(name)) rmSync(join(dist, name))
 }
 
 function isFresh(folder) {
