@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { createStack } from '@ioth/core/registry'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createStack, searchFolders } from '@ioth/core/registry'
 import { write } from '../messages.ts'
 import { announceLink } from './announce-link.ts'
 import { becomeNode } from './become-node.ts'
@@ -26,6 +28,7 @@ const CODES: Readonly<Record<string, number>> = {
 export async function start(config: string, quiet: boolean): Promise<void> {
   try {
     const stack = await createStack(config.trimStart().startsWith('{') ? JSON.parse(config) : config, {
+      from: searchFolders(dirname(fileURLToPath(import.meta.url))),
       wrap: (link) => (quiet ? link : announceLink(link)),
     })
     becomeNode(stack, { quiet })
