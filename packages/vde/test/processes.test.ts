@@ -209,6 +209,11 @@ describe('the default network', () => {
     expect(await program.line('failed')).toMatch(/ERR_IOTH_NETWORK: others may use .*chmod 700/)
   })
 
+  test('nobody is on it while it does not run', async () => {
+    const program = new Program('ports', [''], { env: { ...process.env, XDG_RUNTIME_DIR: scratch() } })
+    expect(await program.line('ports')).toBe('ports []')
+  })
+
   test("without a runtime directory of the user's own it is in the directory for temporary files", () => {
     const place = join(tmpdir(), `ioth-${process.getuid?.()}`)
     expect(defaultNetworkDirectory({})).toBe(place)

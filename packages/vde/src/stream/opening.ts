@@ -8,7 +8,7 @@ import type { Offload } from '@ioth/core'
 import { FULL_OFFLOAD, NO_OFFLOAD } from '@ioth/core'
 
 /** The one version spoken here. */
-export const VERSION = 1
+const VERSION = 1
 /** Longest opening line, its line feed included. */
 export const MAX_OPENING = 1_024
 /** Longest name of a plug, in characters. */

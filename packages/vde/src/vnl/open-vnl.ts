@@ -19,10 +19,10 @@ import { defaultNetworkDirectory } from '../default-network/directory.ts'
 import { openDefaultNetwork } from '../default-network/open.ts'
 import { openStreamPlug } from '../plug/stream-plug.ts'
 import type { PortInfo } from '../stream/control.ts'
-import { askPorts } from '../stream/control-client.ts'
+import { askPorts, askWho } from '../stream/control-client.ts'
 import { openNull } from './null-link.ts'
 import { parseVnl, type Vnl } from './parse-vnl.ts'
-import { checkSwitchDirectory, networkError } from './switch-directory.ts'
+import { checkSwitchDirectory, isCode, networkError, streamSocketPath } from './switch-directory.ts'
 
 export interface OpenVnlOptions {
   /** How others see the plug, as in `ioth ps`. @default the program's file name */
@@ -89,15 +89,21 @@ export async function openVnl(vnl: string, options: OpenVnlOptions = {}): Promis
 }
 
 /**
- * Who is on a network, for `ioth ps`.
+ * Who is on a network, for `ioth ps`. On the default network that is nobody while its switch does not run.
  * @throws NetError ERR_IOTH_NETWORK when no switch answers.
  */
 export async function listPorts(vnl: string): Promise<PortInfo[]> {
   const parsed = parseVnl(vnl)
-  if (parsed.module !== 'vde' && parsed.module !== 'default') {
+  if (parsed.module === 'default') {
+    const dir = defaultNetworkDirectory()
+    const answer = await askWho(streamSocketPath(dir), PATIENCE_MS)
+    if (answer.kind === 'nobody' && !isCode(answer.error, 'EACCES')) return []
+    return await askPorts(dir, PATIENCE_MS)
+  }
+  if (parsed.module !== 'vde') {
     throw networkError(`${vnl} has no switch that could be asked. Name a switch's directory: ioth ps -f DIR`)
   }
-  const dir = parsed.module === 'default' ? defaultNetworkDirectory() : resolve(parsed.address)
+  const dir = resolve(parsed.address)
   checkSwitchDirectory(dir)
   return await askPorts(dir, PATIENCE_MS)
 }
