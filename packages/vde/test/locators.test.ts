@@ -183,5 +183,6 @@ describe('networks without a switch', () => {
     expect((await e.take(1)).map(textOf)).toEqual(['again'])
     expect(c.received).toEqual([])
     await until(() => a.states.includes('closed'))
+    await expect(openVnl('hub://one', { mtu: 9000 })).rejects.toThrow(/share a scheduler, a frame pool and an MTU/)
   })
 })

@@ -4,22 +4,13 @@
  * @module
  */
 import { resolve } from 'node:path'
-import {
-  createHub,
-  defaultPool,
-  defaultScheduler,
-  type FramePool,
-  FULL_OFFLOAD,
-  type Hub,
-  hasCode,
-  type Link,
-  type Scheduler,
-} from '@ioth/core'
+import { defaultPool, defaultScheduler, type FramePool, hasCode, type Link, type Scheduler } from '@ioth/core'
 import { defaultNetworkDirectory } from '../default-network/directory.ts'
 import { openDefaultNetwork } from '../default-network/open.ts'
 import { openStreamPlug } from '../plug/stream-plug.ts'
 import type { PortInfo } from '../stream/control.ts'
 import { askPorts, askWho } from '../stream/control-client.ts'
+import { openHub } from './hub-link.ts'
 import { openNull } from './null-link.ts'
 import { parseVnl, type Vnl } from './parse-vnl.ts'
 import { checkSwitchDirectory, isCode, networkError, streamSocketPath } from './switch-directory.ts'
@@ -63,7 +54,7 @@ const modules: Readonly<Record<string, Module>> = {
     }
   },
   null: async (vnl, setup) => openNull(vnl.text, setup.mtu),
-  hub: async (vnl, setup) => joinHub(vnl, setup),
+  hub: async (vnl, setup) => openHub(vnl.address, vnl.text, setup),
 }
 
 /** The modules there are. */
@@ -106,17 +97,6 @@ export async function listPorts(vnl: string): Promise<PortInfo[]> {
   const dir = resolve(parsed.address)
   checkSwitchDirectory(dir)
   return await askPorts(dir, PATIENCE_MS)
-}
-
-// Hubs of this thread that have a port: a network is found again by its name.
-const hubs = new Map<string, Hub>()
-
-function joinHub(vnl: Vnl, { scheduler, pool, mtu }: Setup): Link {
-  const old = hubs.get(vnl.address)
-  const hub =
-    old !== undefined && old.ports.length > 0 ? old : createHub({ scheduler, pool, mtu, offload: FULL_OFFLOAD })
-  hubs.set(vnl.address, hub)
-  return hub.port(vnl.text)
 }
 
 function refuseOptions({ text, options }: Vnl): void {

@@ -5,6 +5,7 @@ import { parseVnl } from './parse-vnl.ts'
 describe('locators', () => {
   test.each([
     ['', 'default', '', {}],
+    ['vde://', 'default', '', {}],
     ['/tmp/lan', 'vde', '/tmp/lan', {}],
     ['lan', 'vde', 'lan', {}],
     ['/tmp/a[1]', 'vde', '/tmp/a[1]', {}],

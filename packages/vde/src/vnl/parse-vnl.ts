@@ -1,6 +1,6 @@
 /**
  * Virtual network locators, written as vdeplug4 does: `module://address[option/option=value]`. A bare path is the directory of a switch,
- * and nothing at all is the user's default network.
+ * and nothing at all, or `vde://`, is the user's default network.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { networkError } from './switch-directory.ts'
 export interface Vnl {
   /** As it was given. */
   readonly text: string
-  /** `vde`, `null`, `hub`, …; `default` for the empty locator. */
+  /** `vde`, `null`, `hub`, …; `default` for the user's default network. */
   readonly module: string
   /** What lies between `://` and the options: for `vde` the directory. */
   readonly address: string
@@ -22,7 +22,8 @@ const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//
 /** @throws NetError ERR_IOTH_NETWORK when the locator is not well formed. */
 export function parseVnl(text: string): Vnl {
   if (text.includes('\0')) throw networkError('a network locator holds no NUL character')
-  if (text === '') return { text, module: 'default', address: '', options: new Map() }
+  if (text === '' || text.toLowerCase() === 'vde://')
+    return { text, module: 'default', address: '', options: new Map() }
   const scheme = SCHEME.exec(text)
   const module = scheme === null ? 'vde' : (scheme[1] as string).toLowerCase()
   const rest = text.slice(scheme?.[0].length ?? 0)
