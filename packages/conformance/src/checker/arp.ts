@@ -41,8 +41,9 @@ export function checkArp(frame: EthernetFrame, findings: Findings): ArpPacket | 
     targetMac: macText(payload, 18),
     targetAddress: ipv4Text(payload, 24),
   }
-  findings.expect(packet.targetAddress !== '0.0.0.0', 'arp.target', 'asks for or answers to 0.0.0.0')
-  if (packet.operation === 'reply')
-    findings.expect(packet.senderAddress !== '0.0.0.0', 'arp.sender', 'a reply without a sender address')
+  // A reply to a probe has no target address: the one who probes has none yet (RFC 5227 2.1.1).
+  if (packet.operation === 'request')
+    findings.expect(packet.targetAddress !== '0.0.0.0', 'arp.target', 'asks for 0.0.0.0')
+  else findings.expect(packet.senderAddress !== '0.0.0.0', 'arp.sender', 'a reply without a sender address')
   return packet
 }

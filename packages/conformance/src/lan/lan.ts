@@ -28,7 +28,7 @@ import {
 } from '@ioth/core'
 import { type RecordedFrame, writeCapture } from './capture-file.ts'
 import { Host, type HostFinding } from './host.ts'
-import { Observer } from './observer.ts'
+import { type FrameObserver, Observer } from './observer.ts'
 import { type Schedule, SchedulePlayer } from './schedule.ts'
 import { Tap, Wire } from './wire.ts'
 
@@ -98,9 +98,8 @@ export class Lan implements AsyncDisposable {
   readonly virtual: VirtualScheduler | null
   readonly pool: FramePool
   readonly hub: Hub
-  readonly hosts: readonly Host[]
+  readonly hosts: Host[] = []
   private readonly wire: Wire
-  private readonly links: readonly Link[]
   private player: SchedulePlayer | null = null
 
   /** Use {@link createLan}. */
@@ -113,17 +112,32 @@ export class Lan implements AsyncDisposable {
     this.pool = createFramePool()
     this.hub = createHub({ scheduler: this.scheduler, pool: this.pool, mtu, offload, queueFrames: 4096 })
     this.wire = new Wire(this.scheduler)
-    const plugs = options.hosts.map((host, index) => this.plug(host, index, seed))
-    this.hosts = plugs.map(({ host }) => host)
-    this.links = plugs.map(({ link }) => link)
   }
 
   /** @internal makes the stacks. */
   async start(): Promise<void> {
-    const stacks = this.hosts.map((host, index) => this.createStack(host, index))
-    for (const [index, stack] of (await this.settled(Promise.all(stacks))).entries()) this.host(index).stack = stack
+    const { hosts } = this.options
+    const plugs = hosts.map((host) => this.plug(host))
+    const making = plugs.map(({ host, link }, index) => this.createStack(host, link, hosts[index] as HostOptions))
+    const stacks = await this.settled(Promise.all(making))
+    for (const [index, { host }] of plugs.entries()) host.stack = stacks[index] as Stack
     const { schedule } = this.options
     if (schedule !== undefined) this.play(schedule)
+  }
+
+  /** One more host. @throws NetError as `createStack`. */
+  async join(options: HostOptions): Promise<Host> {
+    const { host, link } = this.plug(options)
+    host.stack = await this.settled(this.createStack(host, link, options))
+    return host
+  }
+
+  /** A link for an interface that a test adds by itself. */
+  link(name: string): Link {
+    const frame: FrameObserver['frame'] = (direction, octets) => {
+      if (direction === 'out') this.wire.emitted(octets)
+    }
+    return new Observer(this.hub.port(name), { frame, unfinished: () => {} })
   }
 
   /** A host by its place or name. */
@@ -236,11 +250,12 @@ export class Lan implements AsyncDisposable {
     return `  (before that, at ${time} µs, ${host} sent a frame that breaks ${rule}: ${text})`
   }
 
-  private plug(options: HostOptions, index: number, seed: number): { host: Host; link: Link } {
+  private plug(options: HostOptions): { host: Host; link: Link } {
+    const index = this.hosts.length
     const name = options.name ?? String.fromCharCode(97 + index)
     const cidr = options.address ?? `10.0.0.${index + 1}/24`
     parseCidr(cidr)
-    const { mtu = 1500, offload = NO_OFFLOAD } = this.options
+    const { seed = 1, mtu = 1500, offload = NO_OFFLOAD } = this.options
     const { scheduler, pool } = this
     const port = this.hub.port(name)
     const lineSeed = seed * 1000 + index
@@ -251,6 +266,7 @@ export class Lan implements AsyncDisposable {
     const [first, last] = options.ephemeralPorts ?? [32768, 60999]
     const ports = createPortTable(createSeededRandom(lineSeed + 500), { first, last })
     const host = new Host(name, cidr, mtu, ports, line, this.wire)
+    this.hosts.push(host)
     return { host, link: new Observer(line === null ? port : this.guarded(line), host) }
   }
 
@@ -264,13 +280,13 @@ export class Lan implements AsyncDisposable {
     return filter(link, (direction, frame) => direction === 'out' || !isArp(frame) || wire.wasEmitted(frame))
   }
 
-  private createStack(host: Host, index: number): Promise<Stack> {
+  private createStack(host: Host, link: Link, options: HostOptions): Promise<Stack> {
     const { scheduler, pool } = this
-    const { backend, limits, gateways, settings } = this.options.hosts[index] as HostOptions
+    const { backend, limits, gateways, settings } = options
     return backend.createStack({
       scheduler,
       pool,
-      interfaces: [{ link: this.links[index] as Link, addresses: [host.cidr] }],
+      interfaces: [{ link, addresses: [host.cidr] }],
       name: host.name,
       ports: host.ports,
       ...(limits === undefined ? {} : { limits }),

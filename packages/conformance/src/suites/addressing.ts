@@ -150,9 +150,14 @@ export function addressing(suite: Suite): void {
     expectThrow(() => socket.connect(b.address, 80), 'EALREADY')
     await lan.until(() => talk.client.connected, 10_000)
     expectThrow(() => socket.connect(b.address, 80), 'EISCONN')
+    talk.up.ended = true
     socket.close()
     expectThrow(() => socket.connect(b.address, 80), 'EINVAL')
-    await lan.until(() => talk.server?.incoming.endSeen !== true && talk.client.closed, 10_000)
+    await lan.until(
+      () => talk.up.endSeen && talk.client.closed,
+      10_000,
+      () => `${talk}`,
+    )
   })
 
   suite.test('a stack talks to itself, by its address and by 127.0.0.1', async ({ lan, a }) => {

@@ -45,7 +45,7 @@ export function backpressure(suite: Suite): void {
     'P-10 a writer is told once for each time it had to stop',
     async ({ lan, a, b }) => {
       const service = new Service(b, 80)
-      const talk = service.converse(a, { send: size }, {})
+      const talk = service.converse(a, { send: size, writeSizes: [100_000] }, {})
       await lan.until(
         () => talk.isDone,
         60_000,

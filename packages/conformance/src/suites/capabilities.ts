@@ -5,7 +5,6 @@
  */
 import { ANY_V4, FAILED, hasCode, type OptionName, parseIpAddress, type UdpSocket, WOULD_BLOCK } from '@ioth/core'
 import { expect } from 'vitest'
-import { Service } from '../lan/service.ts'
 import type { Suite } from '../suite.ts'
 import { expectRejection, expectThrow } from './expect-code.ts'
 
@@ -128,25 +127,24 @@ export function capabilities(suite: Suite): void {
 
   suite.test(
     'the limit of the send buffer holds',
-    ({ lan, a, b }) => {
-      new Service(b, 80)
+    async ({ lan, a, b }) => {
+      const listening = b.stack.openTcp(4)
+      listening.bind(b.address, 80)
+      listening.listen(1)
       const socket = a.stack.openTcp(4)
       socket.connect(b.address, 80)
-      return lan
-        .until(
-          () => socket.state === 'ESTABLISHED',
-          10_000,
-          () => socket.state,
-        )
-        .then(() => {
-          const octets = new Uint8Array(100_000)
-          const first = socket.write(octets, 0, octets.length)
-          expect(first).toBeGreaterThan(0)
-          expect(first).toBeLessThanOrEqual(20_000)
-          expect(socket.bytesQueued).toBe(first)
-          expect(socket.write(octets, 0, octets.length)).toBe(WOULD_BLOCK)
-          socket.reset()
-        })
+      await lan.until(
+        () => socket.state === 'ESTABLISHED',
+        10_000,
+        () => socket.state,
+      )
+      const octets = new Uint8Array(100_000)
+      const first = socket.write(octets, 0, octets.length)
+      expect(first).toBeGreaterThan(0)
+      expect(first).toBeLessThanOrEqual(20_000)
+      expect(socket.bytesQueued).toBe(first)
+      expect(socket.write(octets, 0, octets.length)).toBe(WOULD_BLOCK)
+      socket.reset()
     },
     { limits: { sendBuffer: 20_000 } },
   )

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CLOSED, createPortTable, parseIpAddress } from '@ioth/core'
+import { CLOSED, parseIpAddress } from '@ioth/core'
 import { expect } from 'vitest'
 import { withLan } from '../lan/lan.ts'
 import { Service } from '../lan/service.ts'
@@ -53,6 +53,8 @@ export function lifecycle(suite: Suite): void {
       10_000,
       () => `${talk}`,
     )
+    // A graceful close is an end like any other.
+    talk.up.ended = true
     await lan.settled(a.stack.close())
     await lan.until(
       () => talk.client.closed,
@@ -60,7 +62,7 @@ export function lifecycle(suite: Suite): void {
       () => 'CLOSED of the connection',
     )
     expect(listening.listener.ready & CLOSED).toBe(CLOSED)
-    await lan.until(() => (talk.server?.socket.ready ?? 0) !== 0 || talk.server?.error !== null, 10_000)
+    expect(talk.up.endSeen || talk.server?.error?.code === 'ECONNRESET', `${talk.server}`).toBe(true)
     expect([...a.stack.sockets()]).toEqual([])
   })
 
@@ -94,18 +96,12 @@ export function lifecycle(suite: Suite): void {
     })
   }
 
-  suite.test('an address that somebody has: EADDRINUSE', async ({ lan, b }) => {
-    const link = lan.hub.port('thief')
-    const { scheduler, pool } = lan
-    const making = suite.host().backend.createStack({
-      scheduler,
-      pool,
-      interfaces: [{ link, addresses: [b.cidr] }],
-      ports: createPortTable(scheduler.random),
+  suite.test('an address that somebody has: EADDRINUSE', async ({ lan, a, b }) => {
+    await expectRejection(lan.join({ ...suite.host(), name: 'thief', address: b.cidr }), 'EADDRINUSE', {
+      address: '10.0.0.2',
     })
-    await expectRejection(lan.settled(making, 20_000), 'EADDRINUSE')
     const service = new Service(b, 80)
-    const talk = service.converse(lan.host('a'), { send: 10 }, { send: 10 })
+    const talk = service.converse(a, { send: 10 }, { send: 10 })
     await lan.until(
       () => talk.isDone,
       60_000,
@@ -117,7 +113,7 @@ export function lifecycle(suite: Suite): void {
   for (const addresses of malformed) {
     suite.test(`the address ${addresses[0]} is refused: EINVAL`, async ({ lan }) => {
       const { scheduler, pool } = lan
-      const link = lan.hub.port('new')
+      const link = lan.link('new')
       const making = suite.host().backend.createStack({ scheduler, pool, interfaces: [{ link, addresses }] })
       await expectRejection(lan.settled(making, 20_000), 'EINVAL')
     })
@@ -134,7 +130,7 @@ export function lifecycle(suite: Suite): void {
   })
 
   suite.test('an interface can be added and removed', async ({ lan, a }) => {
-    const link = lan.hub.port('second')
+    const link = lan.link('second')
     const added = await lan.settled(a.stack.addInterface({ link, addresses: ['10.9.0.1/24'] }), 20_000)
     expect(a.stack.interfaces).toContain(added)
     const socket = a.stack.openTcp(4)

@@ -113,9 +113,13 @@ export function tcpClose(suite: Suite): void {
     expectError(talk.client.socket.error, 'EPIPE')
     // The other direction goes on.
     expect(talk.client.socket.read(into, 0, 10)).toBe(WOULD_BLOCK)
-    expect(server.write(into, 0, 10)).toBe(10)
-    await lan.wait(100)
-    expect(talk.client.socket.read(into, 0, 10)).toBe(10)
+    talk.down.produce(into, 10)
+    talk.down.wrote(server.write(into, 0, 10))
+    await lan.until(
+      () => talk.down.read === 10,
+      1000,
+      () => `${talk}`,
+    )
   })
 
   suite.test('shutdown and close may be called twice', async ({ lan, a, b }) => {

@@ -5,6 +5,7 @@
  */
 import { ANY_V4, CLOSED, ERROR, parseIpAddress, READABLE, WRITABLE } from '@ioth/core'
 import { expect } from 'vitest'
+import { FrameChecker } from '../checker/frame-checker.ts'
 import { introduce } from '../lan/introduce.ts'
 import { withLan } from '../lan/lan.ts'
 import { Service } from '../lan/service.ts'
@@ -100,15 +101,19 @@ export function tcpConnect(suite: Suite): void {
     })
 
     suite.test('a connect given up after the SYN left: the late SYN-ACK draws a RST', async ({ lan, a, b }) => {
-      new Service(b, 80)
+      const service = new Service(b, 80)
       await introduce(lan, a, b)
       b.impair({ delayMs: 100 })
       const socket = a.stack.openTcp(4)
       socket.connect(b.address, 80)
       await lan.wait(50)
-      expect([...b.stack.sockets()].map(({ state }) => state).sort()).toEqual(['LISTEN', 'SYN-RECEIVED'])
       socket.close()
+      const before = b.frames.length
       await lan.wait(200)
+      const checker = new FrameChecker()
+      const resets = b.frames.slice(before).filter(({ octets }) => checker.check(octets).tcp?.rst)
+      expect(resets.map(({ direction }) => direction)).toEqual(['in'])
+      expect(service.listener.ready & READABLE, 'no connection waits').toBe(0)
       expect([...b.stack.sockets()].map(({ state }) => state)).toEqual(['LISTEN'])
     })
   }
