@@ -25,8 +25,8 @@ export interface LoopbackTaker {
 }
 
 export class Loopback extends Path {
-  /** Larger than any segment of ours: the largest IP packet. */
-  readonly mtu: number = 65535
+  /** The largest packet that fits a slot of the pool with the headroom of a link before it. */
+  readonly mtu: number = 65536 - LINK_HEADROOM
   /** A packet never leaves memory: nothing is summed. Segments need no cutting at this MTU. */
   readonly offload: Offload = { checksum: true, segment: false, maxSegment: 0 }
   readonly valid: boolean = true
