@@ -35,8 +35,11 @@ const ASK_TIMES = 6
 const ASK_DIRECT_TIMES = 2
 /** A neighbour that failed is asked again at most once a second. */
 const FAILED_TIME = 1_000_000
-/** Frames that wait for one answer; the latest are kept (RFC 1122 2.3.2.2). */
-const WAITING = 16
+/**
+ * Frames that wait for one answer; the latest are kept (RFC 1122 2.3.2.2). A program may open hundreds of connections as its first words
+ * to a neighbour, and a SYN that is dropped here costs it a second.
+ */
+const WAITING = 256
 
 export class Neighbor extends Path {
   readonly address: IpAddress
