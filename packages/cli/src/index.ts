@@ -5,20 +5,27 @@
  */
 export {
   type Backend,
+  type Connection,
+  type ConnectionListener,
+  connect,
+  type DatagramSocket,
   DeviceInfo,
   formatIothconf,
-  type ImpairOptions,
+  type Impairments,
   type Interface,
   IpAddress,
   impair,
   type Link,
+  listen,
   NetError,
+  openDatagram,
   parseIothconf,
   parseIpAddress,
+  poll,
   type Stack,
   type StackConfig,
 } from '@ioth/core'
-export type { FoundBackend, SearchOptions, StackOverrides } from '@ioth/core/registry'
+export { createStack, type FoundBackend, findBackends, loadBackend, type StackOverrides } from '@ioth/core/registry'
 export { type BoundModules, bindNode, runInStack, setProcessStack } from '@ioth/node'
 export {
   captureToFile,
@@ -29,4 +36,3 @@ export {
   type Switch,
   type SwitchOptions,
 } from '@ioth/vde'
-export { createStack, findBackends, loadBackend } from './stacks.ts'

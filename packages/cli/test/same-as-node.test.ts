@@ -87,6 +87,17 @@ describe('a program sees and does under ioth run what it sees and does under nod
     expect(JSON.parse(node.stdout).execArgv).toEqual(['--no-warnings', '--stack-trace-limit=3'])
     expect(node.exitCode).toBe(5)
   })
+
+  test('options of Node, a signal that the program handles, and one that ends it', async () => {
+    const words = ['run', '--no-warnings', '-q', '-c', '-f', temporaryFolder(), '-a', '10.40.0.32']
+    const handled = ioth([...words, `${programs}/witness.cjs`, 'wait'])
+    await handled.prints(/waiting/)
+    expect((await handled.stop('SIGTERM')).exitCode).toBe(7)
+
+    const ended = ioth([...words, `${programs}/witness.cjs`, 'wait'])
+    await ended.prints(/waiting/)
+    expect((await ended.stop('SIGHUP')).child.signalCode).toBe('SIGHUP')
+  })
 })
 
 test('kept-alive connections, 200 at once, server.close and the end, in the same words as with node', async () => {

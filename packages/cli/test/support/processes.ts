@@ -132,7 +132,7 @@ export async function startSwitch(
   path: string = join(temporaryFolder(), 'sw'),
 ): Promise<{ path: string; process: Running }> {
   const running = ioth(['switch', path])
-  await running.prints(/switch/i)
+  await running.prints(/^ioth: switch at /m)
   return { path, process: running }
 }
 
