@@ -7,7 +7,7 @@
 import { createSwitch, isTaken } from '../switch/switch.ts'
 
 const [dir = '', idleMs = '', access] = process.argv.slice(2)
-process.title = 'ioth-switch'
+process.title = `ioth-switch ${dir}`
 // Whoever waited for the line may be gone by now.
 process.stdout.on('error', () => {})
 

@@ -11,12 +11,11 @@
  * @module
  */
 
-import { randomInt } from 'node:crypto'
 import { chmodSync, existsSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
-import { NetError } from '@ioth/core'
+import { NetError, type Random } from '@ioth/core'
 import { type Answer, askWho } from '../stream/control-client.ts'
 import { isCode, networkError, streamSocketPath } from '../vnl/switch-directory.ts'
 
@@ -42,10 +41,10 @@ export interface Seat {
  * Becomes the switch of a directory.
  * @throws NetError EADDRINUSE when there is one already; ERR_IOTH_NETWORK.
  */
-export async function takeSeat(dir: string): Promise<Seat> {
+export async function takeSeat(dir: string, random: Random): Promise<Seat> {
   const path = streamSocketPath(dir)
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const candidacy = await Candidacy.raise(dir)
+    const candidacy = await Candidacy.raise(dir, random)
     let lower: string | null
     try {
       lower = await findLower(dir, candidacy.name)
@@ -84,11 +83,9 @@ class Candidacy {
     })
   }
 
-  static async raise(dir: string): Promise<Candidacy> {
+  static async raise(dir: string, random: Random): Promise<Candidacy> {
     for (;;) {
-      const name = `.s${randomInt(36 ** 6)
-        .toString(36)
-        .padStart(6, '0')}`
+      const name = candidateName(random)
       const path = join(dir, name)
       const server = createServer({ pauseOnConnect: true })
       const candidacy = new Candidacy(name, path, server)
@@ -141,6 +138,10 @@ class Candidacy {
       },
     }
   }
+}
+
+function candidateName(random: Random): string {
+  return `.s${((random.int32() >>> 0) % 36 ** 6).toString(36).padStart(6, '0')}`
 }
 
 /** The path of a living candidate with a lower name, or null when all others have withdrawn. Removes the dead. */

@@ -81,10 +81,11 @@ const ADDRESSES_TOLD = 32
  * @throws NetError EADDRINUSE when there is one in the directory already; ERR_IOTH_NETWORK when the directory will not do; EINVAL.
  */
 export async function createSwitch(options: SwitchOptions): Promise<Switch> {
-  const settings = { ...DEFAULTS, ...options, dir: resolve(options.dir) }
+  const { scheduler = defaultScheduler(), pool = defaultPool() } = options
+  const settings = { ...DEFAULTS, ...options, dir: resolve(options.dir), scheduler, pool }
   checkOptions(settings)
   makeSwitchDirectory(settings.dir, settings.private)
-  const seat = await takeSeat(settings.dir)
+  const seat = await takeSeat(settings.dir, scheduler.random)
   return new StreamSwitch(settings, seat)
 }
 
@@ -98,7 +99,7 @@ const DEFAULTS = {
   private: false,
 }
 
-type Settings = Required<Omit<SwitchOptions, 'scheduler' | 'pool'>> & Pick<SwitchOptions, 'scheduler' | 'pool'>
+type Settings = Required<SwitchOptions>
 
 class StreamSwitch implements Switch {
   readonly dir: string
@@ -122,12 +123,12 @@ class StreamSwitch implements Switch {
     this.dir = options.dir
     this.seat = seat
     this.server = seat.server
-    this.scheduler = scheduler ?? defaultScheduler()
+    this.scheduler = scheduler
     this.fabric = new Fabric({
       macs: new MacTable(MACS_PER_PORT, this.scheduler.random.int32()),
       addresses: new AddressRegister(ADDRESSES_PER_PORT),
       hub: options.hub,
-      pool: pool ?? defaultPool(),
+      pool,
       handler: { control: (port, text) => this.control(port, text), fault: (port, why) => this.expel(port, why) },
     })
     this.closed = new Promise((resolve) => {

@@ -13,7 +13,13 @@ import { askPorts, askWho } from '../stream/control-client.ts'
 import { openHub } from './hub-link.ts'
 import { openNull } from './null-link.ts'
 import { parseVnl, type Vnl } from './parse-vnl.ts'
-import { checkSwitchDirectory, isCode, networkError, streamSocketPath } from './switch-directory.ts'
+import {
+  checkSwitchDirectory,
+  isCode,
+  makeSwitchDirectory,
+  networkError,
+  streamSocketPath,
+} from './switch-directory.ts'
 
 export interface OpenVnlOptions {
   /** How others see the plug, as in `ioth ps`. @default the program's file name */
@@ -31,7 +37,7 @@ export interface OpenVnlOptions {
 type Setup = Required<OpenVnlOptions>
 type Module = (vnl: Vnl, setup: Setup) => Promise<Link>
 
-/** How often a default network that ended while it was joined is started anew. */
+/** How often the default network is joined, for it may end just then. */
 const DEFAULT_NETWORK_TRIES = 3
 /** How long a switch may take to list its ports, in milliseconds. */
 const PATIENCE_MS = 5_000
@@ -42,15 +48,17 @@ const modules: Readonly<Record<string, Module>> = {
     return openStreamPlug(dir, vnl.text, setup)
   },
   default: async (_vnl, setup) => {
+    const dir = defaultNetworkDirectory()
+    const revive = async (): Promise<void> => void (await openDefaultNetwork({ hold: false }))
     for (let tried = 1; ; tried++) {
-      const { dir } = await openDefaultNetwork()
-      const revive = async (): Promise<void> => void (await openDefaultNetwork({ hold: false }))
+      makeSwitchDirectory(dir, true)
       try {
+        // Mostly it is there.
         return await openStreamPlug(dir, dir, { ...setup, revive })
       } catch (error) {
-        // It was just about to end.
         if (tried === DEFAULT_NETWORK_TRIES || !hasCode(error, 'ERR_IOTH_NETWORK')) throw error
       }
+      await openDefaultNetwork()
     }
   },
   null: async (vnl, setup) => openNull(vnl.text, setup.mtu),
