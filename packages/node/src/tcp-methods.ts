@@ -95,8 +95,9 @@ export function replaceMethods(natives: Natives, decide: Decide): (handle: Nativ
     })
   }
 
-  decided('bind', (tcp, address: string, port: number, flags?: number) => bind(tcp, address, port, 4, flags))
-  decided('bind6', (tcp, address: string, port: number, flags?: number) => bind(tcp, address, port, 6, flags))
+  // Node leaves the port out when only an address is given.
+  decided('bind', (tcp, address: string, port?: number, flags?: number) => bind(tcp, address, port, 4, flags))
+  decided('bind6', (tcp, address: string, port?: number, flags?: number) => bind(tcp, address, port, 6, flags))
   decided('connect', (tcp, request: NativeRequest, address: string, port: number) =>
     tcp.connect(request, address, port, 4),
   )
@@ -104,7 +105,7 @@ export function replaceMethods(natives: Natives, decide: Decide): (handle: Nativ
     tcp.connect(request, address, port, 6),
   )
   decided('listen', (tcp, backlog: number) => tcp.listen(backlog))
-  function bind(tcp: VirtualTcp, address: string, port: number, family: 4 | 6, flags = 0): number {
+  function bind(tcp: VirtualTcp, address: string, port = 0, family: 4 | 6 = 4, flags = 0): number {
     if ((flags & REUSEPORT) !== 0) return errno('ENOTSUP')
     return tcp.bind(address, port, family, (flags & IPV6ONLY) !== 0)
   }

@@ -152,7 +152,8 @@ export class VirtualTcp extends Pollable {
     } catch (error) {
       const status = (error as { errno?: number } | null)?.errno
       if (typeof status !== 'number') return this.environment.destroyOwner(this.handle, error) ? 0 : raise(error)
-      // A stack without IPv6 has no route there; programs know no other word for it.
+      // As on a host whose IPv6 is switched off.
+      if (status === errno('EAFNOSUPPORT') && address.isLoopback) return errno('EADDRNOTAVAIL')
       const unreachable = status === errno('ENETUNREACH') || status === errno('EAFNOSUPPORT')
       if (unreachable) this.environment.unreachable(address.toString())
       return unreachable ? errno('ENETUNREACH') : status

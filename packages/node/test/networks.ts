@@ -74,8 +74,24 @@ export async function pipeNetwork(): Promise<Network> {
   }
 }
 
+/** Both ends on one stack in TypeScript, over its loopback. */
+export async function loopbackNetwork(): Promise<Network> {
+  const stack = await backend.createStack({ scheduler: defaultScheduler(), pool: defaultPool(), interfaces: [] })
+  const modules = bindNode(stack)
+  return {
+    name: 'loopback of stack-ts',
+    server: modules,
+    serverAddress: '127.0.0.1',
+    client: modules,
+    clientAddress: '127.0.0.1',
+    clientStack: stack,
+    close: () => stack.close(),
+  }
+}
+
 /** The networks under test, apart from the reference. */
 export const stackNetworks: readonly [name: string, create: () => Promise<Network>][] = [
   ['fake stack', async () => fakeNetwork()],
   ['stack-ts over a pipe', pipeNetwork],
+  ['the loopback of stack-ts', loopbackNetwork],
 ]
