@@ -3,7 +3,7 @@ import Module from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Backend, Stack, StackOptions } from '../contract/index.ts'
+import type { Backend, Link, Stack, StackOptions } from '../contract/index.ts'
 import { createPipe } from '../links/index.ts'
 import { createVirtualScheduler, defaultPool } from '../time/index.ts'
 import { createStack } from './create-stack.ts'
@@ -191,6 +191,15 @@ describe('createStack', () => {
       ['open', 'tap://tap9', undefined, undefined],
       'closed',
     ])
+  })
+
+  test('what stands between is put around the network that was opened', async () => {
+    install('app', '@ioth/vde', `export const openVnl = async (name) => ({ name })`)
+    const backend = await loadBackend(write('b.mjs', source('b')))
+    const around = { name: 'capture' } as Link
+    const wrap = (link: Link): Link => (link.name === '/tmp/x' ? around : link)
+    const options = await seen(createStack({ vnl: '/tmp/x' }, { backend, wrap, ...from('app') }))
+    expect(options.interfaces[0]?.link).toBe(around)
   })
 
   test('a backend that opens networks itself gets the locator', async () => {
