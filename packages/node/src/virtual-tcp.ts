@@ -60,6 +60,8 @@ export class VirtualTcp extends Pollable {
   private stream: NativeJsStream | null = null
   private scope: AsyncResource | null = null
   private family: 4 | 6 = 4
+  /** A connection was tried: from here on the handle has a name, if only that of nobody. */
+  private tried = false
   private delayedError = 0
   private referenced: boolean
   private reading = false
@@ -112,8 +114,8 @@ export class VirtualTcp extends Pollable {
   getsockname(name: SocketName): number {
     if (this.delayedError !== 0) return this.delayedError
     const endpoint = this.listener ?? this.tcp
-    if (endpoint === null || this.closed) return errno('EBADF')
-    writeName(name, endpoint.localAddress, this.family, endpoint.localPort)
+    if (this.closed || (endpoint === null && !this.tried)) return errno('EBADF')
+    writeName(name, endpoint?.localAddress ?? null, this.family, endpoint?.localPort ?? 0)
     return 0
   }
 
@@ -144,6 +146,8 @@ export class VirtualTcp extends Pollable {
   }
 
   private startConnect(address: IpAddress, port: number, family: 4 | 6): number {
+    this.tried = true
+    this.family = family
     try {
       const tcp = this.open(family)
       tcp.connect(address, port)
