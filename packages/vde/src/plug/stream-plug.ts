@@ -8,9 +8,7 @@
  */
 import {
   type FrameBatch,
-  type FrameEmitter,
   type FramePool,
-  finishFrames,
   type IpAddress,
   isAccepted,
   Job,
@@ -26,20 +24,13 @@ import {
 } from '@ioth/core'
 import { parseSwitchMessage } from '../stream/control.ts'
 import { MAX_NAME, type PlugOpening, printable, type SwitchOpening } from '../stream/opening.ts'
-import {
-  flagsOf,
-  MAX_FRAME,
-  MAX_TRANSPORT_AT,
-  MIN_FRAME,
-  MIN_SEGMENT_SIZE,
-  RECORD_HEADER,
-  UNFINISHED,
-} from '../stream/record.ts'
-import { writeFrame } from '../stream/write-frame.ts'
+import { flagsOf } from '../stream/record.ts'
 import { Alarm } from '../time/alarm.ts'
 import { checkSwitchDirectory, streamSocketPath } from '../vnl/switch-directory.ts'
 import { Claims } from './claims.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { Inbox } from './inbox.ts'
+import { PlugCounters } from './plug-counters.ts'
 import { type ConnectionHandler, SwitchConnection } from './switch-connection.ts'
 
 export interface StreamPlugOptions {
@@ -53,24 +44,6 @@ export interface StreamPlugOptions {
   readonly queueOctets: number
   /** Called before a reconnection is tried again: may start the switch that is missing. */
   readonly revive?: () => Promise<void>
-}
-
-/** What a plug counts. */
-export interface PlugCounters {
-  'in.frames': number
-  'in.octets': number
-  'out.frames': number
-  'out.octets': number
-  /** No memory in the pool. */
-  'drop.in.no-memory': number
-  /** Nobody has attached yet, or the frame is longer than the MTU, or of a form that was not asked for. */
-  'drop.in.unwanted': number
-  /** Sent while the link was not up. */
-  'drop.out.lost': number
-  /** Shorter than an Ethernet header, longer than 64 KiB, or not to be cut or summed. */
-  'drop.out.malformed': number
-  /** Reconnections that came about. */
-  reconnections: number
 }
 
 /** Delays before attempts to reconnect, in milliseconds; the last one repeats. */
@@ -102,17 +75,7 @@ export class StreamPlug implements Link {
   readonly name: string
   /** Settles with the first attempt. */
   readonly opened: Promise<void>
-  readonly counters: PlugCounters = {
-    'in.frames': 0,
-    'in.octets': 0,
-    'out.frames': 0,
-    'out.octets': 0,
-    'drop.in.no-memory': 0,
-    'drop.in.unwanted': 0,
-    'drop.out.lost': 0,
-    'drop.out.malformed': 0,
-    reconnections: 0,
-  }
+  readonly counters: PlugCounters = new PlugCounters()
   offload: Offload = NO_OFFLOAD
   state: LinkState = 'opening'
 
@@ -122,7 +85,7 @@ export class StreamPlug implements Link {
   private readonly inbox: Inbox
   private readonly claims: Claims
   private readonly handler: ConnectionHandler
-  private readonly finished: FrameEmitter
+  private readonly writer: FrameWriter
   private readonly job: PlugJob
   private readonly retry: Alarm
   private connection: SwitchConnection | null = null
@@ -154,13 +117,7 @@ export class StreamPlug implements Link {
       written: () => this.written(),
       ended: (reason) => this.ended(reason),
     }
-    this.finished = {
-      emit: (head, headLength, body, bodyLength, flags, segmentSize, transportAt) => {
-        this.write(head, headLength, body, bodyLength, flags, segmentSize, transportAt)
-        options.pool.release(head)
-        if (bodyLength !== 0) options.pool.release(body)
-      },
-    }
+    this.writer = new FrameWriter(options.pool, options.mtu, this.counters)
     this.job = new PlugJob(() => this.work())
     this.retry = new Alarm(() => void this.reconnect())
     this.opened = new Promise((resolve, reject) => {
@@ -185,7 +142,9 @@ export class StreamPlug implements Link {
       return batch.count
     }
     let taken = 0
-    while (taken < batch.count && this.put(connection, batch, taken)) releaseFrame(batch, taken++)
+    while (taken < batch.count && this.writer.put(connection.outbox, this.offload, batch, taken)) {
+      releaseFrame(batch, taken++)
+    }
     connection.outbox.write()
     if (taken < batch.count) this.blocked = true
     return taken
@@ -325,53 +284,6 @@ export class StreamPlug implements Link {
   }
 
   // ---- frames out ----
-
-  /** @returns false when there is no room. */
-  private put(connection: SwitchConnection, batch: FrameBatch, index: number): boolean {
-    const headLength = batch.headLength[index] as number
-    const bodyLength = batch.bodyLength[index] as number
-    const length = headLength + bodyLength
-    const flags = batch.flags[index] as number
-    if (!connection.outbox.room(RECORD_HEADER + length)) return false
-    if (length < MIN_FRAME || length > MAX_FRAME) {
-      this.counters['drop.out.malformed']++
-    } else if ((flags & UNFINISHED) !== 0 && !this.fits(batch, index, flags)) {
-      const { finished, mtu } = this
-      this.counters['drop.out.malformed'] += finishFrames(batch, index, 'ethernet', NO_OFFLOAD, mtu, finished)
-    } else {
-      this.write(
-        batch.head[index] as number,
-        headLength,
-        batch.body[index] as number,
-        bodyLength,
-        flags,
-        batch.segmentSize[index] as number,
-        batch.transportAt[index] as number,
-      )
-    }
-    return true
-  }
-
-  /** Whether the record header can say what an unfinished frame needs, and the switch takes it. */
-  private fits(batch: FrameBatch, index: number, flags: number): boolean {
-    if (!isAccepted(flags, this.offload) || (batch.transportAt[index] as number) > MAX_TRANSPORT_AT) return false
-    return (flags & SEGMENT_ME) === 0 || (batch.segmentSize[index] as number) >= MIN_SEGMENT_SIZE
-  }
-
-  private write(
-    head: number,
-    headLength: number,
-    body: number,
-    bodyLength: number,
-    flags: number,
-    segmentSize: number,
-    transportAt: number,
-  ): void {
-    const { outbox } = this.connection as SwitchConnection
-    writeFrame(outbox, this.options.pool, head, headLength, body, bodyLength, flags, segmentSize, transportAt)
-    this.counters['out.frames']++
-    this.counters['out.octets'] += headLength + bodyLength
-  }
 
   private written(): void {
     if (this.blocked && this.hasRoom()) this.options.scheduler.defer(this.job)

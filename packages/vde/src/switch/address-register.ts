@@ -18,9 +18,9 @@ interface Entry {
 export class AddressRegister {
   private readonly entries = new Map<string, Entry>()
   private readonly counts = new Map<number, number>()
-  private readonly perPort: number
+  /** Addresses of one port at most. */
+  readonly perPort: number
 
-  /** @param perPort addresses of one port at most. */
   constructor(perPort: number) {
     this.perPort = perPort
   }

@@ -1,6 +1,6 @@
 /**
- * The switch: listens in a directory, opens a port for each plug, answers control messages, and keeps time.
- * Frames are {@link Fabric}'s work; who may be the switch of a directory is decided in `seat.ts`.
+ * The switch: listens in a directory, opens a port for each plug, and keeps time. Frames are
+ * {@link Fabric}'s work, control messages {@link ControlDesk}'s; who may be the switch of a directory is decided in `seat.ts`.
  *
  * @module
  */
@@ -15,13 +15,14 @@ import {
   type NetError,
   type Scheduler,
 } from '@ioth/core'
-import { type PortInfo, parsePlugMessage } from '../stream/control.ts'
+import type { PortInfo } from '../stream/control.ts'
 import { isRefusal, MAX_OPENING, mayOpenPlug, parsePlugOpening, refusalLine, switchOpening } from '../stream/opening.ts'
 import { LEAST_LIMIT } from '../stream/outbox.ts'
 import { inputBytes, inputEnd } from '../stream/stream-input.ts'
 import { Alarm } from '../time/alarm.ts'
 import { makeSwitchDirectory, networkError } from '../vnl/switch-directory.ts'
 import { AddressRegister } from './address-register.ts'
+import { ControlDesk } from './control-desk.ts'
 import { Fabric } from './fabric.ts'
 import { MacTable } from './mac-table.ts'
 import { Port, PortCounters } from './port.ts'
@@ -73,8 +74,6 @@ const TICKS_PER_SWEEP = 10
 const SPARE_CONNECTIONS = 256
 const MACS_PER_PORT = 1_024
 const ADDRESSES_PER_PORT = 1_024
-/** Addresses told of one port: what fits a control message. */
-const ADDRESSES_TOLD = 32
 
 /**
  * Starts a switch in this process.
@@ -109,6 +108,7 @@ class StreamSwitch implements Switch {
   private readonly server: Server
   private readonly scheduler: Scheduler
   private readonly fabric: Fabric
+  private readonly desk: ControlDesk
   /** Every connection, those without frames and those that are closing too. */
   private readonly connections = new Set<Port>()
   private readonly total: Record<string, number> = { ...new PortCounters() }
@@ -129,7 +129,11 @@ class StreamSwitch implements Switch {
       addresses: new AddressRegister(ADDRESSES_PER_PORT),
       hub: options.hub,
       pool,
-      handler: { control: (port, text) => this.control(port, text), fault: (port, why) => this.expel(port, why) },
+      handler: { control: (port, text) => this.desk.take(port, text), fault: (port, why) => this.expel(port, why) },
+    })
+    this.desk = new ControlDesk(this.fabric, this.scheduler.clock, {
+      count: (name) => this.count(name),
+      expel: (port, why) => this.expel(port, why),
     })
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve
@@ -141,7 +145,7 @@ class StreamSwitch implements Switch {
   }
 
   ports(): PortInfo[] {
-    return this.fabric.ports.map((port) => this.describe(port))
+    return this.fabric.ports.map((port) => this.desk.describe(port))
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -277,7 +281,7 @@ class StreamSwitch implements Switch {
     port.outbox.close()
     if (!this.connections.delete(port)) return
     addTo(this.total, port.counters)
-    if (this.fabric.ports.length === 0) this.awaitPlugs()
+    if (port.opening.frames && this.fabric.ports.length === 0) this.awaitPlugs()
   }
 
   private freeNumber(): number {
@@ -286,84 +290,6 @@ class StreamSwitch implements Switch {
     let number = 1
     while (taken.has(number)) number++
     return number
-  }
-
-  // ---- control messages ----
-
-  private control(port: Port, text: string): void {
-    const message = parsePlugMessage(text)
-    if (message === null) {
-      this.expel(port, 'control-message')
-      return
-    }
-    switch (message.type) {
-      case 'claim':
-        this.answer(port, this.claim(port, message.id, message.address, message.mac))
-        break
-      case 'unclaim':
-        this.fabric.addresses.unclaim(message.address, port.number)
-        break
-      case 'accepts':
-        port.take(message.accepts)
-        break
-      case 'ports':
-        for (const each of this.fabric.ports) {
-          this.answer(port, { type: 'port', id: message.id, port: this.describe(each) })
-        }
-        this.answer(port, { type: 'end', id: message.id })
-        break
-      case 'unknown':
-        // A newer plug may ask for what we do not know: it is told, and goes on.
-        if (message.id !== null) {
-          const reason = `this switch does not know "${message.name}"`
-          this.answer(port, { type: 'refused', id: message.id, reason })
-        }
-        break
-    }
-  }
-
-  private claim(port: Port, id: number, address: string, mac: string): object {
-    const { addresses } = this.fabric
-    if (!port.opening.frames)
-      return { type: 'refused', id, reason: 'only a plug that takes frames can have an address' }
-    const owner = addresses.claim(address, port.number, mac)
-    if (owner === null) return { type: 'granted', id }
-    this.count('claims-refused')
-    if (owner < 0) return { type: 'refused', id, reason: `a plug can have ${ADDRESSES_PER_PORT} addresses` }
-    const holder = this.fabric.port(owner)
-    return {
-      type: 'refused',
-      id,
-      reason: `${address} is in use`,
-      holder: holder === undefined ? undefined : { ...holder.who, mac: addresses.macOf(address) },
-    }
-  }
-
-  private answer(port: Port, message: object): void {
-    if (port.state !== 'open') return
-    if (port.outbox.room(LEAST_LIMIT / 4)) {
-      port.outbox.control(message)
-      this.fabric.soil(port)
-    } else {
-      // Answers that nobody reads would fill the memory: whoever asks must listen.
-      this.expel(port, 'answers-unread')
-    }
-  }
-
-  private describe(port: Port): PortInfo {
-    const addresses = []
-    for (const each of this.fabric.addresses.of(port.number)) {
-      if (addresses.length < ADDRESSES_TOLD) addresses.push(each)
-    }
-    return {
-      ...port.who,
-      mtu: port.opening.mtu,
-      addresses,
-      macs: this.fabric.macs.countOf(port.number),
-      upMs: Math.max(0, Math.floor((this.scheduler.clock.now - port.since) / 1000)),
-      queued: port.outbox.octets,
-      counters: { ...port.counters },
-    }
   }
 
   // ---- time ----
