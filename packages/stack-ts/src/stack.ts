@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  AbortError,
   type Capabilities,
   type Clock,
   createPortTable,
@@ -258,11 +259,11 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     const path = to.family === this.ip.family ? this.ip.findPath(to) : null
     const source = path === null ? null : this.ip.sourceFor(to)
     if (path === null || source === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw new AbortError(signal.reason)
     return await new Promise<PingReply>((resolve, reject) => {
       const abort = (): void => {
         this.echo.cancel(id)
-        reject(aborted(signal?.reason))
+        reject(new AbortError(signal?.reason))
       }
       const id = this.echo.open(to, path, timeoutMs, (error, reply) => {
         signal?.removeEventListener('abort', abort)
@@ -401,11 +402,4 @@ class Patience extends Timer {
   override fire(): void {
     this.end()
   }
-}
-
-/** As the host's own functions reject when a signal fires. */
-function aborted(reason: unknown): Error {
-  const error = new Error('The operation was aborted', { cause: reason })
-  error.name = 'AbortError'
-  return Object.assign(error, { code: 'ABORT_ERR' })
 }

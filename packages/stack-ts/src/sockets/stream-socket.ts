@@ -290,15 +290,17 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   }
 
   private afterReading(connection: Connection): void {
-    if (connection.tcb.rcvQueued === 0 && !connection.atEnd && this.error === null) this.lower(READABLE)
+    if (connection.tcb.rcvQueued === 0 && !connection.atEnd && (this.ready & ERROR) === 0) this.lower(READABLE)
   }
 
   private nothingToRead(connection: Connection): number {
-    if (connection.atEnd && !(this.endWasRead && this.error !== null)) {
+    // A write after shutdown leaves an error, too, and does not touch this direction.
+    const hasFailed = (this.ready & ERROR) !== 0
+    if (connection.atEnd && !(this.endWasRead && hasFailed)) {
       this.endWasRead = true
       return END
     }
-    if (this.error !== null) return FAILED
+    if (hasFailed) return FAILED
     const { state } = connection.tcb
     // Ended in order, and yet no FIN came: the socket was closed from within.
     if (state === CLOSED) return END

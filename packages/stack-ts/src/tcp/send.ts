@@ -37,9 +37,13 @@ export function transmit(tcb: Tcb, emitter: Emitter, effects: SendEffects): bool
   return done
 }
 
-/** A segment without text, now. */
+/**
+ * A segment without text, now. Its number is SND.NXT, or the end of the peer's window when a probe went beyond it: two sides that probe
+ * each other's closed windows would take each other's acknowledgements for unacceptable, and answer them for ever.
+ */
 export function acknowledge(tcb: Tcb, emitter: Emitter): boolean {
-  return emitter.send(tcb, tcb.sndNxt, TCP_ACK, 0)
+  const beyond = (tcb.sndNxt - tcb.sndUna - tcb.sndWnd) | 0
+  return emitter.send(tcb, beyond > 0 ? (tcb.sndNxt - beyond) | 0 : tcb.sndNxt, TCP_ACK, 0)
 }
 
 function sendSyn(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {

@@ -295,6 +295,8 @@ export class Tcp implements Transport {
       if (((iss - before.sndNxt) | 0) <= 0x10000) iss = (before.sndNxt + 0x10001) | 0
       this.timeWait.remove(before)
     }
+    // The SYN offers a window, too; where it begins is known with the peer's.
+    tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
     this.connections.insert(localKey, held.port, remoteKey, remotePort, connection)
     this.counters.tcpActiveOpens++
     openCall(tcb, iss, connection)

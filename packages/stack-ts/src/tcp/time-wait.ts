@@ -11,6 +11,7 @@ import { Demux } from './demux.ts'
 import type { Emitter } from './emitter.ts'
 import type { Segment } from './segment.ts'
 import { type Tcb, TIMESTAMPS } from './tcb.ts'
+import { advertise } from './window.ts'
 
 /** Tuples kept at most; the oldest makes room. */
 const MOST = 65536
@@ -41,7 +42,7 @@ export class TimeWaitEntry {
     this.remotePort = tcb.remotePort
     this.sndNxt = tcb.sndNxt
     this.rcvNxt = tcb.rcvNxt
-    this.window = Math.min((tcb.rcvLimit - tcb.rcvQueued) >>> tcb.rcvScale, 0xffff)
+    this.window = advertise(tcb)
     this.hasTimestamps = (tcb.flags & TIMESTAMPS) !== 0
     this.tsRecent = tcb.tsRecent
     this.tsOffset = tcb.tsOffset
