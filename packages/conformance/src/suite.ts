@@ -7,7 +7,9 @@ import type { Backend, Capabilities } from '@ioth/core'
 import fc from 'fast-check'
 import { it } from 'vitest'
 import type { Host } from './lan/host.ts'
+import { introduce } from './lan/introduce.ts'
 import { type HostOptions, type Lan, type LanOptions, withLan } from './lan/lan.ts'
+import type { Schedule } from './lan/schedule.ts'
 import { type RunSettings, readSettings } from './settings.ts'
 
 /** A test that this backend is known to fail. It is run, and must fail: once it passes, the deviation has to go. */
@@ -41,6 +43,8 @@ export interface Scene {
 }
 
 export interface SceneOptions extends Partial<LanOptions> {
+  /** Played as soon as both hosts know each other. */
+  readonly schedule?: Schedule
   /** Of both hosts. */
   readonly limits?: NonNullable<HostOptions['limits']>
 }
@@ -112,10 +116,16 @@ export class Suite {
 
   /** Runs a body on a LAN with the subject on a and its peer on b. */
   async withScene(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void> | void): Promise<void> {
-    const { limits, ...lanOptions } = options
+    const { limits, schedule, ...lanOptions } = options
     const hosts = [this.host(limits), this.peer(limits)]
     await withLan({ hosts, name: `${this.subject.name} ${name}`, ...lanOptions }, async (lan) => {
-      await body({ lan, a: lan.host(0), b: lan.host(1) })
+      const [a, b] = [lan.host(0), lan.host(1)]
+      // Address resolution gives up after seconds, so it comes before the faults.
+      if (schedule !== undefined) {
+        await introduce(lan, a, b)
+        lan.play(schedule)
+      }
+      await body({ lan, a, b })
     })
   }
 

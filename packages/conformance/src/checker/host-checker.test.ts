@@ -108,6 +108,10 @@ describe('a planted defect is found', () => {
     expect(scene.sends({ flags: 'A', at: 13, ack: 1 }, octets(1200))).toEqual([])
   })
 
+  it('tcp.syn-window: a SYN that offers nothing', () => {
+    expect(new Scene().sends({ flags: 'S', at: 0, window: 0 })).toEqual(['tcp.syn-window'])
+  })
+
   it('tcp.mss: larger than the peer takes, options included', () => {
     expect(established().sends({ flags: 'A', at: 1, ack: 1 }, octets(1001))).toEqual(['tcp.mss'])
     expect(established({}, { options: [] }).sends({ flags: 'A', at: 1, ack: 1 }, octets(537))).toEqual(['tcp.mss'])

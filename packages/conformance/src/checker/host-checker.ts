@@ -12,6 +12,8 @@ import { TcpFlow } from './tcp-flow.ts'
 export class HostChecker {
   private readonly sending: FrameChecker
   private readonly receiving: FrameChecker
+  /** The host's own, as its frames say; empty until it sends one. */
+  private mac = ''
   private readonly flows = new Map<string, TcpFlow>()
   /** The last SYN that asked for a connection, by flow. */
   private readonly lastSyn = new Map<string, TcpSegment>()
@@ -24,7 +26,8 @@ export class HostChecker {
   /** A frame the host sends. @param now microseconds. */
   sent(frame: Uint8Array, now: number): readonly Finding[] {
     const dissection = this.sending.check(frame)
-    const { ip, tcp } = dissection
+    const { ethernet, ip, tcp } = dissection
+    if (ethernet !== null) this.mac = ethernet.source
     if (ip === null || tcp === null) return dissection.findings
     const findings = new Findings()
     const key = flowKey(ip.source, tcp.sourcePort, ip.destination, tcp.destinationPort)
@@ -36,8 +39,9 @@ export class HostChecker {
   /** A frame that reached the host. @param now microseconds. */
   arrived(frame: Uint8Array, now: number): void {
     const dissection = this.receiving.check(frame)
-    const { ip, tcp } = dissection
+    const { ethernet, ip, tcp } = dissection
     if (ip === null || tcp === null || !isSound(dissection)) return
+    if (ethernet !== null && this.mac !== '' && ethernet.destination !== this.mac) return
     const key = flowKey(ip.destination, tcp.destinationPort, ip.source, tcp.sourcePort)
     if (tcp.syn && !tcp.ack) this.lastSyn.set(key, tcp)
     this.flows.get(key)?.arrived(tcp, now)

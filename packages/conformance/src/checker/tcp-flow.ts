@@ -103,7 +103,7 @@ export class TcpFlow {
       return
     }
     findings.expect(!this.sentReset, 'tcp.after-reset', 'a segment after this end sent RST')
-    if (segment.syn) this.sentSyn(segment)
+    if (segment.syn) this.sentSyn(segment, findings)
     if (this.iss === null) return
     this.checkSequence(segment, findings)
     this.checkContent(segment, findings)
@@ -127,7 +127,8 @@ export class TcpFlow {
     return segment.syn || !this.isScaled ? segment.window : segment.window * 2 ** Math.min(scale as number, 14)
   }
 
-  private sentSyn(segment: TcpSegment): void {
+  private sentSyn(segment: TcpSegment, findings: Findings): void {
+    findings.expect(segment.window > 0, 'tcp.syn-window', 'a SYN that offers no window')
     this.iss = segment.sequence
     this.ourScale = segment.options.windowScale ?? null
     this.ourSackPermitted = segment.options.sackPermitted === true

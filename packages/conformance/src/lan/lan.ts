@@ -56,8 +56,6 @@ export interface LanOptions {
   readonly mtu?: number
   /** What the hub takes unfinished. With it lines cannot be impaired. @default NO_OFFLOAD */
   readonly offload?: Offload
-  /** What every line does, phase after phase, from the moment all stacks are up. */
-  readonly schedule?: Schedule
   /** Of the files a failure writes. @default 'lan' */
   readonly name?: string
   /** @default virtual when every backend can do it */
@@ -121,8 +119,6 @@ export class Lan implements AsyncDisposable {
     const making = plugs.map(({ host, link }, index) => this.createStack(host, link, hosts[index] as HostOptions))
     const stacks = await this.settled(Promise.all(making))
     for (const [index, { host }] of plugs.entries()) host.stack = stacks[index] as Stack
-    const { schedule } = this.options
-    if (schedule !== undefined) this.play(schedule)
   }
 
   /** One more host. @throws NetError as `createStack`. */
@@ -220,9 +216,9 @@ export class Lan implements AsyncDisposable {
   explain(error: unknown): Error {
     const cause = error instanceof Error ? error : new Error(String(error))
     if (explained.has(cause)) return cause
-    const { seed = 1, schedule, name = 'lan' } = this.options
+    const { seed = 1, name = 'lan' } = this.options
     const files = this.hosts.map((host) => `  capture of ${host.name}: ${writeCapture(name, host.name, host.frames)}`)
-    const phases = schedule === undefined ? [] : [`  schedule: ${JSON.stringify(schedule)}`]
+    const phases = this.player === null ? [] : [`  schedule: ${JSON.stringify(this.player.schedule)}`]
     const violated = this.findings.length > 0 && !cause.message.includes('break the rules') ? [this.firstFinding()] : []
     const lines = [cause.message, ...violated, `  at ${this.now} µs of a LAN with seed ${seed}`, ...phases, ...files]
     const whole = new Error(lines.join('\n'), { cause })

@@ -33,8 +33,8 @@ export function durationMs(schedule: Schedule): number {
 export class SchedulePlayer extends Timer {
   /** Whether the lines are sound again. */
   isOver = false
+  readonly schedule: Schedule
   private readonly clock: Clock
-  private readonly schedule: Schedule
   private readonly apply: (impairment: Impairment) => void
   private next = 0
 
