@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type LibraryRequest, openLibrary, probeLibrary } from './library.ts'
+
+// The C library itself, by the names it has on Linux (glibc, musl) and macOS.
+const LIBC = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libSystem.B.dylib']
+const request: LibraryRequest = {
+  title: 'the C library',
+  names: ['libnot-there.so.9', ...LIBC],
+  variable: 'IOTH_TEST_LIB',
+  install: 'apt install libc6',
+}
+
+let folder: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'library-'))
+})
+afterEach(() => {
+  rmSync(folder, { recursive: true })
+  delete process.env.IOTH_TEST_LIB
+})
+
+describe('openLibrary', () => {
+  test('tries the names in their order, and the functions work', () => {
+    const { handle, path, tried } = openLibrary(request)
+    expect(LIBC).toContain(path)
+    expect(tried).toEqual(request.names.slice(0, request.names.indexOf(path) + 1))
+    expect(handle.func('int getpid()')()).toBe(process.pid)
+  })
+
+  test('pinned: it stays in memory, and works as well', () => {
+    const { handle } = openLibrary({ ...request, pinned: true, lazy: true, global: true })
+    expect(handle.func('int getpid()')()).toBe(process.pid)
+  })
+
+  test('the environment variable comes before the names, the given path before both', () => {
+    const { path } = openLibrary(request)
+    process.env.IOTH_TEST_LIB = '/nowhere/lib.so'
+    expect(() => openLibrary(request)).toThrow(
+      'the C library: /nowhere/lib.so, IOTH_TEST_LIB, cannot be loaded: there is no such file. Type: apt install libc6',
+    )
+    expect(openLibrary({ ...request, path }).path).toBe(path)
+    expect(() => openLibrary({ ...request, path: '/nowhere/mine.so' })).toThrow(
+      /mine.so, the path that was given, cannot/,
+    )
+  })
+
+  test('not found: all that was tried, and what to type', () => {
+    const attempt = () => openLibrary({ ...request, names: ['liba.so.1', 'liba.so'] })
+    expect(attempt).toThrow('the C library is not installed. Tried liba.so.1, liba.so. Type: apt install libc6')
+    expect(attempt).toThrow(expect.objectContaining({ code: 'ERR_IOTH_BACKEND_UNUSABLE', syscall: 'dlopen' }))
+  })
+
+  test('found, but no library: says so, and looks no further', () => {
+    const file = join(folder, 'text.so')
+    writeFileSync(file, 'this is no library, though it is long enough to be taken for one at first sight')
+    expect(() => openLibrary({ ...request, names: [file, ...LIBC] })).toThrow(/text.so cannot be loaded: /)
+  })
+})
+
+test('probeLibrary tells instead of throwing', () => {
+  expect(probeLibrary(request)).toMatchObject({ usable: true, tried: request.names })
+  expect(probeLibrary({ ...request, names: ['liba.so'] })).toEqual({
+    usable: false,
+    tried: ['liba.so'],
+    reason: 'the C library is not installed. Tried liba.so. Type: apt install libc6',
+    next: 'apt install libc6',
+  })
+})

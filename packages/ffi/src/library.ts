@@ -1,0 +1,110 @@
+/**
+ * Finds a C library and loads it: a path that was given, else the one in an environment variable, else the loader's own search by name.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { NetError, type Probe } from '@ioth/core'
+import { koffi, type LibraryHandle } from './koffi.ts'
+
+export interface LibraryRequest {
+  /** What the library is called, for messages. */
+  readonly title: string
+  /** File names for the loader, the most specific first: `liblwipv6.so.2`. */
+  readonly names: readonly string[]
+  /** The user's choice; nothing else is tried then. */
+  readonly path?: string | undefined
+  /** Environment variable with a path; when it is set, no name is tried. */
+  readonly variable?: string
+  /** What to type to get the library. */
+  readonly install: string
+  /** Symbols are looked up at their first use, and one that is missing goes unnoticed until then. @default false */
+  readonly lazy?: boolean
+  /** The library's symbols serve the libraries that are loaded after it. @default false */
+  readonly global?: boolean
+  /** Whether it stays in memory when its last user has gone, for libraries with threads of their own. @default false */
+  readonly pinned?: boolean
+}
+
+export interface Library {
+  readonly handle: LibraryHandle
+  /** The path or name by which it was found. */
+  readonly path: string
+  /** All that was tried up to then. */
+  readonly tried: readonly string[]
+}
+
+/**
+ * Loads a library.
+ * @throws NetError ERR_IOTH_BACKEND_UNUSABLE with all that was tried and what to install; also when a library was found and cannot be used.
+ */
+export function openLibrary(request: LibraryRequest): Library {
+  const tried: string[] = []
+  for (const [path, chosenBy] of candidates(request)) {
+    tried.push(path)
+    const handle = tryLoad(path, chosenBy, request)
+    if (handle !== null) return { handle, path, tried }
+  }
+  throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', {
+    message: `${request.title} is not installed. Tried ${tried.join(', ')}. ${install(request)}`,
+  })
+}
+
+/** Whether a library can be loaded here. Loads it, and keeps it loaded. */
+export function probeLibrary(request: LibraryRequest): Probe {
+  const tried = Array.from(candidates(request), ([path]) => path)
+  try {
+    return { usable: true, path: openLibrary(request).path, tried }
+  } catch (error) {
+    return { usable: false, tried, reason: (error as Error).message, next: request.install }
+  }
+}
+
+/** Where to look, and who said so (null: nobody, it is the loader's search). */
+function candidates({ path, variable, names }: LibraryRequest): [path: string, chosenBy: string | null][] {
+  if (path !== undefined) return [[path, 'the path that was given']]
+  const set = variable === undefined ? undefined : process.env[variable]
+  if (set !== undefined && set !== '') return [[set, variable as string]]
+  return names.map((name) => [name, null])
+}
+
+function tryLoad(path: string, chosenBy: string | null, request: LibraryRequest): LibraryHandle | null {
+  const { load } = koffi()
+  try {
+    if (request.pinned === true) pin(path, request)
+    return load(path, { lazy: request.lazy ?? false, global: request.global ?? false })
+  } catch (cause) {
+    const why = (cause as Error).message
+    if (chosenBy === null && isMissing(why)) return null
+    const there = path.includes('/') && !existsSync(path) ? 'there is no such file' : why
+    const said = chosenBy === null ? '' : `, ${chosenBy},`
+    throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', {
+      message: `${request.title}: ${path}${said} cannot be loaded: ${there}. ${install(request)}`,
+      cause,
+    })
+  }
+}
+
+/** What koffi says when the loader knows no such file, as opposed to one that it cannot use. */
+function isMissing(message: string): boolean {
+  return /cannot open shared object file|no such file|not found|could not be found/i.test(message)
+}
+
+const RTLD_LAZY = 1
+const RTLD_NOW = 2
+/** glibc and musl. */
+const RTLD_NODELETE = 0x1000
+
+/**
+ * A reference that is never given back. koffi unloads its libraries when the thread that loaded them ends, and a library whose own threads
+ * still run takes the process with it.
+ */
+function pin(path: string, { lazy = false }: LibraryRequest): void {
+  if (process.platform !== 'linux') return
+  const dlopen = koffi().load(null).func('void *dlopen(const char *, int)')
+  dlopen(path, (lazy ? RTLD_LAZY : RTLD_NOW) | RTLD_NODELETE)
+}
+
+function install({ install }: LibraryRequest): string {
+  return `Type: ${install}`
+}
