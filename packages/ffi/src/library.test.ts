@@ -66,7 +66,7 @@ test('probeLibrary tells instead of throwing', () => {
   expect(probeLibrary({ ...request, names: ['liba.so'] })).toEqual({
     usable: false,
     tried: ['liba.so'],
-    reason: 'the C library is not installed. Tried liba.so. Type: apt install libc6',
+    reason: 'the C library is not installed',
     next: 'apt install libc6',
   })
 })

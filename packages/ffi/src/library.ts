@@ -45,9 +45,7 @@ export function openLibrary(request: LibraryRequest): Library {
     const handle = tryLoad(path, chosenBy, request)
     if (handle !== null) return { handle, path, tried }
   }
-  throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', {
-    message: `${request.title} is not installed. Tried ${tried.join(', ')}. ${install(request)}`,
-  })
+  throw unusable(`${request.title} is not installed`, `Tried ${tried.join(', ')}. Type: ${request.install}`)
 }
 
 /** Whether a library can be loaded here. Loads it, and keeps it loaded. */
@@ -56,8 +54,22 @@ export function probeLibrary(request: LibraryRequest): Probe {
   try {
     return { usable: true, path: openLibrary(request).path, tried }
   } catch (error) {
-    return { usable: false, tried, reason: (error as Error).message, next: request.install }
+    const reason = REASONS.get(error as NetError)
+    // Without koffi no library can be loaded: that is what is to be installed first.
+    if (reason === undefined) return { usable: false, tried, reason: (error as Error).message }
+    return { usable: false, tried, reason, next: request.install }
   }
+}
+
+/** The reasons in the errors of this module, without what was tried and what to type: a probe has fields for those. */
+const REASONS = new WeakMap<NetError, string>()
+
+function unusable(reason: string, rest: string, cause?: unknown): NetError {
+  const message = `${reason}. ${rest}`
+  const options = cause === undefined ? { message } : { message, cause }
+  const error = new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', options)
+  REASONS.set(error, reason)
+  return error
 }
 
 /** Where to look, and who said so (null: nobody, it is the loader's search). */
@@ -78,10 +90,7 @@ function tryLoad(path: string, chosenBy: string | null, request: LibraryRequest)
     if (chosenBy === null && isMissing(why)) return null
     const there = path.includes('/') && !existsSync(path) ? 'there is no such file' : why
     const said = chosenBy === null ? '' : `, ${chosenBy},`
-    throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', {
-      message: `${request.title}: ${path}${said} cannot be loaded: ${there}. ${install(request)}`,
-      cause,
-    })
+    throw unusable(`${request.title}: ${path}${said} cannot be loaded: ${there}`, `Type: ${request.install}`, cause)
   }
 }
 
@@ -103,8 +112,4 @@ function pin(path: string, { lazy = false }: LibraryRequest): void {
   if (process.platform !== 'linux') return
   const dlopen = koffi().load(null).func('void *dlopen(const char *, int)')
   dlopen(path, (lazy ? RTLD_LAZY : RTLD_NOW) | RTLD_NODELETE)
-}
-
-function install({ install }: LibraryRequest): string {
-  return `Type: ${install}`
 }
