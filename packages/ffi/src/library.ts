@@ -45,7 +45,7 @@ export function openLibrary(request: LibraryRequest): Library {
     const handle = tryLoad(path, chosenBy, request)
     if (handle !== null) return { handle, path, tried }
   }
-  throw unusable(`${request.title} is not installed`, `Tried ${tried.join(', ')}. Type: ${request.install}`)
+  throw new LibraryError(`${request.title} is not installed`, `Tried ${tried.join(', ')}. Type: ${request.install}`)
 }
 
 /** Whether a library can be loaded here. Loads it, and keeps it loaded. */
@@ -54,22 +54,21 @@ export function probeLibrary(request: LibraryRequest): Probe {
   try {
     return { usable: true, path: openLibrary(request).path, tried }
   } catch (error) {
-    const reason = REASONS.get(error as NetError)
+    if (error instanceof LibraryError) return { usable: false, tried, reason: error.reason, next: request.install }
     // Without koffi no library can be loaded: that is what is to be installed first.
-    if (reason === undefined) return { usable: false, tried, reason: (error as Error).message }
-    return { usable: false, tried, reason, next: request.install }
+    return { usable: false, tried, reason: (error as Error).message }
   }
 }
 
-/** The reasons in the errors of this module, without what was tried and what to type: a probe has fields for those. */
-const REASONS = new WeakMap<NetError, string>()
+class LibraryError extends NetError {
+  /** Without what was tried and what to type: a probe has fields for those. */
+  readonly reason: string
 
-function unusable(reason: string, rest: string, cause?: unknown): NetError {
-  const message = `${reason}. ${rest}`
-  const options = cause === undefined ? { message } : { message, cause }
-  const error = new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', options)
-  REASONS.set(error, reason)
-  return error
+  constructor(reason: string, rest: string, cause?: unknown) {
+    const message = `${reason}. ${rest}`
+    super('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', cause === undefined ? { message } : { message, cause })
+    this.reason = reason
+  }
 }
 
 /** Where to look, and who said so (null: nobody, it is the loader's search). */
@@ -90,7 +89,11 @@ function tryLoad(path: string, chosenBy: string | null, request: LibraryRequest)
     if (chosenBy === null && isMissing(why)) return null
     const there = path.includes('/') && !existsSync(path) ? 'there is no such file' : why
     const said = chosenBy === null ? '' : `, ${chosenBy},`
-    throw unusable(`${request.title}: ${path}${said} cannot be loaded: ${there}`, `Type: ${request.install}`, cause)
+    throw new LibraryError(
+      `${request.title}: ${path}${said} cannot be loaded: ${there}`,
+      `Type: ${request.install}`,
+      cause,
+    )
   }
 }
 
