@@ -181,8 +181,9 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
       if (!isReset) effects.acknowledge()
       return true
     }
-    // An ACK of one octet less is how keep-alives ask.
-    if (!isReset) effects.acknowledge()
+    // Text that came again needs its ACK. An empty segment may be a keep-alive, or half of two stacks that answer each other for ever.
+    if (length > 0 && !isReset) effects.acknowledge()
+    else if (!isReset) effects.challenge()
     return false
   }
   if (

@@ -170,8 +170,8 @@ export class Tcb {
   keepAliveProbes = 0
   keepAliveMs = 7_200_000
   userTimeoutMs = 0
-  /** Challenge ACKs left in this second (RFC 5961 7). */
-  challengesLeft = 0
+  /** Challenge ACKs left in this second (RFC 5961 7); -1: none was sent yet. */
+  challengesLeft = -1
   challengesFrom = 0
   /** What ICMP said while the connection was being opened. */
   softError: ErrorCode | null = null
