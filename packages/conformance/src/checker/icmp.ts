@@ -55,7 +55,7 @@ function checkError(packet: IpPacket, message: Uint8Array, parsed: IcmpMessage, 
   const isTooBig = parsed.type === 3 && parsed.code === 4
   if (parsed.type !== 12 && !isTooBig)
     findings.expect(isZero(message, 4, 8), 'icmp.unused', 'the unused field is not 0')
-  if (!findings.expect(body.length >= 28, 'icmp.quote', `${body.length} octets quoted, 28 are the least`)) return
+  if (!findings.expect(body.length >= 20, 'icmp.quote', `${body.length} octets quoted, no whole header`)) return
   const headerLength = (u8(body, 0) & 15) * 4
   const quotedLength = u16(body, 2)
   findings.expect(u8(body, 0) >> 4 === 4 && headerLength >= 20, 'icmp.quote', 'the quote is no IPv4 header')
@@ -65,7 +65,7 @@ function checkError(packet: IpPacket, message: Uint8Array, parsed: IcmpMessage, 
     `${body.length} octets quoted of a packet of ${quotedLength}`,
   )
   // R-ICMP4-01: no error about an error, a group, or a later fragment.
-  const quotesError = u8(body, 9) === 1 && ICMPV4_ERRORS.includes(u8(body, headerLength))
+  const quotesError = u8(body, 9) === 1 && body.length > headerLength && ICMPV4_ERRORS.includes(u8(body, headerLength))
   findings.expect(!quotesError, 'icmp.error-about-error', 'an error about an error')
   findings.expect((u16(body, 6) & 0x1fff) === 0, 'icmp.error-about-fragment', 'an error about a later fragment')
   findings.expect(u8(body, 16) < 224, 'icmp.error-about-group', 'an error about a packet to a group')

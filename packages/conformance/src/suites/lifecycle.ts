@@ -63,7 +63,7 @@ export function lifecycle(suite: Suite): void {
     )
     expect(listening.listener.ready & CLOSED).toBe(CLOSED)
     expect(talk.up.endSeen || talk.server?.error?.code === 'ECONNRESET', `${talk.server}`).toBe(true)
-    expect([...a.stack.sockets()]).toEqual([])
+    expect([...a.stack.sockets()].map(({ state }) => state)).toEqual([])
   })
 
   suite.test('asyncDispose closes', async ({ lan, a }) => {
@@ -132,12 +132,12 @@ export function lifecycle(suite: Suite): void {
   suite.test('an interface can be added and removed', async ({ lan, a }) => {
     const link = lan.link('second')
     const added = await lan.settled(a.stack.addInterface({ link, addresses: ['10.9.0.1/24'] }), 20_000)
-    expect(a.stack.interfaces).toContain(added)
+    expect(a.stack.interfaces.includes(added)).toBe(true)
     const socket = a.stack.openTcp(4)
     socket.bind(parseIpAddress('10.9.0.1'), 80)
     socket.close()
     await lan.settled(added.remove())
-    expect(a.stack.interfaces).not.toContain(added)
+    expect(a.stack.interfaces.includes(added)).toBe(false)
     expect(link.state).toBe('closed')
     const late = a.stack.openTcp(4)
     expectThrow(() => late.bind(parseIpAddress('10.9.0.1'), 80), 'EADDRNOTAVAIL', { address: '10.9.0.1', port: 80 })

@@ -97,7 +97,7 @@ export function tcpConnect(suite: Suite): void {
       await lan.wait(1000)
       expect(service.listener.ready & READABLE, 'no connection waits').toBe(0)
       service.close()
-      expect([...b.stack.sockets()].filter(({ state }) => state !== 'LISTEN')).toEqual([])
+      expect([...b.stack.sockets()].map(({ state }) => state).filter((state) => state !== 'LISTEN')).toEqual([])
     })
 
     suite.test('a connect given up after the SYN left: the late SYN-ACK draws a RST', async ({ lan, a, b }) => {

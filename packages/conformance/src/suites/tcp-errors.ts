@@ -29,7 +29,7 @@ export function tcpErrors(suite: Suite): void {
       expect(socket.error).toBe(null)
       expectError(talk.server?.error, 'ECONNRESET')
       await lan.until(() => talk.server?.closed === true, 10_000)
-      expect([...scene.a.stack.sockets()]).toEqual([])
+      expect([...scene.a.stack.sockets()].map(({ state }) => state)).toEqual([])
       expect([...scene.b.stack.sockets()].map(({ state }) => state)).toEqual(['LISTEN'])
     })
 
