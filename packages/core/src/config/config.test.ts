@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatCidr } from '../address/cidr.ts'
@@ -108,6 +109,16 @@ describe('one configuration in three spellings', () => {
       create: false,
       settings: {},
     })
+  })
+
+  test('the examples of the guide', () => {
+    const guide = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8')
+    const [, block = ''] = /```iothconf\n(.*?)```/s.exec(guide) ?? []
+    const [first, second, third] = block.split('\n').map((line) => (line === '' ? null : parseIothconf(line)))
+    expect(first).toMatchObject({ addresses: ['10.40.0.32/24', 'fc00::32/64'], name: 'web0.example.org' })
+    expect(second).toMatchObject({ vnl: 'cmd://ssh host vde_plug', device: 'web0', dhcp: true, slaac: false })
+    expect(third).toMatchObject({ vnl: 'vxvde://239.1.2.3', settings: { tcp: { minRtoMs: 100 }, label: '7' } })
+    expect(formatIothconf({ addresses: ['10.40.0.32'] })).toBe('stack=ts,ip=10.40.0.32/24')
   })
 
   test.each([
