@@ -32,6 +32,8 @@ export function onNewAck(tcb: Tcb, congestion: CongestionController, acknowledge
   if (!isFull) return
   tcb.recovery = OPEN
   tcb.duplicateAcks = 0
+  // What was to be sent again has been acknowledged meanwhile.
+  tcb.flags &= ~RESEND_FIRST
 }
 
 /**
