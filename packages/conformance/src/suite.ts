@@ -99,14 +99,16 @@ export class Suite {
   ): void {
     const { seed, path, runs } = this.settings
     const numRuns = Math.max(1, Math.round(runs * (options.share ?? 1)))
+    const timeout = TIMEOUT_MS * Math.max(1, numRuns / 20)
     const run = async (): Promise<void> => {
       const seeds = fc.noShrink(fc.integer({ min: 1, max: 0x7fff_ffff }))
       const property = fc.asyncProperty(arbitrary, seeds, body)
       const replay = path === undefined ? {} : { path, endOnFailure: true }
-      const details = await fc.check(property, { seed, numRuns, ...replay })
+      // Shrinking may take long; what was found must be told before the test is over.
+      const details = await fc.check(property, { seed, numRuns, interruptAfterTimeLimit: 0.75 * timeout, ...replay })
       if (details.failed) throw propertyFailure(name, details)
     }
-    this.register(name, run, TIMEOUT_MS * Math.max(1, numRuns / 20))
+    this.register(name, run, timeout)
   }
 
   skip(name: string, reason: string): void {
