@@ -11,9 +11,10 @@ import { decide, stateOf } from './handle-state.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
 import { compareMembers, loadNatives, type Methods, type Natives, type NativeTcp } from './native.ts'
+import type { TcpEnvironment } from './tcp-environment.ts'
 import { replaceMethods } from './tcp-methods.ts'
 import { refuseDatagrams } from './udp-methods.ts'
-import { type TcpEnvironment, VirtualTcp } from './virtual-tcp.ts'
+import { VirtualTcp } from './virtual-tcp.ts'
 
 export interface Interception {
   readonly choices: Choices
@@ -114,7 +115,7 @@ function interceptTls(natives: Natives, decideNow: (handle: NativeTcp) => Virtua
     const tcp = state === undefined ? decideNow(native) : state
     if (tcp === null) return nativeWrap.call(this, handle, ...rest)
     const wrapped = nativeWrap.call(this, tcp.jsStream(), ...rest)
-    tcp.tls = wrapped as NativeTcp
+    tcp.reads.tls = wrapped as NativeTcp
     return wrapped
   }
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { hasCode, NetError } from '@ioth/core'
+import { type Binding, processBinding } from './process-binding.ts'
 
 /** A request object of Node's (TCPConnectWrap, WriteWrap, ShutdownWrap): it is called back once. */
 export interface NativeRequest {
@@ -72,20 +73,11 @@ export interface Natives {
   readonly owner: symbol
 }
 
-type Binding = Record<string, unknown>
-
 function binding(name: string): Binding {
-  const host = process as unknown as { binding(name: string): Binding; noDeprecation?: boolean }
-  const silent = host.noDeprecation
-  // Only DEP0111 (process.binding) can be raised in this call.
-  host.noDeprecation = true
   try {
-    return host.binding(name)
+    return processBinding(name)
   } catch (cause) {
     throw unsupported(name, cause)
-  } finally {
-    if (silent === undefined) delete host.noDeprecation
-    else host.noDeprecation = silent
   }
 }
 

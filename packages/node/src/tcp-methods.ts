@@ -115,7 +115,9 @@ export function replaceMethods(natives: Natives, decide: Decide): (handle: Nativ
   route('readStart', (tcp) => tcp.readStart())
   route('readStop', (tcp) => tcp.readStop())
   // Given before the handle connects.
-  decided('useUserBuffer', (tcp, buffer: Uint8Array) => tcp.useUserBuffer(buffer))
+  decided('useUserBuffer', (tcp, buffer: Uint8Array) => {
+    tcp.reads.userBuffer = buffer
+  })
   route('shutdown', (tcp, request: NativeRequest) => tcp.shutdown(request))
 
   write('writeBuffer', (tcp, request, data: Uint8Array) => tcp.writes.buffer(request, data))
@@ -133,7 +135,7 @@ export function replaceMethods(natives: Natives, decide: Decide): (handle: Nativ
   route('setSimultaneousAccepts', () => 0)
   route('open', () => errno('EBADF'))
 
-  accessor('bytesRead', (tcp) => tcp.bytesRead)
+  accessor('bytesRead', (tcp) => tcp.reads.bytesRead)
   accessor('bytesWritten', (tcp) => tcp.writes.bytesWritten)
   accessor('writeQueueSize', (tcp) => tcp.writes.waiting)
 

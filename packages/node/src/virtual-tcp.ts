@@ -6,39 +6,24 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import {
-  END,
   ERROR,
   type IpAddress,
   type Listener,
+  type OptionName,
   Pollable,
   READABLE,
   type Scheduler,
   type Stack,
   type TcpSocket,
-  WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
 import { destination, readAddress, type SocketName, writeName } from './addresses.ts'
 import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
 import { bridge } from './js-stream.ts'
-import type { NativeJsStream, NativeRequest, Natives, NativeTcp } from './native.ts'
-import { receiveBuffer } from './receive-buffer.ts'
+import type { NativeJsStream, NativeRequest, NativeTcp } from './native.ts'
+import { ReadSide } from './read-side.ts'
+import type { TcpEnvironment } from './tcp-environment.ts'
 import { WriteQueue } from './write-queue.ts'
-
-/** What the interception offers to each handle. */
-export interface TcpEnvironment {
-  readonly natives: Natives
-  /** Makes the native handle of an accepted connection, and joins it to its stack's side. */
-  accept(stack: Stack, connection: TcpSocket, listener: AsyncResource): VirtualTcp
-  /** The native `close`, which calls back in libuv's closing phase. */
-  closeNative(handle: NativeTcp, done: (() => void) | undefined): void
-  /** There is no route to this address. */
-  unreachable(address: string): void
-  /** Runs what `process.nextTick` and promises have queued. */
-  drain(): void
-  /** A failure that has no number in Node: it goes to the owner of the handle as it is. */
-  destroyOwner(handle: NativeTcp, error: unknown): boolean
-}
 
 // What is due on the handle itself, as opposed to its socket in the stack.
 const CONNECT_DONE = 1
@@ -49,23 +34,18 @@ export class VirtualTcp extends Pollable {
   readonly scheduler: Scheduler
   readonly stack: Stack
   readonly handle: NativeTcp
+  readonly reads: ReadSide
   readonly writes: WriteQueue
-  bytesRead = 0
-  /** The TLS side that sits on the JSStream; it is told of a reset. */
-  tls: NativeTcp | null = null
 
   private readonly environment: TcpEnvironment
   private tcp: TcpSocket | null = null
   private listener: Listener | null = null
-  private stream: NativeJsStream | null = null
   private scope: AsyncResource | null = null
   private family: 4 | 6 = 4
   /** A connection was tried: from here on the handle has a name, if only that of nobody. */
   private tried = false
   private delayedError = 0
   private referenced: boolean
-  private reading = false
-  private ended = false
   private closed = false
   private holding = false
   private connectRequest: NativeRequest | null = null
@@ -73,8 +53,8 @@ export class VirtualTcp extends Pollable {
   private shutdownRequest: NativeRequest | null = null
   private shutdownStream: NativeJsStream | null = null
   private shutDown = false
-  private userBuffer: Uint8Array | null = null
-  private readonly options: [option: 'noDelay' | 'keepAlive' | 'keepAliveDelay' | 'trafficClass', value: number][] = []
+  /** Options given before there was a socket. */
+  private options: [option: OptionName, value: number][] | null = null
 
   constructor(environment: TcpEnvironment, handle: NativeTcp, stack: Stack) {
     super()
@@ -82,6 +62,7 @@ export class VirtualTcp extends Pollable {
     this.handle = handle
     this.stack = stack
     this.scheduler = stack.scheduler
+    this.reads = new ReadSide(handle, environment.natives.stream)
     this.writes = new WriteQueue(environment.natives.stream)
     this.referenced = handle.hasRef()
     this.onReady = onHandleReady
@@ -219,7 +200,7 @@ export class VirtualTcp extends Pollable {
       const tcp = this.stack.openTcp(family)
       this.family = family
       this.tcp = tcp
-      for (const [option, value] of this.options) setOption(tcp, option, value)
+      for (const [option, value] of this.options ?? []) setOption(tcp, option, value)
     }
     return this.tcp
   }
@@ -235,69 +216,15 @@ export class VirtualTcp extends Pollable {
 
   readStart(): number {
     if (this.closed) return errno('EINVAL')
-    if (!this.ended) {
-      this.reading = true
-      this.update()
-    }
+    this.reads.start()
+    this.update()
     return 0
   }
 
   readStop(): number {
-    this.reading = false
+    this.reads.active = false
     this.update()
     return 0
-  }
-
-  useUserBuffer(buffer: Uint8Array): void {
-    this.userBuffer = buffer
-  }
-
-  /** One piece of what has arrived, or the end, or the failure. */
-  private readOne(): void {
-    const tcp = this.tcp as TcpSocket
-    const stream = this.stream
-    if (this.userBuffer !== null && stream === null) {
-      this.readIntoUserBuffer(tcp, this.userBuffer)
-      return
-    }
-    const space = receiveBuffer.space()
-    const count = tcp.read(space, 0, space.length)
-    if (count > 0) {
-      this.bytesRead += count
-      if (stream !== null) stream.readBuffer(space.subarray(0, count))
-      else {
-        const bytes = receiveBuffer.take(count)
-        this.deliver(count, bytes.buffer, bytes.byteOffset)
-      }
-    } else if (count !== WOULD_BLOCK) this.readEnded(count)
-  }
-
-  private readIntoUserBuffer(tcp: TcpSocket, buffer: Uint8Array): void {
-    const count = tcp.read(buffer, 0, buffer.length)
-    if (count > 0) {
-      this.bytesRead += count
-      const next = this.deliver(count, undefined, 0)
-      if (next instanceof Uint8Array) this.userBuffer = next
-    } else if (count !== WOULD_BLOCK) this.readEnded(count)
-  }
-
-  /** libuv stops reading by itself at the end of the stream, and at a failure. */
-  private readEnded(result: number): void {
-    this.ended = true
-    this.reading = false
-    this.update()
-    if (result === END) {
-      if (this.stream !== null) this.stream.emitEOF()
-      else this.deliver(EOF, undefined, 0)
-    } else {
-      const status = errnoOfFailure((this.tcp as TcpSocket).error, 'ECONNRESET')
-      // A JSStream cannot carry errors: its consumer is told past it.
-      deliverTo(this.environment.natives, this.tls ?? this.handle, status, undefined, 0)
-    }
-  }
-
-  private deliver(result: number, buffer: ArrayBufferLike | undefined, offset: number): unknown {
-    return deliverTo(this.environment.natives, this.handle, result, buffer, offset)
   }
 
   // ---- writing ----
@@ -343,13 +270,14 @@ export class VirtualTcp extends Pollable {
 
   // ---- options, references ----
 
-  setOption(option: 'noDelay' | 'keepAlive' | 'keepAliveDelay' | 'trafficClass', value: number): number {
+  setOption(option: OptionName, value: number): number {
     if (this.tcp !== null) return setOption(this.tcp, option, value)
+    this.options ??= []
     this.options.push([option, value])
     return 0
   }
 
-  getOption(option: 'trafficClass'): number {
+  getOption(option: OptionName): number {
     if (this.tcp === null) return errno('EBADF')
     try {
       return this.tcp.getOption(option)
@@ -383,7 +311,7 @@ export class VirtualTcp extends Pollable {
       return
     }
     this.closed = true
-    this.reading = false
+    this.reads.active = false
     this.interest = 0
     const pending = this.connectRequest !== null || this.writes.busy || this.shutdownRequest !== null
     this.leave(abortive)
@@ -425,8 +353,8 @@ export class VirtualTcp extends Pollable {
 
   /** The stream through which C++ code (TLS) reads and writes this handle. */
   jsStream(): NativeJsStream {
-    this.stream ??= bridge(new this.environment.natives.JSStream(), this, this.handle)
-    return this.stream
+    this.reads.stream ??= bridge(new this.environment.natives.JSStream(), this, this.handle)
+    return this.reads.stream
   }
 
   get isClosed(): boolean {
@@ -463,9 +391,13 @@ export class VirtualTcp extends Pollable {
       this.update()
     }
     // One callback an upcall, so that ticks run in between: reading goes first, as in libuv.
-    if ((bits & READABLE) !== 0 && this.reading) {
+    if ((bits & READABLE) !== 0 && this.reads.active) {
       if (this.writes.due) this.raise(WRITE_DONE)
-      this.readOne()
+      try {
+        this.reads.readOne(this.tcp as TcpSocket)
+      } finally {
+        if (!this.reads.active) this.update()
+      }
     } else if (this.writes.due) this.finishWrite()
   }
 
@@ -490,13 +422,13 @@ export class VirtualTcp extends Pollable {
       let interest = 0
       if (this.connectRequest !== null) interest = WRITABLE | ERROR
       else {
-        if (this.reading) interest |= READABLE
+        if (this.reads.active) interest |= READABLE
         if (this.writes.blocked) interest |= WRITABLE
       }
       this.tcp.interest = interest
     }
     // libuv: a request holds the loop; a handle does when it is referenced and active.
-    const hold = !this.closed && (request || (this.referenced && (this.reading || this.listener !== null)))
+    const hold = !this.closed && (request || (this.referenced && (this.reads.active || this.listener !== null)))
     if (hold === this.holding) return
     this.holding = hold
     if (hold) this.scheduler.hold()
@@ -504,23 +436,7 @@ export class VirtualTcp extends Pollable {
   }
 }
 
-/** libuv's UV_EOF, the same on all systems. */
-const EOF = -4095
-
-function deliverTo(
-  natives: Natives,
-  handle: NativeTcp,
-  result: number,
-  buffer: ArrayBufferLike | undefined,
-  offset: number,
-): unknown {
-  const { state, readBytesOrError, arrayBufferOffset } = natives.stream
-  state[readBytesOrError] = result
-  state[arrayBufferOffset] = offset
-  return handle.onread?.(buffer)
-}
-
-function setOption(tcp: TcpSocket, option: Parameters<TcpSocket['setOption']>[0], value: number): number {
+function setOption(tcp: TcpSocket, option: OptionName, value: number): number {
   try {
     tcp.setOption(option, value)
     return 0

@@ -61,6 +61,13 @@ describe('the program starts as without us', () => {
     expect(outcome).toMatchObject({ ...FAREWELL, stdout: 'true\n' })
   })
 
+  test('no warning of Node’s about what we use', async () => {
+    const node = ['--pending-deprecation']
+    expect(await run(folder, 'console.log(1)', { node })).toEqual({ ...FAREWELL, stdout: '1\n' })
+    const child = { node, config: null, env: { IOTH_NODE: '{}' } }
+    expect(await run(folder, 'console.log(1)', child)).toEqual({ ...FAREWELL, stdout: '1\n' })
+  })
+
   test('without IOTH_CONFIG the preload does nothing', async () => {
     const outcome = await run(folder, 'console.log(process.versions.ioth)', { config: null })
     expect(outcome).toMatchObject({ ...FAREWELL, stdout: 'undefined\n' })

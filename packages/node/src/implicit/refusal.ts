@@ -1,9 +1,10 @@
 /**
- * A process that belongs to a node but cannot use its network: each first use of a socket says so. Small and without imports of ours,
- * since it is loaded into every child.
+ * A process that belongs to a node but cannot use its network: each first use of a socket says so. Small, since it is loaded into
+ * every child.
  *
  * @module
  */
+import { processBinding } from '../process-binding.ts'
 
 type Method = (this: Handle, ...args: unknown[]) => unknown
 interface Handle {
@@ -17,10 +18,12 @@ const UDP_METHODS = ['bind', 'bind6', 'connect', 'connect6', 'send', 'send6']
 
 /** @param description `IOTH_NODE`, if there is one */
 export function refuseSockets(description: string | undefined): void {
-  const binding = (name: string): Record<string, { prototype: Record<string, Method> }> =>
-    (process as unknown as { binding(name: string): never }).binding(name)
-  refuse(binding('tcp_wrap').TCP?.prototype, TCP_METHODS, description)
-  refuse(binding('udp_wrap').UDP?.prototype, UDP_METHODS, description)
+  refuse(prototypeOf('tcp_wrap', 'TCP'), TCP_METHODS, description)
+  refuse(prototypeOf('udp_wrap', 'UDP'), UDP_METHODS, description)
+}
+
+function prototypeOf(binding: string, name: string): Record<string, Method> | undefined {
+  return (processBinding(binding)[name] as { prototype: Record<string, Method> } | undefined)?.prototype
 }
 
 function refuse(
