@@ -33,7 +33,7 @@ export class HostChecker {
     const key = flowKey(ip.source, tcp.sourcePort, ip.destination, tcp.destinationPort)
     if (tcp.syn) this.openFlow(key, ip.family, tcp, now)
     this.flows.get(key)?.sent(tcp, now, findings)
-    return dissection.findings.concat(findings.list)
+    return [...dissection.findings, ...findings.list.map(inFlow(key))]
   }
 
   /** A frame that reached the host. @param now microseconds. */
@@ -60,9 +60,11 @@ export class HostChecker {
 
   /** Looks for what is overdue at this time. */
   overdue(now: number): readonly Finding[] {
-    const findings = new Findings()
-    for (const flow of this.flows.values()) flow.checkDelay(now, findings)
-    return findings.list
+    return Array.from(this.flows, ([key, flow]) => {
+      const findings = new Findings()
+      flow.checkDelay(now, findings)
+      return findings.list.map(inFlow(key))
+    }).flat()
   }
 }
 
@@ -71,6 +73,11 @@ function isSound({ findings }: Dissection): boolean {
   return !findings.some(
     ({ rule }) => rule.endsWith('checksum') || rule.endsWith('length') || rule === 'tcp.data-offset',
   )
+}
+
+/** Says which connection a finding is about. */
+function inFlow(key: string): (finding: Finding) => Finding {
+  return ({ rule, text }) => ({ rule, text: `${text} (${key})` })
 }
 
 function flowKey(local: string, localPort: number, remote: string, remotePort: number): string {

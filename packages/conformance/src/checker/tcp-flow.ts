@@ -50,6 +50,9 @@ export class TcpFlow {
   private peerTimestamps = false
   private lastTimestamp: number | null = null
   private readonly received = new SequenceRanges()
+  /** Of those, what no rule allows to drop. */
+  private readonly certain = new SequenceRanges()
+  private peerTimestamp: number | null = null
   private octets = new Uint8Array(0)
   /** Since when in-order octets inside the offered window wait for an acknowledgement; -1: none do. */
   private waitingSince = -1
@@ -86,11 +89,17 @@ export class TcpFlow {
     const from = distance(this.irs, segment.sequence)
     const length = lengthOf(segment)
     if (length === 0 || from < 0) return
-    const before = this.received.contiguousEnd
     this.received.add(from, from + length)
-    const fits = from + length <= this.offeredEdge
-    const after = this.received.contiguousEnd
-    if (after > before && fits && !segment.syn && this.waitingSince === -1) this.waitingSince = now
+    if (from + length > this.offeredEdge && !segment.syn) return
+    // What overtook it may have made its timestamp an old one: then it may be dropped (RFC 7323 5).
+    const stamp = segment.options.timestamps?.value
+    if (stamp !== undefined) {
+      if (this.peerTimestamp !== null && distance(this.peerTimestamp, stamp) < 0) return
+      this.peerTimestamp = stamp
+    }
+    const before = this.certain.contiguousEnd
+    this.certain.add(from, from + length)
+    if (this.certain.contiguousEnd > before && !segment.syn && this.waitingSince === -1) this.waitingSince = now
   }
 
   /** Takes a segment this end sends. */
@@ -224,7 +233,7 @@ export class TcpFlow {
       'tcp.window-shrunk',
       `the window ended at ${this.offeredEdge}, now at ${edge}`,
     )
-    if (ack > this.highestAck || ack >= this.received.contiguousEnd) this.waitingSince = -1
+    if (ack > this.highestAck || ack >= this.certain.contiguousEnd) this.waitingSince = -1
     this.highestAck = Math.max(this.highestAck, ack)
     this.offeredEdge = Math.max(this.offeredEdge, edge)
     this.checkSack(segment, ack, findings)
