@@ -86,17 +86,13 @@ export class TcpFlow {
       const edge = distance(this.iss, segment.acknowledgment) + this.windowOf(segment, this.peerScale)
       this.allowedEdge = Math.max(this.allowedEdge, edge)
     }
+    const isOld = this.isOld(segment)
     const from = distance(this.irs, segment.sequence)
     const length = lengthOf(segment)
     if (length === 0 || from < 0) return
     this.received.add(from, from + length)
     if (from + length > this.offeredEdge && !segment.syn) return
-    // What overtook it may have made its timestamp an old one: then it may be dropped (RFC 7323 5).
-    const stamp = segment.options.timestamps?.value
-    if (stamp !== undefined) {
-      if (this.peerTimestamp !== null && distance(this.peerTimestamp, stamp) < 0) return
-      this.peerTimestamp = stamp
-    }
+    if (isOld) return
     const before = this.certain.contiguousEnd
     this.certain.add(from, from + length)
     if (this.certain.contiguousEnd > before && !segment.syn && this.waitingSince === -1) this.waitingSince = now
@@ -126,6 +122,15 @@ export class TcpFlow {
     const waited = Math.round((now - this.waitingSince) / 1000)
     findings.add('tcp.ack-delay', `received octets are not acknowledged after ${waited} ms`)
     this.waitingSince = -1
+  }
+
+  /** Whether what overtook this segment made its timestamp an old one: then it may be dropped (RFC 7323 5). */
+  private isOld(segment: TcpSegment): boolean {
+    const stamp = segment.options.timestamps?.value
+    if (stamp === undefined) return false
+    if (this.peerTimestamp !== null && distance(this.peerTimestamp, stamp) < 0) return true
+    this.peerTimestamp = stamp
+    return false
   }
 
   private get isScaled(): boolean {
