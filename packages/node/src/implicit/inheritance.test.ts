@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { withPreload } from './inheritance.ts'
+
+test('the preload comes first, and once', () => {
+  expect(withPreload(undefined, '/a/preload.cjs')).toBe('--require /a/preload.cjs')
+  expect(withPreload('  ', '/a/preload.cjs')).toBe('--require /a/preload.cjs')
+  const both = withPreload('--max-old-space-size=100', '/a/preload.cjs')
+  expect(both).toBe('--require /a/preload.cjs --max-old-space-size=100')
+  expect(withPreload(both, '/a/preload.cjs')).toBe(both)
+})
+
+test('Node finds a preload whose path has spaces, quotes and backslashes', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ioth "quoted\\" path '))
+  const preload = join(folder, 'preload.cjs')
+  writeFileSync(preload, 'console.log("found")')
+  const env = { ...process.env, NODE_OPTIONS: withPreload('--no-warnings', preload) }
+  expect(execFileSync(process.execPath, ['-e', ''], { env, encoding: 'utf8' })).toBe('found\n')
+  rmSync(folder, { recursive: true })
+})
