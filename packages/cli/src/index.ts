@@ -25,7 +25,7 @@ export {
   type Stack,
   type StackConfig,
 } from '@ioth/core'
-export { createStack, type FoundBackend, findBackends, loadBackend, type StackOverrides } from '@ioth/core/registry'
+export type { FoundBackend, SearchOptions, StackOverrides } from '@ioth/core/registry'
 export { type BoundModules, bindNode, runInStack, setProcessStack } from '@ioth/node'
 export {
   captureToFile,
@@ -36,3 +36,4 @@ export {
   type Switch,
   type SwitchOptions,
 } from '@ioth/vde'
+export { createStack, findBackends, loadBackend } from './stacks.ts'

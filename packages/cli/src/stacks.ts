@@ -1,6 +1,6 @@
 /**
- * Stacks by configuration for programs that import `ioth`: names of backends are also resolved from this package's own folder, whose
- * dependencies the program's folder need not see.
+ * Stacks by configuration, for the command and for programs that import `ioth`: names of packages are also resolved from this package's
+ * own folder, whose dependencies the program's folder need not see.
  *
  * @module
  */

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { findBackends } from '@ioth/core/registry'
-import { backendFolders } from '../network/join.ts'
 import { formatTable } from '../output.ts'
+import { findBackends } from '../stacks.ts'
 
 export async function backends(options: { readonly json?: boolean }): Promise<void> {
-  const found = await findBackends({ from: backendFolders() })
+  const found = await findBackends()
   if (options.json === true) {
     const plain = found.map(({ name, backend, probe }) => ({ name, license: backend?.license ?? null, ...probe }))
     console.log(JSON.stringify(plain, null, 2))

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import {
   canonicalConfig,
   formatCidr,
@@ -17,11 +15,11 @@ import {
   type StackConfig,
   withNetmask,
 } from '@ioth/core'
-import { createStack, searchFolders } from '@ioth/core/registry'
 import { announceLink } from '@ioth/node'
 import { captureToFile, chooseAddress } from '@ioth/vde'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { say } from '../output.ts'
+import { createStack } from '../stacks.ts'
 import { explainNetwork } from './network-failure.ts'
 
 export interface JoinOptions {
@@ -31,18 +29,12 @@ export interface JoinOptions {
   readonly name?: string
 }
 
-/** Where backends are looked for besides the program's folder and the working directory: the command's own dependencies. */
-export function backendFolders(): string[] {
-  return searchFolders(dirname(fileURLToPath(import.meta.url)))
-}
-
 /** @throws Failure */
 export async function joinNetwork(settings: NetworkSettings, options: JoinOptions = {}): Promise<Stack> {
   const { near, name } = options
   try {
     const config = configOf(settings, name)
     const stack = await createStack(config, {
-      from: backendFolders(),
       wrap: (link, shared) => {
         const announced = settings.quiet ? link : announceLink(link)
         return settings.pcap === undefined ? announced : captureToFile(announced, settings.pcap, shared)

@@ -139,6 +139,8 @@ export async function startSwitch(
 /** The environment without settings that a user may have. */
 function cleanEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(IOTH|PYCOTCP)_|^NODE_OPTIONS$|^VITEST|^NODE_ENV$/.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(IOTH|PYCOTCP)_|^NODE_(OPTIONS|PATH)$|^VITEST|^NODE_ENV$/.test(name),
+    ),
   )
 }
