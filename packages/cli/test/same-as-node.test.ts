@@ -1,3 +1,5 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ioth, iothEnds, programs, start, startSwitch, temporaryFolder } from './support/processes.ts'
 
@@ -46,6 +48,25 @@ describe('a program sees and does under ioth run what it sees and does under nod
         .join('\n')
     expect(own(node.stderr)).toBe(own(plain.stderr))
     expect(node.exitCode).toBe(plain.exitCode)
+  })
+
+  test('packages behind symbolic links', async () => {
+    const folder = temporaryFolder()
+    const app = join(folder, 'app/node_modules')
+    const store = join(folder, 'store/node_modules')
+    for (const name of ['one', 'two']) {
+      mkdirSync(join(store, name), { recursive: true })
+      writeFileSync(join(store, name, 'package.json'), '{ "main": "index.js" }')
+    }
+    writeFileSync(join(store, 'one/index.js'), 'exports.name = "one with " + require("two").name')
+    writeFileSync(join(store, 'two/index.js'), 'exports.name = "two"')
+    mkdirSync(app, { recursive: true })
+    // As pnpm does it: two can be found only from where one really is.
+    symlinkSync(join(store, 'one'), join(app, 'one'))
+    writeFileSync(join(folder, 'app/app.cjs'), 'console.log(require("one").name)')
+    const [plain, node] = await both([join(folder, 'app/app.cjs')])
+    expect(plain.output).toBe('one with two\n')
+    expect(node.output).toBe('one with two\n')
   })
 
   test('standard input', async () => {

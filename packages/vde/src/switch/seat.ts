@@ -11,12 +11,13 @@
  * @module
  */
 
-import { chmodSync, existsSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { NetError, type Random } from '@ioth/core'
 import { type Answer, askWho } from '../stream/control-client.ts'
+import { lookAt } from '../vnl/look-at.ts'
 import { isCode, networkError, streamSocketPath } from '../vnl/switch-directory.ts'
 
 /** `.s` and six letters or digits: a short name leaves room for the directory's path. */
@@ -119,10 +120,10 @@ class Candidacy {
 
   seat(stream: string): Seat {
     const { server, waiting } = this
-    const own = statSync(stream)
+    const own = lookAt(stream)
     const held = (): boolean => {
-      const now = statSync(stream, { throwIfNoEntry: false })
-      return now !== undefined && now.ino === own.ino && now.dev === own.dev
+      const now = lookAt(stream)
+      return now !== undefined && now.ino === own?.ino && now.dev === own.dev
     }
     return {
       server,
@@ -178,7 +179,7 @@ function removeDead(path: string, error: Error): void {
 
 /** Whether no switch answers at `stream`. @throws NetError EADDRINUSE, ERR_IOTH_NETWORK. */
 async function isVacant(dir: string, path: string): Promise<boolean> {
-  const found = statSync(path, { throwIfNoEntry: false })
+  const found = lookAt(path)
   if (found !== undefined && !found.isSocket()) {
     throw networkError(`${path} is in the way: it is not a socket. Choose another directory: ioth switch DIR`)
   }

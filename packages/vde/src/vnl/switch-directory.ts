@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
+import { type BigIntStats, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import { NetError } from '@ioth/core'
+import { lookAt } from './look-at.ts'
 
 /** The stream plug's socket in a switch's directory. */
 const STREAM_SOCKET = 'stream'
@@ -112,11 +113,10 @@ export function isCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException | null)?.code === code
 }
 
-function look(path: string): Stats | null {
+function look(path: string): BigIntStats | null {
   try {
-    return statSync(path)
+    return lookAt(path) ?? null
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return null
     if (isCode(error, 'ENOTDIR'))
       throw networkError(`${path}: a part of this path is a file. Choose another: ioth switch DIR`)
     if (isCode(error, 'EACCES')) throw forbidden(path, error)
@@ -133,9 +133,9 @@ function forbidden(path: string, cause: unknown): NetError {
 }
 
 /** A switch of a third user could read and change everything: neither ours nor root's is refused. */
-function checkOwner(path: string, found: Stats): void {
+function checkOwner(path: string, found: BigIntStats): void {
   const uid = process.getuid?.()
-  if (uid === undefined || found.uid === uid || found.uid === 0) return
+  if (uid === undefined || found.uid === BigInt(uid) || found.uid === 0n) return
   throw networkError(
     `${path} belongs to another user (${found.uid}), who could read and change all traffic. Start one of your own: ioth switch DIR`,
   )
