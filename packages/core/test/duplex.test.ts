@@ -169,6 +169,34 @@ describe('data', () => {
     expect(far.bytesRead).toBe(100_001)
   })
 
+  test('pausing, resuming, an encoding, and reading by hand, in the middle of a stream', async () => {
+    const { near, far } = await pair()
+    const got: unknown[] = []
+    const take = (data: unknown) => got.push(data instanceof Buffer ? `<${data}>` : data)
+    const say = async (text: string) => {
+      near.write(text)
+      await scheduler.settle(1_000_000)
+    }
+    far.on('data', take)
+    await say('a')
+    await say('b')
+    far.pause()
+    await say('c')
+    await say('d')
+    expect(got).toEqual(['<a>', '<b>'])
+    far.resume()
+    await say('e')
+    far.setEncoding('latin1')
+    await say('f')
+    expect(got).toEqual(['<a>', '<b>', '<c>', '<d>', '<e>', 'f'])
+    far.off('data', take)
+    far.on('readable', () => got.push('readable'))
+    await say('g')
+    expect(far.read()).toBe('g')
+    expect(got.slice(6)).toEqual(['readable'])
+    expect(far.readableDidRead).toBe(true)
+  })
+
   test('onread: one buffer, pause by false, resume', async () => {
     const got: string[] = []
     const buffer = Buffer.alloc(4)

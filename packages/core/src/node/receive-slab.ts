@@ -1,38 +1,51 @@
 /**
  * Memory for octets on their way from a socket to a stream.
  *
- * A stream keeps what it is given, so its memory cannot be used again; a fresh slab for each read is the largest single cost of a bulk
- * transfer, and a small message must not pin a large slab. So all sockets of the thread read into one slab; a small message is then copied
- * out of it, a large one takes its part of the slab away.
+ * A stream keeps what it is given, so its memory cannot be used again, and fresh memory for each read is the largest single cost of a
+ * transfer. So all streams of the thread read into slabs that they share, each taking away the part it filled; no octet is copied twice.
+ * Messages have a smaller slab than bulk transfers: a message that someone keeps pins the whole slab.
  *
  * @module
  */
 import { Buffer } from 'node:buffer'
 import type { TcpSocket } from '../contract/socket.ts'
 
-const SLAB = 65536
-/** Up to this size a copy into Node's own pool is cheaper than a part of a slab. */
-const SMALL = 4096
-/** With less room than this a new slab is begun. */
-const LEAST_ROOM = 16384
+class Slab {
+  private readonly size: number
+  private readonly leastRoom: number
+  private memory: Buffer
+  private used = 0
 
-let slab: Buffer = Buffer.allocUnsafeSlow(SLAB)
-let used = 0
+  /** @param leastRoom with less a new slab is begun. */
+  constructor(size: number, leastRoom: number) {
+    this.size = size
+    this.leastRoom = leastRoom
+    this.memory = Buffer.allocUnsafeSlow(size)
+  }
 
-/** The octets that are there, in memory to keep; or the negative result of {@link TcpSocket.read}. */
-export function receive(socket: TcpSocket): Buffer | number {
-  const count = socket.read(slab, used, SLAB - used)
-  if (count <= 0) return count
-  if (count <= SMALL) {
-    const message = Buffer.allocUnsafe(count)
-    slab.copy(message, 0, used, used + count)
-    return message
+  receive(socket: TcpSocket): Buffer | number {
+    const { memory, used, size } = this
+    const count = socket.read(memory, used, size - used)
+    if (count <= 0) return count
+    this.used = used + count
+    if (size - this.used < this.leastRoom) {
+      this.memory = Buffer.allocUnsafeSlow(size)
+      this.used = 0
+    }
+    return memory.subarray(used, used + count)
   }
-  const octets = slab.subarray(used, used + count)
-  used += count
-  if (SLAB - used < LEAST_ROOM) {
-    slab = Buffer.allocUnsafeSlow(SLAB)
-    used = 0
-  }
-  return octets
+}
+
+/** Up to this size the octets of one read are a message. */
+const MESSAGE = 4096
+
+const messages = new Slab(16384, MESSAGE)
+const bulk = new Slab(65536, 16384)
+
+/**
+ * The octets that are there, in memory to keep; or the negative result of {@link TcpSocket.read}.
+ * @param last how many the last read of this stream gave: the next will be alike.
+ */
+export function receive(socket: TcpSocket, last: number): Buffer | number {
+  return (last <= MESSAGE ? messages : bulk).receive(socket)
 }
