@@ -48,6 +48,7 @@ import { type InterfaceHost, StackInterface } from './interface.ts'
 import { Ipv4 } from './ip/ipv4.ts'
 import { Packet } from './ip/packet.ts'
 import { PacketIds } from './ip/packet-id.ts'
+import { PathMtu } from './ip/path-mtu.ts'
 import { Reassembly } from './ip/reassembly.ts'
 import { Loopback } from './link/loopback.ts'
 import { type PacketTaker, Port } from './link/port.ts'
@@ -129,7 +130,15 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     const packet = new Packet()
     this.loopback = new Loopback(pool, defer)
     this.reassembly = new Reassembly(pool, clock, this.stats)
-    this.ip = new Ipv4(pool, this.stats, this.loopback, packet, this.reassembly, new PacketIds(random))
+    this.ip = new Ipv4(
+      pool,
+      this.stats,
+      this.loopback,
+      packet,
+      this.reassembly,
+      new PacketIds(random),
+      new PathMtu(clock),
+    )
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)
     this.echo = new Echo(scheduler, pool)

@@ -18,6 +18,7 @@ import {
   IP4_HEADER,
   IP4_PROTOCOL,
   IP4_SOURCE,
+  IP4_TOTAL_LENGTH,
   type IpAddress,
   PROTO_ICMP,
 } from '@ioth/core'
@@ -258,6 +259,7 @@ export class Icmpv4 implements Transport {
     }
     const remote = view.getInt32(quoteAt + IP4_DESTINATION)
     const at = quoteAt + header
-    transport.report({ code, hard, mtu, network: ip, local, remote, at, length: quoteLength - header })
+    const packetLength = view.getUint16(quoteAt + IP4_TOTAL_LENGTH)
+    transport.report({ code, hard, mtu, packetLength, network: ip, local, remote, at, length: quoteLength - header })
   }
 }

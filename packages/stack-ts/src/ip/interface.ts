@@ -41,7 +41,11 @@ export class FixedPath extends Path {
   }
 
   override get room(): number {
-    return this.port.blocked ? 0 : this.port.outbox.room
+    return this.port.outbox.room
+  }
+
+  override get isBusy(): boolean {
+    return this.port.isBusy
   }
 
   override transmit(

@@ -40,6 +40,7 @@ import { LIMITED_BROADCAST } from './interface.ts'
 import type { Network, Transport } from './network.ts'
 import type { Packet } from './packet.ts'
 import type { PacketIds } from './packet-id.ts'
+import type { PathMtu } from './path-mtu.ts'
 import type { Reassembly } from './reassembly.ts'
 import { RouteTable } from './route-table.ts'
 
@@ -63,6 +64,7 @@ export class Ipv4 implements Network, LoopbackTaker {
   private readonly packet: Packet
   private readonly reassembly: Reassembly
   private readonly ids: PacketIds
+  private readonly pathMtu: PathMtu
   private readonly interned = new Map<number, IpAddress>()
 
   constructor(
@@ -72,6 +74,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     packet: Packet,
     reassembly: Reassembly,
     ids: PacketIds,
+    pathMtu: PathMtu,
   ) {
     this.pool = pool
     this.counters = counters
@@ -79,6 +82,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     this.packet = packet
     this.reassembly = reassembly
     this.ids = ids
+    this.pathMtu = pathMtu
     packet.network = this
   }
 
@@ -103,6 +107,14 @@ export class Ipv4 implements Network, LoopbackTaker {
 
   isGroup(address: IpAddress): boolean {
     return address.w3 >>> 28 >= 0xe || this.addresses.broadcastOf(address.w3) !== null
+  }
+
+  mtuTowards(destination: IpAddress, path: Path): number {
+    return this.pathMtu.towards(destination.w3, path.mtu)
+  }
+
+  lowerMtu(destination: IpAddress, mtu: number, length: number): void {
+    this.pathMtu.lower(destination.w3, mtu, length)
   }
 
   pseudoSum(source: IpAddress, destination: IpAddress, protocol: number): number {

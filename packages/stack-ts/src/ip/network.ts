@@ -27,6 +27,10 @@ export interface Network {
   keyOf(address: IpAddress): number
   /** The address behind a key. */
   addressOf(key: number): IpAddress
+  /** Largest packet towards a destination: the path's MTU, or less if routers said so. */
+  mtuTowards(destination: IpAddress, path: Path): number
+  /** A router said that a packet of ours was too big. */
+  lowerMtu(destination: IpAddress, mtu: number, length: number): void
   /** Sum of the pseudo-header without the length. */
   pseudoSum(source: IpAddress, destination: IpAddress, protocol: number): number
   /**
@@ -58,8 +62,10 @@ export interface ErrorReport {
   readonly code: Unreachable
   /** Whether it speaks for good: a soft one may pass (RFC 1122 4.2.3.9). */
   readonly hard: boolean
-  /** Next-hop MTU of a packet that was too big; 0 otherwise. */
+  /** Next-hop MTU of a packet that was too big, if the router named it; 0 otherwise. */
   readonly mtu: number
+  /** Octets of the packet that the error is about, as its header says. */
+  readonly packetLength: number
   readonly network: Network
   /** Our side and the other side, as keys. */
   readonly local: number

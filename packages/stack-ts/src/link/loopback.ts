@@ -47,6 +47,10 @@ export class Loopback extends Path {
     return this.filling === null ? CAPACITY : CAPACITY - this.filling.count
   }
 
+  override get isBusy(): boolean {
+    return this.room === 0
+  }
+
   get isEmpty(): boolean {
     return this.filling === null || this.filling.count === 0
   }

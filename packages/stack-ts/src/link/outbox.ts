@@ -15,6 +15,8 @@ export class Outbox {
   private readonly limit: number
   private readonly full: FrameBatch[] = []
   private current: FrameBatch | null = null
+  /** An empty batch for the next burst. */
+  private spare: FrameBatch | null = null
 
   /** @param limit frames queued at most. */
   constructor(pool: FramePool, limit: number) {
@@ -25,6 +27,11 @@ export class Outbox {
   /** Frames that still fit. */
   get room(): number {
     return this.limit - this.length
+  }
+
+  /** Whether the one batch of the ordinary case is full. Who can wait, waits: it is sent, and there is room again. */
+  get isBatchFull(): boolean {
+    return this.length >= BATCH
   }
 
   /** Appends a frame with its references; false, references released, when the limit is reached. */
@@ -45,7 +52,8 @@ export class Outbox {
     this.current ??= createBatch(this.pool, BATCH)
     if (this.current.count === BATCH) {
       this.full.push(this.current)
-      this.current = createBatch(this.pool, BATCH)
+      this.current = this.spare ?? createBatch(this.pool, BATCH)
+      this.spare = null
     }
     pushFrame(this.current, head, headLength, body, bodyLength, flags, segmentSize, transportAt)
     this.length++
@@ -64,7 +72,7 @@ export class Outbox {
         return false
       }
       batch.count = 0
-      if (this.full.length > 0) this.full.shift()
+      if (this.full.length > 0) this.spare = this.full.shift() as FrameBatch
     }
     return true
   }

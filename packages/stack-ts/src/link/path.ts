@@ -14,8 +14,10 @@ export abstract class Path {
   abstract readonly mtu: number
   /** What may be left undone on frames for this path. */
   abstract readonly offload: Offload
-  /** Frames it takes now without dropping. A transport that finds 0 keeps its data and is called again when there is room. */
+  /** Frames it takes now without dropping. */
   abstract readonly room: number
+  /** Whether who can wait with a frame should: it is called again when what is queued has left. */
+  abstract readonly isBusy: boolean
   /** Whether it still leads anywhere; a false one is looked up again. */
   abstract readonly valid: boolean
   /** Whether the next hop is known not to answer, or has not answered yet. */

@@ -76,8 +76,8 @@ export class Port implements LinkSink {
     return this.isEthernet
   }
 
-  get up(): boolean {
-    return this.link.state === 'up'
+  get isBusy(): boolean {
+    return this.blocked || this.outbox.isBatchFull
   }
 
   frames(batch: FrameBatch): void {

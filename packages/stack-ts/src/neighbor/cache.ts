@@ -73,7 +73,11 @@ export class Neighbor extends Path {
   }
 
   override get room(): number {
-    return this.cache.port.blocked ? 0 : this.cache.port.outbox.room
+    return this.cache.port.outbox.room
+  }
+
+  override get isBusy(): boolean {
+    return this.cache.port.isBusy
   }
 
   override get unresolved(): boolean {

@@ -104,7 +104,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     const path = host.network.findPath(remote)
     const source = endpoint.address ?? host.network.sourceFor(remote)
     if (path === null || source === null) return this.fail('ENETUNREACH', remote, remotePort)
-    if (path.room === 0) {
+    if (path.room <= Math.ceil(length / path.mtu) + 1) {
       this.lower(WRITABLE)
       host.udp.awaitRoom(endpoint)
       return WOULD_BLOCK

@@ -4,6 +4,7 @@
  * @module
  */
 import { type ByteSink, type ErrorCode, NetError, type PortBinding, Timer } from '@ioth/core'
+import type { Counters } from '../counters.ts'
 import type { CongestionController } from './congestion/controller.ts'
 import { adjustKeepAlive } from './keepalive.ts'
 import type { TcpListener } from './listener.ts'
@@ -191,6 +192,10 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     return this.tcp.nowUs
   }
 
+  get counters(): Counters {
+    return this.tcp.counters
+  }
+
   get congestion(): CongestionController {
     return this.tcp.settings.congestion
   }
@@ -255,14 +260,15 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   }
 
   timersChanged(): void {
-    const { clock } = this.tcp
+    // A timer that is no longer needed, or comes too early, fires once for nothing: cheaper than moving it at each acknowledgement.
+    if (this.tcb.timers === 0) return
     const earliest = earliestDeadline(this.tcb)
-    // A timer that is no longer needed fires once for nothing; that is cheaper than disarming it at each acknowledgement.
-    if (earliest === null) return
+    if (this.armed && ((earliest - this.armedFor) | 0) >= 0) return
+    this.armedFor = earliest
+    const { clock } = this.tcp
     const now = clock.now
-    const inMs = (earliest - this.tcp.elapsedMs) | 0
-    const at = now - (now % 1000) + inMs * 1000
-    if (!this.armed || at < this.at) clock.arm(this, Math.max(at, now))
+    const at = now - (now % 1000) + ((earliest - this.tcp.elapsedMs) | 0) * 1000
+    clock.arm(this, Math.max(at, now))
   }
 
   established(): void {
@@ -314,10 +320,6 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     }
   }
 
-  retransmitted(): void {
-    this.tcp.counters.tcpRetransmitted++
-  }
-
   releaseHold(): void {
     this.tcb.timers &= ~TIMER_HOLD
     if (!this.holding) return
@@ -326,6 +328,8 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   }
 
   private holding = false
+  /** The deadline the timer is armed for, in milliseconds. */
+  private armedFor = 0
 
   // ---------- inside ----------
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ErrorCode } from '@ioth/core'
+import type { Counters } from '../counters.ts'
 import type { Segment } from './segment.ts'
 
 /** Which calls and segments lead out of a connection. */
@@ -11,6 +12,7 @@ export interface Effects {
   /** Milliseconds, microseconds: now, as 32-bit integers. */
   readonly nowMs: number
   readonly nowUs: number
+  readonly counters: Counters
   /** Something may have to be sent at the end of this turn's input. */
   wantOutput(): void
   /** Sends an acknowledgement at once, without waiting for the end of the batch: each one counts as a duplicate at the peer. */

@@ -6,15 +6,33 @@
  */
 import type { ErrorReport } from '../ip/network.ts'
 import type { Effects } from './effects.ts'
+import { fitSegments } from './options.ts'
+import { stopTiming } from './rto.ts'
 import { SYN_RECEIVED, SYN_SENT } from './state.ts'
-import type { Tcb } from './tcb.ts'
+import { MTU_LOWERED, type Tcb } from './tcb.ts'
 
 /** @param sequence the quoted segment's sequence number. */
 export function reportArrives(tcb: Tcb, error: ErrorReport, sequence: number, effects: Effects): void {
   const inFlight = ((sequence - tcb.sndUna) | 0) >= 0 && ((sequence - tcb.sndNxt) | 0) < 0
-  if (!inFlight || error.code === 'EMSGSIZE') return
+  if (!inFlight) return
+  if (error.code === 'EMSGSIZE') {
+    wasTooBig(tcb, error, effects)
+    return
+  }
   if (tcb.state !== SYN_SENT && tcb.state !== SYN_RECEIVED) return
   // A soft error is only remembered: it is the better word should the attempt time out.
   if (error.hard) effects.ended(error.code)
   else tcb.softError = error.code
+}
+
+/** RFC 1191 6.5: the segments in flight go again, smaller, without waiting for a timeout; it was no congestion. */
+function wasTooBig(tcb: Tcb, error: ErrorReport, effects: Effects): void {
+  const before = tcb.mss
+  tcb.network.lowerMtu(tcb.remote, error.mtu, error.packetLength)
+  fitSegments(tcb)
+  if (tcb.mss >= before) return
+  tcb.flags |= MTU_LOWERED
+  tcb.sndCursor = tcb.sndUna
+  stopTiming(tcb)
+  effects.wantOutput()
 }

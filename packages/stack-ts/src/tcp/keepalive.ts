@@ -39,6 +39,7 @@ export function keepAliveDue(tcb: Tcb, effects: Effects, rules: KeepAliveRules):
     return
   }
   tcb.keepAliveProbes++
+  effects.counters.tcpKeepAliveProbes++
   tcb.flags |= PROBE_PEER
   tcb.keepAliveAt = (nowMs + rules.keepAliveIntervalMs) | 0
   effects.wantOutput()

@@ -76,10 +76,12 @@ export function agree(tcb: Tcb, segment: Segment, nowMs: number): void {
   fitSegments(tcb)
 }
 
-/** Sets the payload of a full segment by what the peer takes and the path carries. */
+/** Sets the payload of a full segment by what the peer takes and the way to it carries. */
 export function fitSegments(tcb: Tcb): void {
+  const { network, path } = tcb
+  const carried = network.mtuTowards(tcb.remote, path) - network.headerLength - TCP_HEADER_LENGTH
   tcb.mss = Math.max(
-    Math.min(tcb.peerMss, offeredMss(tcb)) - optionsLength(tcb, 0),
+    Math.min(tcb.peerMss, offeredMss(tcb), carried) - optionsLength(tcb, 0),
     SMALLEST_MSS - ALIGNED_TIMESTAMPS_LENGTH,
   )
 }

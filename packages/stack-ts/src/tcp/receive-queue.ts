@@ -77,7 +77,7 @@ export function dequeue(
     const at = pieces.at[node]!
     const held = pieces.length[node]!
     const count = Math.min(length - copied, held)
-    into.set(pool.bytes.subarray(at, at + count), offset + copied)
+    copyOut(pool.bytes, at, count, into, offset + copied)
     copied += count
     tcb.rcvQueued -= count
     if (count < held) {
@@ -90,6 +90,14 @@ export function dequeue(
     }
   }
   return copied
+}
+
+/** A view costs more than a short loop, and is garbage. */
+const SHORT = 64
+
+function copyOut(bytes: Uint8Array, at: number, count: number, into: Uint8Array, offset: number): void {
+  if (count > SHORT) into.set(bytes.subarray(at, at + count), offset)
+  else for (let i = 0; i < count; i++) into[offset + i] = bytes[at + i]!
 }
 
 /**

@@ -233,8 +233,8 @@ function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules):
     window === tcb.sndWnd &&
     tcb.sndWnd !== 0
   ) {
-    if (onDuplicateAck(tcb, rules.congestion)) effects.wantOutput()
-    else if (tcb.sndCursor === tcb.sndNxt) effects.wantOutput()
+    if (onDuplicateAck(tcb, rules.congestion)) effects.counters.tcpFastRetransmits++
+    effects.wantOutput()
   }
   if (acknowledged < 0) return true
   // The window, if this segment is not older than the one that set it (3.10.7.4).

@@ -3,13 +3,13 @@
  *
  * @module
  */
+import type { Counters } from '../counters.ts'
 import type { CongestionController } from './congestion/controller.ts'
 
 export interface SendEffects {
   readonly nowMs: number
   readonly nowUs: number
   readonly congestion: CongestionController
+  readonly counters: Counters
   timersChanged(): void
-  /** Something was sent for the second time. */
-  retransmitted(): void
 }

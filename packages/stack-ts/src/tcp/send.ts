@@ -7,6 +7,7 @@
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '@ioth/core'
 import type { Emitter } from './emitter.ts'
 import { limitedTransmit } from './loss-recovery.ts'
+import { fitSegments } from './options.ts'
 import { startPersist, startRetransmit, stopRetransmit } from './retransmit-timer.ts'
 import { startTiming, stopTiming } from './rto.ts'
 import type { SendEffects } from './send-effects.ts'
@@ -15,6 +16,7 @@ import {
   ACK_NOW,
   FIN_QUEUED,
   flightSize,
+  MTU_LOWERED,
   NO_DELAY,
   PROBE_PEER,
   PROBE_WINDOW,
@@ -48,7 +50,7 @@ export function acknowledge(tcb: Tcb, emitter: Emitter): boolean {
 
 function sendSyn(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
   if (tcb.sndCursor !== tcb.iss) return true
-  if (tcb.path.room === 0) return false
+  if (tcb.path.isBusy) return false
   const isFirst = tcb.sndNxt === tcb.iss
   tcb.sndNxt = (tcb.iss + 1) | 0
   if (!emitter.send(tcb, tcb.iss, tcb.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK, 0)) return false
@@ -65,13 +67,15 @@ function sendText(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
   const { nowMs } = effects
   if ((tcb.flags & (RESEND_FIRST | PROBE_WINDOW | PROBE_PEER)) !== 0 && !sendSpecial(tcb, emitter, effects))
     return false
+  // What was told about the path is forgotten in the end, and larger segments are tried (RFC 1191 6.3).
+  if ((tcb.flags & MTU_LOWERED) !== 0) fitSegments(tcb)
   // RFC 5681 4.1
   if (flightSize(tcb) === 0 && ((nowMs - tcb.lastSentAt) | 0) > tcb.rto) effects.congestion.onIdle(tcb)
   let complete = true
   for (;;) {
     const length = nextLength(tcb, emitter)
     if (length < 0) break
-    if (tcb.path.room === 0) {
+    if (tcb.path.isBusy) {
       complete = false
       break
     }
@@ -148,7 +152,7 @@ function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: numb
   if (isFirst) startTiming(tcb, sequence, effects.nowUs)
   else {
     stopTiming(tcb)
-    effects.retransmitted()
+    effects.counters.tcpRetransmitted++
   }
   if (((next - tcb.sndNxt) | 0) > 0) tcb.sndNxt = next
   tcb.sndCursor = next
@@ -160,7 +164,7 @@ function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: numb
 
 /** What goes beside the queue's order: the oldest segment again, a probe of the window, a probe of the peer. */
 function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
-  if (tcb.path.room === 0) return false
+  if (tcb.path.isBusy) return false
   const cursor = tcb.sndCursor
   if ((tcb.flags & RESEND_FIRST) !== 0) {
     const waiting = (tcb.sndEnd - tcb.sndUna) | 0

@@ -44,6 +44,9 @@ export const SYN_RESENT: number = 1 << 15
 /** A listener made it. */
 export const PASSIVE: number = 1 << 16
 
+/** Routers made us send smaller segments; the path is tried again from time to time. */
+export const MTU_LOWERED: number = 1 << 17
+
 // ---------- loss recovery ----------
 export const OPEN = 0
 /** Fast recovery (RFC 6582). */

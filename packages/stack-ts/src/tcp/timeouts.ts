@@ -44,24 +44,27 @@ export interface TimeoutEffects extends Effects {
   releaseHold(): void
 }
 
-/** When the next deadline of a connection is, or null. Milliseconds that wrap: compare with {@link isDue}. */
-export function earliestDeadline(tcb: Tcb): number | null {
+/** The next deadline of a connection that has one, in milliseconds that wrap. */
+export function earliestDeadline(tcb: Tcb): number {
   const { timers } = tcb
-  if (timers === 0) return null
+  // A deadline lies less than half the range ahead of the next: the first one found stands for all until a sooner one is.
+  let left = timers
   let earliest = 0
-  let found = false
-  const consider = (bit: number, at: number): void => {
-    if ((timers & bit) === 0 || (found && ((at - earliest) | 0) >= 0)) return
-    earliest = at
-    found = true
+  while (left !== 0) {
+    const bit = left & -left
+    const at = deadlineOf(tcb, bit)
+    if (left === timers || ((at - earliest) | 0) < 0) earliest = at
+    left &= ~bit
   }
-  consider(TIMER_RETRANSMIT | TIMER_PERSIST, tcb.retransmitAt)
-  consider(TIMER_DELAYED_ACK, tcb.delayedAckAt)
-  consider(TIMER_KEEP_ALIVE, tcb.keepAliveAt)
-  consider(TIMER_LINGER, tcb.lingerAt)
-  consider(TIMER_HOLD, tcb.holdAt)
-  consider(TIMER_MEMORY, tcb.memoryAt)
   return earliest
+}
+
+function deadlineOf(tcb: Tcb, bit: number): number {
+  if (bit === TIMER_RETRANSMIT || bit === TIMER_PERSIST) return tcb.retransmitAt
+  if (bit === TIMER_DELAYED_ACK) return tcb.delayedAckAt
+  if (bit === TIMER_KEEP_ALIVE) return tcb.keepAliveAt
+  if (bit === TIMER_LINGER) return tcb.lingerAt
+  return bit === TIMER_HOLD ? tcb.holdAt : tcb.memoryAt
 }
 
 function isDue(tcb: Tcb, bit: number, at: number, nowMs: number): boolean {
@@ -107,6 +110,7 @@ function retransmitDue(tcb: Tcb, effects: Effects, patience: Patience): void {
       return
     }
   }
+  effects.counters.tcpTimeouts++
   onTimeout(tcb, patience.congestion)
   tcb.retries++
   backOff(tcb)
@@ -129,6 +133,7 @@ function persistDue(tcb: Tcb, effects: Effects, patience: Patience): void {
     tcb.waitingSince = tcb.userTimeoutMs === 0 ? nowMs : tcb.waitingSince
   }
   tcb.flags |= tcb.sndWnd > 0 ? SEND_SMALL : PROBE_WINDOW
+  if (tcb.sndWnd === 0) effects.counters.tcpZeroWindowProbes++
   tcb.retries++
   continuePersist(tcb, nowMs)
   effects.wantOutput()
