@@ -36,5 +36,4 @@ export {
   type Switch,
   type SwitchOptions,
 } from '@ioth/vde'
-export { createStack, findBackends, loadBackend } from './registry.ts'
 export { createStack, findBackends, loadBackend } from './stacks.ts'

@@ -19,7 +19,6 @@ import { announceLink } from '@ioth/node'
 import { captureToFile, chooseAddress } from '@ioth/vde'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { say } from '../output.ts'
-import { createStack } from '../registry.ts'
 import { createStack } from '../stacks.ts'
 import { explainNetwork } from './network-failure.ts'
 
