@@ -8,6 +8,7 @@ import net from 'node:net'
 import type { Stack, TcpSocket } from '@ioth/core'
 import { Choices } from './choices.ts'
 import { decide, stateOf } from './handle-state.ts'
+import { interceptHttp2 } from './http2-session.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
 import { compareMembers, loadNatives, type Methods, type Natives, type NativeTcp } from './native.ts'
@@ -79,6 +80,7 @@ function install(natives: Natives): Interception {
   const closeNative = replaceMethods(natives, decideNow)
   refuseDatagrams(natives.UDP.prototype as Methods, natives.owner, choices)
   interceptTls(natives, decideNow)
+  interceptHttp2(natives)
   interceptLookup(natives, choices)
   interceptNet(choices)
 

@@ -21,7 +21,9 @@ export interface Network {
   readonly serverAddress: string
   readonly client: BoundModules
   readonly clientAddress: string
-  /** The stack of the one that connects; null: the host. */
+  /** The stack of the one that listens; null: the host. */
+  readonly serverStack: Stack | null
+  /** The stack of the one that connects. */
   readonly clientStack: Stack | null
   close(): Promise<void>
 }
@@ -34,6 +36,7 @@ export function hostNetwork(): Network {
     serverAddress: '127.0.0.1',
     client: host,
     clientAddress: '127.0.0.1',
+    serverStack: null,
     clientStack: null,
     close: async () => {},
   }
@@ -49,6 +52,7 @@ export function fakeNetwork(): Network {
     serverAddress: '10.0.0.1',
     client: modules,
     clientAddress: '10.0.0.1',
+    serverStack: clientStack,
     clientStack,
     close: async () => {},
   }
@@ -67,6 +71,7 @@ export async function pipeNetwork(): Promise<Network> {
     serverAddress: '10.0.0.1',
     client: bindNode(clientStack),
     clientAddress: '10.0.0.2',
+    serverStack,
     clientStack,
     async close() {
       await Promise.all([serverStack.close(), clientStack.close()])
@@ -84,6 +89,7 @@ export async function loopbackNetwork(): Promise<Network> {
     serverAddress: '127.0.0.1',
     client: modules,
     clientAddress: '127.0.0.1',
+    serverStack: stack,
     clientStack: stack,
     close: () => stack.close(),
   }
