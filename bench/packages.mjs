@@ -3,7 +3,6 @@
  */
 export * as core from '../packages/core/dist/index.js'
 export * as streams from '../packages/core/dist/node.js'
-export { createStack } from '../packages/core/dist/registry.js'
 export { bindNode } from '../packages/node/dist/index.js'
 export { backend as ts } from '../packages/stack-ts/dist/index.js'
 export { createSwitch, openVnl } from '../packages/vde/dist/index.js'

@@ -60,8 +60,14 @@ async function overNet() {
 }
 
 async function overSwitch(dir, address) {
-  const { createStack, streams } = await import('./packages.mjs')
-  const stack = await createStack({ vnl: dir, addresses: [address] })
+  const { core, openVnl, streams, ts } = await import('./packages.mjs')
+  const link = await openVnl(dir)
+  const scheduler = core.defaultScheduler()
+  const stack = await ts.createStack({
+    scheduler,
+    pool: core.defaultPool(),
+    interfaces: [{ link, addresses: [address] }],
+  })
   return {
     async listen(serve) {
       streams.createServer(stack, { noDelay: true }, serve).listen({ port: PORT })
@@ -88,4 +94,6 @@ process.on('message', async ({ id, listen, connect, kind, size, rss }) => {
     process.send({ id, rss: process.memoryUsage.rss() })
   }
 })
+// The bench is over, or broke off.
+process.on('disconnect', () => process.exit())
 process.send({ ready: true })

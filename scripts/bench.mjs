@@ -5,6 +5,6 @@ await main(async () => {
   await prepare()
   const { bench } = await import('../bench/main.mjs')
   await bench(process.argv.slice(2))
-  // What a bench leaves behind must not hold the process.
-  process.exit()
 })
+// What a bench leaves behind must not hold the process.
+process.exit()
