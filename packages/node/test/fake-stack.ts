@@ -15,7 +15,6 @@ import {
   Job,
   type Listener,
   NetError,
-  NO_OFFLOAD,
   Pollable,
   parseIpAddress,
   READABLE,
@@ -26,8 +25,8 @@ import {
   WRITABLE,
 } from '@ioth/core'
 
-void NO_OFFLOAD
-const BUFFER = 65536
+/** More than an HTTP/2 connection may have in flight: its sessions do not read while a write of theirs waits. */
+const BUFFER = 262144
 
 /** Runs things after the call that caused them, as a stack's segments do. */
 class Courier extends Job {
