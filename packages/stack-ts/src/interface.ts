@@ -48,6 +48,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   /** Addresses that are being checked, or that are ours. */
   private readonly probes = new Map<number, AddressProbe>()
   private readonly claimed = new Set<number>()
+  private readonly openWaiters: { resolve(): void; reject(reason: NetError): void }[] = []
   private isRemoved = false
 
   constructor(host: InterfaceHost, index: number, name: string, port: Port) {
@@ -119,8 +120,9 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     await this.link.close()
   }
 
-  /** The link is up again, perhaps at another place: the others hear where our addresses are now. */
+  /** The link is up, or is up again, perhaps at another place: the others hear where our addresses are now. */
   relinked(): void {
+    for (const { resolve } of this.openWaiters.splice(0)) resolve()
     this.arp?.cache.doubt()
     for (const probe of this.probes.values()) probe.announce()
   }
@@ -152,6 +154,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   /** Makes sure that nobody else has the address. */
   private async acquire(address: IpAddress): Promise<void> {
     const { host, arp } = this
+    if (this.link.state === 'opening') await this.opened()
     const isGranted = (await this.link.claim?.(address, this.mac)) === true
     if (isGranted) this.claimed.add(address.w3)
     if (arp === null) return
@@ -167,6 +170,16 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
       this.probes.set(address.w3, probe)
       probe.start()
     })
+  }
+
+  /** A question on a link that is not up yet would be lost. */
+  private opened(): Promise<void> {
+    return new Promise((resolve, reject) => this.openWaiters.push({ resolve, reject }))
+  }
+
+  /** The link is closed for good. */
+  failed(reason: NetError): void {
+    for (const { reject } of this.openWaiters.splice(0)) reject(reason)
   }
 
   private giveBack(address: IpAddress): void {

@@ -301,12 +301,22 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.scheduler.defer(this.job)
   }
 
-  changed(port: Port, state: LinkState): void {
+  changed(port: Port, state: LinkState, reason?: NetError): void {
+    const on = this.interfaceOf(port)
     if (state === 'lost' || state === 'closed') port.discard()
+    if (state === 'closed' && on !== undefined) this.linkClosed(on, reason ?? new NetError('ENETDOWN', 'link'))
     if (state !== 'up') return
-    this.interfaceOf(port)?.relinked()
+    on?.relinked()
     this.tcp.retryAll()
     this.scheduler.defer(this.job)
+  }
+
+  /** A link that is closed never comes back: what was connected by it is over. */
+  private linkClosed(on: StackInterface, reason: NetError): void {
+    on.failed(reason)
+    for (const connection of this.tcp.list()) {
+      if (this.ip.addresses.find(connection.tcb.local.w3)?.interface === on) connection.ended('ENETDOWN')
+    }
   }
 
   private interfaceOf(port: Port): StackInterface | undefined {

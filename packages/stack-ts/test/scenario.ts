@@ -108,7 +108,7 @@ export class Scenario {
     return segments[0]!
   }
 
-  advance(microseconds: number): void {
+  advance(microseconds = 0): void {
     this.scheduler.advance(microseconds)
   }
 
