@@ -45,7 +45,7 @@ With neither -a nor -f a free address on your default network is taken.
 
 Examples:
   ioth run app.js -a 10.40.0.32/24
-  ioth run -a 10.40.0.33/24 -a fc00::33/64 client.js http://10.40.0.32/
+  ioth run -a 10.40.0.33/24 client.js http://10.40.0.32/
   ioth run app.js -a 10.40.0.32 -d web0 -f /tmp/web0.ctl -l ts -c
   ioth run -a 10.40.0.32/24 -- app.js -a "an option of app.js"
   ioth run --inspect app.js --pcap app.pcap`,
@@ -137,12 +137,19 @@ ioth
 void main()
 
 async function main(): Promise<void> {
+  if (program === null) process.stdout.on('error', endWithReader)
   try {
     await ioth.parseAsync(program === null ? words : ['run', ...program.ours], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) report(error)
     else if (error.exitCode !== 0) report(misuse(error))
   }
+}
+
+/** Whoever reads our output has seen enough: `ioth ps | head -1`. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
 }
 
 /** What the parser says, with the command that helps. */

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest'
-import { examples, ioth, iothEnds, startSwitch } from './support/processes.ts'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { examples, ioth, iothEnds, programs, startSwitch, temporaryFolder } from './support/processes.ts'
 
 test('an unmodified web server on port 80 of its own address, another beside it, and a client process', async () => {
   const { path } = await startSwitch()
@@ -24,4 +26,51 @@ test('an unmodified web server on port 80 of its own address, another beside it,
   expect(stdout).toMatch(/^200 OK, 100000000 octets, SHA-256 [0-9a-f]{64}\nThe checksum is right\.\n$/)
   expect(exitCode).toBe(0)
   expect((await server.stop()).stderr).toBe('')
+})
+
+describe('a node by', () => {
+  const words = ['run', '-q', `${programs}/show-interfaces.mjs`]
+
+  test('the classic letters together', async () => {
+    const network = join(temporaryFolder(), 'web0.ctl')
+    const { stdout } = await iothEnds([
+      ...words,
+      '-a',
+      '10.40.0.32',
+      '-d',
+      'web0',
+      '-f',
+      network,
+      '-l',
+      'ts',
+      '-c',
+      '--mac',
+      '02:00:00:00:00:01',
+    ])
+    expect(stdout).toBe('web0 10.40.0.32/24 02:00:00:00:00:01\n')
+  })
+
+  test('the variables of pycotcp', async () => {
+    const { path } = await startSwitch()
+    const env = {
+      PYCOTCP_CONTEXT: 'ts',
+      PYCOTCP_DEVTYPE: 'vde',
+      PYCOTCP_DEVICE: 'web0',
+      PYCOTCP_FILENAME: path,
+      PYCOTCP_ADDRESS: '10.40.0.32',
+      PYCOTCP_NETMASK: '255.255.0.0',
+    }
+    expect((await iothEnds(words, { env })).stdout).toMatch(/^web0 10\.40\.0\.32\/16 /)
+    const mixed = await iothEnds([...words, '-d', 'web1'], { env: { ...env, IOTH_ADDRESS: '10.40.0.33/24' } })
+    expect(mixed.stdout).toMatch(/^web1 10\.40\.0\.33\/24 /)
+  })
+
+  test('-d NAME without -f, where there is a switch /tmp/NAME.ctl', async () => {
+    const name = `t${process.pid}`
+    const { path } = await startSwitch(`/tmp/${name}.ctl`)
+    onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+    const server = ioth(['run', `${examples}/http-server.mjs`, '-a', '10.40.0.32', '-d', name])
+    await server.prints(/Serving/)
+    expect((await iothEnds(['ps', '-f', path])).stdout).toMatch(/http-server\.mjs +\d+ +10\.40\.0\.32/)
+  })
 })
