@@ -307,7 +307,6 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     if (before !== TIME_WAIT) this.leave()
     tcb.state = CLOSED
     clearSent(tcb, tcp.pieces, tcp.pool)
-    clearKept(tcb, tcp.pieces, tcp.pool)
     if (listener !== null) {
       listener.childEnded(this)
       clearReceived(tcb, tcp.pieces, tcp.pool)
@@ -337,6 +336,8 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   private leave(): void {
     const { tcb, tcp } = this
     tcp.forget(this)
+    // No gap will be filled any more; a peer can have sent octets beyond its own FIN.
+    clearKept(tcb, tcp.pieces, tcp.pool)
     tcb.timers = 0
     tcp.clock.disarm(this)
     this.binding?.release()

@@ -57,6 +57,22 @@ test('R-TCP-16 P-09 simultaneous close: CLOSING, TIME-WAIT', async () => {
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
+test('P-11 octets that a peer sent beyond its FIN are not kept in TIME-WAIT', async () => {
+  const scenario = await Scenario.create()
+  const peer = Conversation.connect(scenario)
+  peer.socket.shutdown()
+  peer.hear()
+  peer.send()
+  peer.send({ sequence: (peer.seq + 100) | 0, payload: pattern(10) })
+  expect(scenario.pool.used).toBeGreaterThan(0)
+  peer.send({ flags: TCP_FIN | TCP_ACK })
+  expect(peer.socket.state).toBe('TIME-WAIT')
+  peer.hear()
+  expect(scenario.pool.used).toBe(0)
+  peer.socket.close()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
 test('R-TCP-16 the FIN follows all queued data, and rides on the last segment', async () => {
   const scenario = await Scenario.create()
   const peer = Conversation.connect(scenario)
