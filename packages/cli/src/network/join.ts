@@ -53,7 +53,7 @@ export async function joinNetwork(settings: NetworkSettings, options: JoinOption
 export function configOf(settings: NetworkSettings, name?: string): StackConfig {
   const { address, netmask, filename, device, devtype, library, create, gateway, dns, dhcp, slaac, mac } = settings
   const words = {
-    addresses: address.map((each) => withNetmask(each, netmask)),
+    addresses: address.map((each) => (each.includes('/') ? each : withNetmask(each, netmask))),
     stack: library,
     vnl: filename,
     type: devtype,
