@@ -34,10 +34,14 @@ async function start(options, quick, report) {
   })
 }
 
+/**
+ * A whole minute, because V8 tidies its heap once, some eight seconds after the last work; the quick form begins after that and scales.
+ */
 async function idle(options, quick, report) {
-  const seconds = quick ? 5 : 20
-  const perMinute = async (...how) => (Number((await runProgram('idle.mjs', ...how)).output) / seconds) * 60
-  const [base, value] = await Promise.all([perMinute(null, [String(seconds)]), perMinute(options, [String(seconds)])])
+  const [settle, measure] = quick ? [12, 6] : [2, 60]
+  const perMinute = async (how) =>
+    (Number((await runProgram('idle.mjs', how, [String(settle), String(measure)])).output) / measure) * 60
+  const [base, value] = await Promise.all([perMinute(null), perMinute(options)])
   report({
     name: 'run.idle',
     title: 'ioth run: CPU of an idle program in 60 s',

@@ -1,10 +1,10 @@
-/** Does nothing for as many seconds as its argument says, then prints how much CPU that took, in milliseconds. */
-const seconds = Number(process.argv[2] ?? 20)
+/** `node idle.mjs SETTLE MEASURE`: does nothing for so many seconds, then prints how much CPU that took, in milliseconds. */
+const [settle, measure] = process.argv.slice(2).map(Number)
 setTimeout(() => {
   const before = process.cpuUsage()
   setTimeout(() => {
     const { user, system } = process.cpuUsage(before)
     process.stdout.write(`${(user + system) / 1000}\n`)
     process.exit()
-  }, seconds * 1000)
-}, 2000)
+  }, measure * 1000)
+}, settle * 1000)
