@@ -35,6 +35,20 @@ export interface Subject {
   readonly deviations?: readonly Deviation[]
 }
 
+/** Who takes the tests of a suite: vitest, or somebody who runs them one by one. */
+export interface Registrar {
+  test(name: string, body: () => Promise<void> | void, timeoutMs: number): void
+  /** A test that must fail. */
+  fails(name: string, body: () => Promise<void> | void, timeoutMs: number): void
+  skip(name: string): void
+}
+
+const vitest: Registrar = {
+  test: (name, body, timeoutMs) => it(name, body, timeoutMs),
+  fails: (name, body, timeoutMs) => it.fails(name, body, timeoutMs),
+  skip: (name) => it.skip(name),
+}
+
 /** What most tests start from: a LAN with the subject on host a and its peer on host b. */
 export interface Scene {
   readonly lan: Lan
@@ -61,9 +75,11 @@ export class Suite {
   readonly subject: Subject
   readonly capabilities: Capabilities
   readonly settings: RunSettings = readSettings()
+  private readonly registrar: Registrar
   private readonly names: string[] = []
 
-  constructor(subject: Subject) {
+  constructor(subject: Subject, registrar: Registrar = vitest) {
+    this.registrar = registrar
     this.subject = subject
     this.capabilities = subject.backend.capabilities
   }
@@ -113,7 +129,7 @@ export class Suite {
 
   skip(name: string, reason: string): void {
     this.names.push(name)
-    it.skip(`${name} (skipped: ${reason})`)
+    this.registrar.skip(`${name} (skipped: ${reason})`)
   }
 
   /** Runs a body on a LAN with the subject on a and its peer on b. */
@@ -153,18 +169,20 @@ export class Suite {
   checkDeviations(): void {
     for (const { test } of this.subject.deviations ?? []) {
       if (this.names.some((name) => isMeant(test, name))) continue
-      it(`deviation "${test}"`, () => {
+      const wrong = (): never => {
         throw new Error(`no test is called "${test}", or begins with it`)
-      })
+      }
+      this.registrar.test(`deviation "${test}"`, wrong, TIMEOUT_MS)
     }
   }
 
   private register(name: string, body: () => Promise<void> | void, timeout: number): void {
     this.names.push(name)
     const deviation = this.subject.deviations?.find(({ test }) => isMeant(test, name))
-    if (deviation === undefined) it(name, body, timeout)
-    else if (deviation.skip === true) it.skip(`${name} (deviates: ${deviation.reason})`)
-    else it.fails(`${name} (deviates: ${deviation.reason})`, body, timeout)
+    const { registrar } = this
+    if (deviation === undefined) registrar.test(name, body, timeout)
+    else if (deviation.skip === true) registrar.skip(`${name} (deviates: ${deviation.reason})`)
+    else registrar.fails(`${name} (deviates: ${deviation.reason})`, body, timeout)
   }
 }
 

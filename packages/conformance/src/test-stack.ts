@@ -20,7 +20,8 @@ import { tcpErrors } from './suites/tcp-errors.ts'
 import { tcpStream } from './suites/tcp-stream.ts'
 import { udp } from './suites/udp.ts'
 
-const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
+/** All suites, by what they are about. */
+export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   lifecycle,
   capabilities,
   addressing,
