@@ -354,6 +354,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   }
 
   flush(): boolean {
+    this.tcp.hurry()
     this.work()
     let isEmpty = this.tcp.isAllSent
     for (const { port } of this.attached) {

@@ -62,11 +62,13 @@ export function timeAcknowledgement(
     sampleRtt(tcb, (nowUs - tcb.timedAt) | 0, minRtoMs)
     return
   }
-  // Retransmitted: the echoed timestamp tells which sending arrived (RFC 7323 4.1).
-  if (hasEcho && echo !== 0 && (tcb.flags & TIMESTAMPS) !== 0 && tcb.retries > 0) {
-    const elapsed = (tsNow - echo) | 0
-    if (elapsed >= 0 && elapsed < LARGEST_SAMPLE / 1000) sampleRtt(tcb, elapsed * 1000, minRtoMs)
-  }
+  // Sent again: the echoed timestamp tells which sending arrived (RFC 7323 4.1). When it is the first, this acknowledgement was lost before
+  // or the timeout was premature, and the time since then is no round trip.
+  if (!hasEcho || (tcb.flags & TIMESTAMPS) === 0 || tcb.retries === 0) return
+  const lastSent = (tcb.lastSentAt + tcb.tsOffset - 1) | 0
+  if (((echo - lastSent) | 0) < 0) return
+  const elapsed = (tsNow - echo) | 0
+  if (elapsed >= 0 && elapsed < LARGEST_SAMPLE / 1000) sampleRtt(tcb, elapsed * 1000, minRtoMs)
 }
 
 /** After an expiry (5.5). */

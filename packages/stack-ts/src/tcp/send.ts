@@ -183,14 +183,7 @@ function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean 
     tcb.flags &= ~RESEND_FIRST
   }
   if ((tcb.flags & PROBE_WINDOW) !== 0) {
-    // One octet beyond the window, or the FIN; it counts as lost at once, so that it leads the queue when the window opens.
-    const length = ((tcb.sndEnd - tcb.sndUna) | 0) > 0 ? 1 : 0
-    const flags = length === 0 ? TCP_ACK | TCP_FIN : TCP_ACK
-    if (!emitter.send(tcb, tcb.sndUna, flags, length)) return false
-    const next = (tcb.sndUna + 1) | 0
-    if (((next - tcb.sndNxt) | 0) > 0) tcb.sndNxt = next
-    tcb.sndCursor = tcb.sndUna
-    stopTiming(tcb)
+    if (!probeWindow(tcb, emitter)) return false
     tcb.flags &= ~PROBE_WINDOW
   }
   if ((tcb.flags & PROBE_PEER) !== 0) {
@@ -198,6 +191,19 @@ function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean 
     if (!emitter.send(tcb, (tcb.sndUna - 1) | 0, TCP_ACK, 0)) return false
     tcb.flags &= ~PROBE_PEER
   }
+  return true
+}
+
+/** One octet beyond the window, or the FIN; it counts as lost at once, so that it leads the queue when the window opens. */
+function probeWindow(tcb: Tcb, emitter: Emitter): boolean {
+  const hasText = ((tcb.sndEnd - tcb.sndUna) | 0) > 0
+  // An acknowledgement may have come since the timer expired: then there is nothing to probe with, or for.
+  if (tcb.sndWnd > 0 || !(hasText || ((tcb.flags & FIN_QUEUED) !== 0 && tcb.sndUna === tcb.sndEnd))) return true
+  if (!emitter.send(tcb, tcb.sndUna, hasText ? TCP_ACK : TCP_ACK | TCP_FIN, hasText ? 1 : 0)) return false
+  const next = (tcb.sndUna + 1) | 0
+  if (((next - tcb.sndNxt) | 0) > 0) tcb.sndNxt = next
+  tcb.sndCursor = tcb.sndUna
+  stopTiming(tcb)
   return true
 }
 

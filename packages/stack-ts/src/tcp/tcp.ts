@@ -35,7 +35,7 @@ import { Segment } from './segment.ts'
 import { awaitPeersFin } from './segment-arrives.ts'
 import type { TcpSettings } from './settings.ts'
 import { SYN_RECEIVED } from './state.ts'
-import { NO_DELAY, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, Tcb } from './tcb.ts'
+import { NO_DELAY, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, SEND_SMALL, Tcb } from './tcb.ts'
 import { TimeWaitTable } from './time-wait.ts'
 import { beginAt, openCall } from './user-calls.ts'
 
@@ -251,6 +251,14 @@ export class Tcp implements Transport {
     if (this.lastDirty === null) this.firstDirty = connection
     else this.lastDirty.nextDirty = connection
     this.lastDirty = connection
+  }
+
+  /** Small segments that wait for company go now: the process is about to end. */
+  hurry(): void {
+    for (const connection of this.connections.list()) {
+      connection.tcb.flags |= SEND_SMALL
+      connection.wantOutput()
+    }
   }
 
   /** Whether nothing waits to be sent but what the windows hold back. */
