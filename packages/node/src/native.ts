@@ -68,7 +68,11 @@ export interface Natives {
   readonly JSStream: new () => NativeJsStream
   readonly stream: StreamState
   readonly tlsWrap: { wrap: (handle: object, ...rest: unknown[]) => object }
-  readonly cares: { getaddrinfo: (request: LookupRequest, hostname: string, ...rest: unknown[]) => number }
+  readonly cares: {
+    getaddrinfo: (request: LookupRequest, hostname: string, ...rest: unknown[]) => number
+    /** Speaks DNS by itself. */
+    ChannelWrap: { prototype: Methods }
+  }
   /** Under this symbol a handle points to its `net.Socket` or `net.Server`. */
   readonly owner: symbol
 }
@@ -150,6 +154,7 @@ export function loadNatives(): Natives {
   demand(tlsWrap.wrap, 'tls_wrap.wrap')
   const cares = binding('cares_wrap') as Binding & Natives['cares']
   demand(cares.getaddrinfo, 'cares_wrap.getaddrinfo')
+  demand(cares.ChannelWrap, 'cares_wrap.ChannelWrap')
   const { missing } = compareMembers(TCP.prototype)
   demand(missing.length === 0 ? true : undefined, `TCP.${missing.join(', TCP.')}`)
   // An instance opens no descriptor until it binds or connects.
