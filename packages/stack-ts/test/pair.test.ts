@@ -163,7 +163,7 @@ async function transfer(
   const sockets = line.connect()
   const [there, back] = [pattern(up), pattern(down, 99)]
   const flows = exchange(sockets, there, back, writeSize, readSize)
-  for (let i = 0; i < 5000 && !(flows[0].ended && flows[1].ended); i++) line.scheduler.advance(SECOND)
+  for (let i = 0; i < 10_000 && !(flows[0].ended && flows[1].ended); i++) line.scheduler.advance(10 * SECOND)
   expect(sockets.map(({ error }) => error)).toEqual([null, null])
   expect([flows[0].length, flows[1].length]).toEqual([up, down])
   expect(Buffer.compare(flows[0].received.subarray(0, up), there)).toBe(0)
