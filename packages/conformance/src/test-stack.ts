@@ -17,6 +17,7 @@ import { resources } from './suites/resources.ts'
 import { tcpClose } from './suites/tcp-close.ts'
 import { tcpConnect } from './suites/tcp-connect.ts'
 import { tcpErrors } from './suites/tcp-errors.ts'
+import { tcpSegments } from './suites/tcp-segments.ts'
 import { tcpStream } from './suites/tcp-stream.ts'
 import { udp } from './suites/udp.ts'
 
@@ -29,6 +30,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   'TCP: streams': tcpStream,
   'TCP: the end': tcpClose,
   'TCP: errors': tcpErrors,
+  'TCP: segments': tcpSegments,
   backpressure,
   readiness,
   UDP: udp,
