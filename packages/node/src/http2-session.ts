@@ -42,7 +42,7 @@ function replaceConsume({ TCP }: Natives): void {
   const { consume } = prototype
   prototype.consume = function (handle) {
     const tcp = handle instanceof TCP ? stateOf(handle as unknown as NativeTcp) : null
-    return consume.call(this, tcp ? tcp.jsStream() : handle)
+    return consume.call(this, tcp ? tcp.jsStream().native : handle)
   }
 }
 

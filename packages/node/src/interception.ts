@@ -116,8 +116,9 @@ function interceptTls(natives: Natives, decideNow: (handle: NativeTcp) => Virtua
     const state = stateOf(native)
     const tcp = state === undefined ? decideNow(native) : state
     if (tcp === null) return nativeWrap.call(this, handle, ...rest)
-    const wrapped = nativeWrap.call(this, tcp.jsStream(), ...rest)
-    tcp.reads.tls = wrapped as NativeTcp
+    const stream = tcp.jsStream()
+    const wrapped = nativeWrap.call(this, stream.native, ...rest)
+    stream.wrapped(wrapped as NativeTcp)
     return wrapped
   }
 }

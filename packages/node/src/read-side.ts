@@ -6,7 +6,8 @@
  */
 import { END, type TcpSocket, WOULD_BLOCK } from '@ioth/core'
 import { errnoOfFailure } from './errno.ts'
-import type { NativeJsStream, NativeTcp, StreamState } from './native.ts'
+import type { JsStreamBridge } from './js-stream.ts'
+import type { NativeTcp, StreamState } from './native.ts'
 import { receiveBuffer } from './receive-buffer.ts'
 
 /** libuv's UV_EOF, the same on all systems. */
@@ -18,9 +19,7 @@ export class ReadSide {
   /** Whether Node wants to be told. */
   active = false
   /** Where C++ code reads from, if there is any. */
-  stream: NativeJsStream | null = null
-  /** The TLS side that sits on the stream. */
-  tls: NativeTcp | null = null
+  stream: JsStreamBridge | null = null
   /** A buffer of the program's, to be filled again and again. */
   userBuffer: Uint8Array | null = null
 
@@ -77,7 +76,7 @@ export class ReadSide {
     this.active = false
     if (result !== END) {
       // A JSStream cannot carry errors: its consumer is told past it.
-      this.deliver(this.tls ?? this.handle, errnoOfFailure(tcp.error, 'ECONNRESET'), undefined, 0)
+      this.deliver(this.stream?.errorTarget ?? this.handle, errnoOfFailure(tcp.error, 'ECONNRESET'), undefined, 0)
     } else if (this.stream !== null) this.stream.emitEOF()
     else this.deliver(this.handle, EOF, undefined, 0)
   }

@@ -19,8 +19,8 @@ import {
 } from '@ioth/core'
 import { destination, readAddress, type SocketName, writeName } from './addresses.ts'
 import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
-import { bridge } from './js-stream.ts'
-import type { NativeJsStream, NativeRequest, NativeTcp } from './native.ts'
+import { JsStreamBridge } from './js-stream.ts'
+import type { NativeRequest, NativeTcp } from './native.ts'
 import { ReadSide } from './read-side.ts'
 import type { TcpEnvironment } from './tcp-environment.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -51,7 +51,7 @@ export class VirtualTcp extends Pollable {
   private connectRequest: NativeRequest | null = null
   private connectStatus = 0
   private shutdownRequest: NativeRequest | null = null
-  private shutdownStream: NativeJsStream | null = null
+  private shutdownStream: JsStreamBridge | null = null
   private shutDown = false
   /** Options given before there was a socket. */
   private options: [option: OptionName, value: number][] | null = null
@@ -243,7 +243,7 @@ export class VirtualTcp extends Pollable {
     return this.tcp === null || this.closed || this.connectRequest !== null ? errno('EBADF') : 0
   }
 
-  shutdown(request: NativeRequest, stream: NativeJsStream | null = null): number {
+  shutdown(request: NativeRequest, stream: JsStreamBridge | null = null): number {
     if (this.tcp === null || this.closed || this.shutDown || this.connectRequest !== null) return errno('ENOTCONN')
     this.shutDown = true
     this.shutdownRequest = request
@@ -352,8 +352,8 @@ export class VirtualTcp extends Pollable {
   // ---- JSStream ----
 
   /** The stream through which C++ code (TLS) reads and writes this handle. */
-  jsStream(): NativeJsStream {
-    this.reads.stream ??= bridge(new this.environment.natives.JSStream(), this, this.handle)
+  jsStream(): JsStreamBridge {
+    this.reads.stream ??= new JsStreamBridge(this.environment.natives, this, this.handle)
     return this.reads.stream
   }
 

@@ -7,7 +7,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import { FAILED, type TcpSocket } from '@ioth/core'
 import { errnoOfFailure } from './errno.ts'
-import type { NativeJsStream, NativeRequest, StreamState } from './native.ts'
+import type { JsStreamBridge } from './js-stream.ts'
+import type { NativeRequest, StreamState } from './native.ts'
 
 /** Strings up to a third of this are encoded without allocating: the stack copies at once. */
 const encoded = Buffer.allocUnsafeSlow(16384)
@@ -15,13 +16,13 @@ const encoded = Buffer.allocUnsafeSlow(16384)
 class PendingWrite {
   readonly request: NativeRequest
   /** The JSStream through which it came, null for a write on the handle itself. */
-  readonly stream: NativeJsStream | null
+  readonly stream: JsStreamBridge | null
   readonly pieces: Uint8Array[]
   next: PendingWrite | null = null
   status = 0
   private readonly scope: AsyncResource | null
 
-  constructor(request: NativeRequest, stream: NativeJsStream | null, pieces: Uint8Array[]) {
+  constructor(request: NativeRequest, stream: JsStreamBridge | null, pieces: Uint8Array[]) {
     this.request = request
     this.stream = stream
     this.pieces = pieces
@@ -114,7 +115,7 @@ export class WriteQueue {
   }
 
   /** A write that came through the handle's JSStream: always finished later, never inside this call. */
-  fromStream(stream: NativeJsStream, request: NativeRequest, buffers: readonly Uint8Array[]): number {
+  fromStream(stream: JsStreamBridge, request: NativeRequest, buffers: readonly Uint8Array[]): number {
     for (const buffer of buffers) this.put(buffer, 0, buffer.length, false)
     const { rest, failure } = this.take()
     if (failure !== 0) return failure

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSwitch } from '@ioth/vde'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -217,6 +218,38 @@ describe('exceptions', () => {
       'served three',
       'served two',
     ])
+  })
+
+  test('in a listener of TLS, amid a handshake and amid data: the same, on the same connection too', async () => {
+    const [key, cert] = ['key', 'crt'].map((end) =>
+      readFileSync(new URL(`fixtures/self-signed.${end}`, import.meta.url), 'utf8'),
+    )
+    const outcome = await run(
+      folder,
+      `import tls from 'node:tls'
+       import { once } from 'node:events'
+       process.on('uncaughtException', ({ message }) => console.log(message))
+       const server = tls.createServer(${JSON.stringify({ key, cert })}, (socket) => {
+         socket.on('data', (data) => {
+           if (String(data) === 'bad') throw new Error('from a data listener')
+           socket.write('served ' + data)
+         })
+       })
+       server.on('secureConnection', () => { throw new Error('amid a handshake') })
+       await once(server.listen(0, '127.0.0.1'), 'listening')
+       const client = tls.connect({ port: server.address().port, host: '127.0.0.1', ca: ${JSON.stringify(cert)} })
+       for (const word of ['one', 'bad', 'two']) {
+         client.write(word)
+         if (word === 'bad') await once(process, 'uncaughtException')
+         else console.log(String((await once(client, 'data'))[0]))
+       }
+       client.end()
+       server.close()`,
+    )
+    expect(outcome).toEqual({
+      ...FAREWELL,
+      stdout: 'amid a handshake\nserved one\nfrom a data listener\nserved two\n',
+    })
   })
 
   test('that nobody catches end the program as ever', async () => {
