@@ -112,6 +112,46 @@ export function craftIpv4(fields: Ipv4Fields, payload: Uint8Array): Uint8Array {
   return packet
 }
 
+export interface Ipv6Fields {
+  /** Sixteen octets. */
+  readonly source: readonly number[]
+  readonly destination: readonly number[]
+  readonly nextHeader?: number
+  readonly hopLimit?: number
+  readonly payloadLength?: number
+  readonly version?: number
+}
+
+export function craftIpv6(fields: Ipv6Fields, payload: Uint8Array): Uint8Array {
+  return concat(
+    [(fields.version ?? 6) << 4, 0, 0, 0],
+    word(fields.payloadLength ?? payload.length),
+    [fields.nextHeader ?? 59, fields.hopLimit ?? 64],
+    fields.source,
+    fields.destination,
+    payload,
+  )
+}
+
+/** Fills in the checksum of a TCP segment, UDP datagram or ICMPv6 message that goes between two IPv6 addresses. */
+export function sumOverIpv6(
+  fields: Pick<Ipv6Fields, 'source' | 'destination'>,
+  protocol: 6 | 17 | 58,
+  message: Uint8Array,
+): Uint8Array {
+  const at = protocol === 6 ? 16 : protocol === 17 ? 6 : 2
+  const filled = message.slice()
+  setWord(filled, at, 0)
+  const pseudoHeader = {
+    family: 6,
+    sourceOctets: Uint8Array.from(fields.source),
+    destinationOctets: Uint8Array.from(fields.destination),
+    protocol,
+  } as const
+  setWord(filled, at, transportChecksum(pseudoHeader, filled) || 0xffff)
+  return filled
+}
+
 export function craftTcp(ip: Ipv4Fields, fields: TcpFields, data: Uint8Array = new Uint8Array(0)): Uint8Array {
   const options = [...(fields.options ?? [])]
   while (options.length % 4 !== 0) options.push(0)
