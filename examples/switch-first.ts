@@ -37,6 +37,7 @@ await rm(folder, { recursive: true })
 async function wrapped(address: string): Promise<ChildProcess> {
   const args = [ioth, 'run', webServer, '-a', address, '-f', network]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  process.once('exit', () => child.kill())
   await once(child.stdout, 'data')
   return child
 }

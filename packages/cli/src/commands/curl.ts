@@ -42,7 +42,7 @@ const EXIT_HTTP_ERROR = 22
 export async function curl(target: string, options: CurlOptions, settings: NetworkSettings): Promise<void> {
   let url = parseUrl(target)
   const near = tryParseIpAddress(url.hostname.replace(/^\[|\]$/g, ''))
-  await using stack = await joinNetwork(settings, near === null ? {} : { near })
+  await using stack = await joinNetwork(settings, { name: 'ioth-curl', ...(near === null ? {} : { near }) })
   const host = bindNode(stack)
 
   const signal = options.maxTime === undefined ? undefined : AbortSignal.timeout(options.maxTime * 1000)

@@ -27,7 +27,7 @@ export async function ping(target: string, options: PingOptions, settings: Netwo
   if (address === null) {
     throw new Failure(EXIT.usage, `"${target}" is not an IP address. Type for example: ioth ping 10.40.0.32`)
   }
-  await using stack = await joinNetwork(settings, { near: address })
+  await using stack = await joinNetwork(settings, { near: address, name: 'ioth-ping' })
   const source = stack.sourceFor(address)
   if (source === null) throw noRoute(stack, target)
 

@@ -25,7 +25,7 @@ import { explainNetwork } from './network-failure.ts'
 export interface JoinOptions {
   /** An address that will be spoken to: without an address of its own, the stack gets a free one of the same network. */
   readonly near?: IpAddress
-  /** The host name, where the user gives none. */
+  /** What the node is called, where the user says nothing: `ioth ps` shows it. */
   readonly name?: string
 }
 
@@ -50,7 +50,7 @@ export async function joinNetwork(settings: NetworkSettings, options: JoinOption
 }
 
 /** The configuration that the settings mean. @throws NetError ERR_IOTH_CONFIG, which names the flag or variable. */
-export function configOf(settings: NetworkSettings, name?: string): StackConfig {
+function configOf(settings: NetworkSettings, name: string | undefined): StackConfig {
   const { address, netmask, filename, device, devtype, library, create, gateway, dns, dhcp, slaac, mac } = settings
   const words = {
     addresses: address.map((each) => (each.includes('/') ? each : withNetmask(each, netmask))),
