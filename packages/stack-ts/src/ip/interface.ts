@@ -62,9 +62,4 @@ export class FixedPath extends Path {
   }
 }
 
-/** The hardware address of an IPv4 group (RFC 1112 6.4). */
-export function groupMac(group: number): Mac {
-  return { high: 0x0100, low: 0x5e000000 | (group & 0x007fffff) }
-}
-
 export const LIMITED_BROADCAST: number = BROADCAST_V4.w3

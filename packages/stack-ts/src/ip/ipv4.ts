@@ -124,6 +124,8 @@ export class Ipv4 implements Network, LoopbackTaker {
   findPath(destination: IpAddress): Path | null {
     if (this.isOurs(destination)) return this.loopback
     const word = destination.w3
+    // Groups are not supported: sending to them would need their own time to live, and nobody could answer to one of ours.
+    if (destination.isMulticast) return null
     const network = this.addresses.broadcastOf(word)
     if (network !== null) return network.interface.broadcast
     const route = this.routes.lookup(word)

@@ -36,6 +36,10 @@ export class ListenerSocket extends StackSocket implements Listener, ListenerUse
     listener.user = this
   }
 
+  override get comesFirst(): boolean {
+    return true
+  }
+
   override get localAddress(): IpAddress {
     return this.listener.address
   }

@@ -23,7 +23,7 @@ import {
 } from '@ioth/core'
 import type { Connection, ConnectionUser } from '../tcp/connection.ts'
 import { CLOSED, ESTABLISHED, maySend, SYN_RECEIVED, SYN_SENT, stateName } from '../tcp/state.ts'
-import { KEEP_ALIVE, NO_DELAY } from '../tcp/tcb.ts'
+import { extrasOf, KEEP_ALIVE, NO_DELAY } from '../tcp/tcb.ts'
 import { checkRange, invalid, notImplemented, type SocketHost, StackSocket } from './endpoint.ts'
 import { ListenerSocket } from './listener-socket.ts'
 
@@ -262,12 +262,12 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
     if (tcb === undefined) return options
     options.noDelay = (tcb.flags & NO_DELAY) === 0 ? 0 : 1
     options.keepAlive = (tcb.flags & KEEP_ALIVE) === 0 ? 0 : 1
-    options.keepAliveDelay = tcb.keepAliveMs / 1000
+    options.keepAliveDelay = tcb.extras.keepAliveMs / 1000
     options.sendBuffer = tcb.sndLimit
     options.receiveBuffer = tcb.rcvLimit
     options.ttl = tcb.ttl
     options.trafficClass = tcb.trafficClass
-    options.userTimeout = tcb.userTimeoutMs
+    options.userTimeout = tcb.extras.userTimeoutMs
     return options
   }
 
@@ -277,12 +277,13 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
     tcb.flags &= ~(NO_DELAY | KEEP_ALIVE)
     if (options.noDelay !== 0) tcb.flags |= NO_DELAY
     if (options.keepAlive !== 0) tcb.flags |= KEEP_ALIVE
-    tcb.keepAliveMs = options.keepAliveDelay * 1000
     tcb.sndLimit = options.sendBuffer
     tcb.rcvLimit = options.receiveBuffer
     tcb.ttl = options.ttl
     tcb.trafficClass = options.trafficClass
-    tcb.userTimeoutMs = options.userTimeout
+    const keepAliveMs = options.keepAliveDelay * 1000
+    if (keepAliveMs !== tcb.extras.keepAliveMs) extrasOf(tcb).keepAliveMs = keepAliveMs
+    if (options.userTimeout !== tcb.extras.userTimeoutMs) extrasOf(tcb).userTimeoutMs = options.userTimeout
     connection.setKeepAlive()
     // What Nagle's rule held back goes now.
     if (hadDelay && options.noDelay !== 0 && tcb.state >= ESTABLISHED) connection.wantOutput()

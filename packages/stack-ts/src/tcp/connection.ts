@@ -16,16 +16,21 @@ import { segmentArrives } from './segment-arrives.ts'
 import { acknowledge, transmit } from './send.ts'
 import { append, clearSent, releaseSent, sendRoom } from './send-buffer.ts'
 import type { SendEffects } from './send-effects.ts'
+import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
 import {
   ACK_NOW,
+  extrasOf,
   FIN_TAKEN,
+  HOLDING,
+  LINGERING,
   ORPHAN,
   type Tcb,
   TIMER_HOLD,
   TIMER_MEMORY,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
+  WAS_ESTABLISHED,
 } from './tcb.ts'
 import type { Tcp } from './tcp.ts'
 import { earliestDeadline, type TimeoutEffects, timeouts } from './timeouts.ts'
@@ -60,8 +65,6 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   /** The listener's queues. */
   previousChild: Connection | null = null
   nextChild: Connection | null = null
-  /** Closed by its user, with octets or a FIN that are not acknowledged. */
-  lingering = false
   private readonly tcp: Tcp
 
   constructor(tcp: Tcp, tcb: Tcb) {
@@ -145,7 +148,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   /** The user found no memory, though the buffer has room: it is told to try again. */
   awaitMemory(): void {
     this.tcb.timers |= TIMER_MEMORY
-    this.tcb.memoryAt = (this.nowMs + MEMORY_MS) | 0
+    extrasOf(this.tcb).memoryAt = add(this.nowMs, MEMORY_MS)
     this.timersChanged()
   }
 
@@ -180,7 +183,10 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     return new NetError(code, 'connect', { address: tcb.remote.toString(), port: tcb.remotePort })
   }
 
-  wasEstablished = false
+  /** Whether the handshake was complete at some time. */
+  get wasEstablished(): boolean {
+    return (this.tcb.flags & WAS_ESTABLISHED) !== 0
+  }
 
   // ---------- Effects ----------
 
@@ -213,15 +219,16 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   challenge(): void {
     const { tcb, tcp } = this
-    if (((this.nowMs - tcb.challengesFrom) | 0) >= 1000 || tcb.challengesLeft < 0) {
-      tcb.challengesFrom = this.nowMs
-      tcb.challengesLeft = tcp.challengeAllowance()
+    const extras = extrasOf(tcb)
+    if (distance(extras.challengesFrom, this.nowMs) >= 1000 || extras.challengesLeft < 0) {
+      extras.challengesFrom = this.nowMs
+      extras.challengesLeft = tcp.challengeAllowance()
     }
-    if (tcb.challengesLeft === 0) {
+    if (extras.challengesLeft === 0) {
       tcp.counters.drop('tcp.challenge')
       return
     }
-    tcb.challengesLeft--
+    extras.challengesLeft--
     tcp.counters.tcpChallengeAcks++
     this.acknowledge()
   }
@@ -252,7 +259,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     const { tcb, tcp } = this
     const { seq, length } = segment
     if (length > 0) keep(tcb, tcp.pieces, tcp.pool, seq, segment.at, length)
-    if (segment.bodyLength > 0) keep(tcb, tcp.pieces, tcp.pool, (seq + length) | 0, segment.body, segment.bodyLength)
+    if (segment.bodyLength > 0) keep(tcb, tcp.pieces, tcp.pool, add(seq, length), segment.body, segment.bodyLength)
   }
 
   deliverAhead(): void {
@@ -263,7 +270,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     // A timer that is no longer needed, or comes too early, fires once for nothing: cheaper than moving it at each acknowledgement.
     if (this.tcb.timers === 0) return
     const earliest = earliestDeadline(this.tcb)
-    if (this.armed && ((earliest - this.armedFor) | 0) >= 0) return
+    if (this.armed && lessOrEqual(this.armedFor, earliest)) return
     this.armedFor = earliest
     const { clock } = this.tcp
     const now = clock.now
@@ -272,7 +279,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   }
 
   established(): void {
-    this.wasEstablished = true
+    this.tcb.flags |= WAS_ESTABLISHED
     adjustKeepAlive(this.tcb, this.nowMs)
     if (this.listener !== null) this.listener.childEstablished(this)
     else this.user?.connected()
@@ -321,12 +328,11 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   releaseHold(): void {
     this.tcb.timers &= ~TIMER_HOLD
-    if (!this.holding) return
-    this.holding = false
+    if ((this.tcb.flags & HOLDING) === 0) return
+    this.tcb.flags &= ~HOLDING
     this.tcp.scheduler.release()
   }
 
-  private holding = false
   /** The deadline the timer is armed for, in milliseconds. */
   private armedFor = 0
 
@@ -362,24 +368,23 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   private isAllAcknowledged(): boolean {
     const { tcb } = this
-    return tcb.state !== SYN_RECEIVED && ((tcb.sndUna - tcb.sndEnd) | 0) > 0
+    return tcb.state !== SYN_RECEIVED && lessThan(tcb.sndEnd, tcb.sndUna)
   }
 
   /** Closed, but not all has arrived: the process stays for a while. */
   private beginLinger(): void {
     const { tcb, tcp } = this
-    this.lingering = true
-    this.holding = true
+    tcb.flags |= LINGERING | HOLDING
     tcp.lingering++
     tcp.scheduler.hold()
     tcb.timers |= TIMER_HOLD
-    tcb.holdAt = (this.nowMs + tcp.settings.closedHoldMs) | 0
+    extrasOf(tcb).holdAt = add(this.nowMs, tcp.settings.closedHoldMs)
     this.timersChanged()
   }
 
   private endLinger(): void {
-    if (!this.lingering) return
-    this.lingering = false
+    if ((this.tcb.flags & LINGERING) === 0) return
+    this.tcb.flags &= ~LINGERING
     this.tcp.lingering--
     this.releaseHold()
     if (this.tcp.lingering === 0) this.tcp.onLingerEnd?.()

@@ -25,6 +25,7 @@ import { ackSent } from './delayed-ack.ts'
 import { optionsLength, writeOptions } from './options.ts'
 import type { Pieces } from './pieces.ts'
 import { advance, locate, type Place } from './send-buffer.ts'
+import { add, distance, lessOrEqual } from './seq.ts'
 import type { Tcb } from './tcb.ts'
 import { advertise } from './window.ts'
 
@@ -84,8 +85,8 @@ export class Emitter {
       pool.retain(body)
       advance(pieces, place, length)
     }
-    const end = (sequence + length) | 0
-    if (length > 0 && ((end - tcb.sndNxt) | 0) >= 0) {
+    const end = add(sequence, length)
+    if (length > 0 && lessOrEqual(tcb.sndNxt, end)) {
       tcb.sndNode = place.node
       tcb.sndNodeSkip = place.skip
     }
@@ -94,7 +95,7 @@ export class Emitter {
     view.setInt32(tcp, (tcb.localPort << 16) | tcb.remotePort)
     view.setInt32(tcp + 4, sequence)
     view.setInt32(tcp + 8, (flags & TCP_ACK) !== 0 ? tcb.rcvNxt : 0)
-    const window = (flags & TCP_SYN) !== 0 ? Math.min((tcb.rcvAdv - tcb.rcvNxt) | 0, 0xffff) : advertise(tcb)
+    const window = (flags & TCP_SYN) !== 0 ? Math.min(distance(tcb.rcvNxt, tcb.rcvAdv), 0xffff) : advertise(tcb)
     view.setInt32(tcp + TCP_DATA_OFFSET, (tcpLength << 26) | (flags << 16) | window)
     view.setInt32(tcp + TCP_CHECKSUM, 0)
     if (optionLength > 0) writeOptions(view, tcp + TCP_HEADER, tcb, flags, this.timestamp(tcb))
@@ -214,7 +215,7 @@ export class Emitter {
       place.skip = tcb.sndNodeSkip
       advance(this.pieces, place, 0)
     } else {
-      locate(tcb, this.pieces, (sequence - tcb.sndUna) | 0, place)
+      locate(tcb, this.pieces, distance(tcb.sndUna, sequence), place)
     }
   }
 

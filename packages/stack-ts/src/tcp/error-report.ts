@@ -8,12 +8,13 @@ import type { ErrorReport } from '../ip/network.ts'
 import type { Effects } from './effects.ts'
 import { fitSegments } from './options.ts'
 import { stopTiming } from './rto.ts'
+import { lessOrEqual, lessThan } from './seq.ts'
 import { SYN_RECEIVED, SYN_SENT } from './state.ts'
-import { MTU_LOWERED, type Tcb } from './tcb.ts'
+import { extrasOf, MTU_LOWERED, type Tcb } from './tcb.ts'
 
 /** @param sequence the quoted segment's sequence number. */
 export function reportArrives(tcb: Tcb, error: ErrorReport, sequence: number, effects: Effects): void {
-  const inFlight = ((sequence - tcb.sndUna) | 0) >= 0 && ((sequence - tcb.sndNxt) | 0) < 0
+  const inFlight = lessOrEqual(tcb.sndUna, sequence) && lessThan(sequence, tcb.sndNxt)
   if (!inFlight) return
   if (error.code === 'EMSGSIZE') {
     wasTooBig(tcb, error, effects)
@@ -22,7 +23,7 @@ export function reportArrives(tcb: Tcb, error: ErrorReport, sequence: number, ef
   if (tcb.state !== SYN_SENT && tcb.state !== SYN_RECEIVED) return
   // A soft error is only remembered: it is the better word should the attempt time out.
   if (error.hard) effects.ended(error.code)
-  else tcb.softError = error.code
+  else extrasOf(tcb).softError = error.code
 }
 
 /** RFC 1191 6.5: the segments in flight go again, smaller, without waiting for a timeout; it was no congestion. */

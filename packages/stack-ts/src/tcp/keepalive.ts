@@ -4,8 +4,9 @@
  * @module
  */
 import type { Effects } from './effects.ts'
+import { add, distance } from './seq.ts'
 import { SYN_RECEIVED } from './state.ts'
-import { flightSize, KEEP_ALIVE, PROBE_PEER, type Tcb, TIMER_KEEP_ALIVE } from './tcb.ts'
+import { extrasOf, flightSize, KEEP_ALIVE, PROBE_PEER, type Tcb, TIMER_KEEP_ALIVE } from './tcb.ts'
 
 export interface KeepAliveRules {
   readonly keepAliveIntervalMs: number
@@ -14,33 +15,35 @@ export interface KeepAliveRules {
 
 /** Arms or disarms the timer after an option changed, or the connection was established. */
 export function adjustKeepAlive(tcb: Tcb, nowMs: number): void {
-  tcb.keepAliveProbes = 0
   if ((tcb.flags & KEEP_ALIVE) === 0 || tcb.state <= SYN_RECEIVED) {
     tcb.timers &= ~TIMER_KEEP_ALIVE
     return
   }
+  const extras = extrasOf(tcb)
   tcb.timers |= TIMER_KEEP_ALIVE
-  tcb.keepAliveAt = (nowMs + tcb.keepAliveMs) | 0
+  extras.keepAliveProbes = 0
+  extras.keepAliveAt = add(nowMs, extras.keepAliveMs)
 }
 
 export function keepAliveDue(tcb: Tcb, effects: Effects, rules: KeepAliveRules): void {
   const { nowMs } = effects
-  const idle = (nowMs - tcb.lastHeardAt) | 0
+  const extras = extrasOf(tcb)
+  const idle = distance(tcb.lastHeardAt, nowMs)
   // Heard meanwhile, or the retransmission timer watches already.
-  if (idle < tcb.keepAliveMs || flightSize(tcb) > 0) {
-    tcb.keepAliveProbes = 0
-    tcb.keepAliveAt = (nowMs + Math.max(tcb.keepAliveMs - idle, rules.keepAliveIntervalMs)) | 0
-    if (idle < tcb.keepAliveMs) tcb.keepAliveAt = (tcb.lastHeardAt + tcb.keepAliveMs) | 0
+  if (idle < extras.keepAliveMs || flightSize(tcb) > 0) {
+    extras.keepAliveProbes = 0
+    extras.keepAliveAt =
+      idle < extras.keepAliveMs ? add(tcb.lastHeardAt, extras.keepAliveMs) : add(nowMs, rules.keepAliveIntervalMs)
     return
   }
-  if (tcb.keepAliveProbes >= rules.keepAliveProbes) {
+  if (extras.keepAliveProbes >= rules.keepAliveProbes) {
     effects.sendReset()
     effects.ended('ETIMEDOUT')
     return
   }
-  tcb.keepAliveProbes++
+  extras.keepAliveProbes++
   effects.counters.tcpKeepAliveProbes++
   tcb.flags |= PROBE_PEER
-  tcb.keepAliveAt = (nowMs + rules.keepAliveIntervalMs) | 0
+  extras.keepAliveAt = add(nowMs, rules.keepAliveIntervalMs)
   effects.wantOutput()
 }

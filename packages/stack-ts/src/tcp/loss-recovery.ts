@@ -6,6 +6,7 @@
  */
 import type { CongestionController } from './congestion/controller.ts'
 import { stopTiming } from './rto.ts'
+import { lessOrEqual } from './seq.ts'
 import { flightSize, LOSS, OPEN, RECOVERY, RESEND_FIRST, type Tcb } from './tcb.ts'
 
 const DUPLICATE_THRESHOLD = 3
@@ -17,7 +18,7 @@ export function onNewAck(tcb: Tcb, congestion: CongestionController, acknowledge
     congestion.onAck(tcb, acknowledged, inFlight)
     return
   }
-  const isFull = ((tcb.sndUna - tcb.recover) | 0) >= 0
+  const isFull = lessOrEqual(tcb.recover, tcb.sndUna)
   if (tcb.recovery === RECOVERY) {
     if (isFull) {
       congestion.onRecovered(tcb, flightSize(tcb))

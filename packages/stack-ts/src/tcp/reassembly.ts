@@ -7,6 +7,7 @@
 import type { FramePool } from '@ioth/core'
 import { NONE, type Pieces } from './pieces.ts'
 import { enqueueNode } from './receive-queue.ts'
+import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import type { Tcb } from './tcb.ts'
 
 /** Pieces one connection may keep ahead. */
@@ -15,24 +16,24 @@ const MOST_PIECES = 512
 /** Keeps `length` octets at `at` that begin at a sequence number ahead of `rcvNxt`. What is there already stays. */
 export function keep(tcb: Tcb, pieces: Pieces, pool: FramePool, sequence: number, at: number, length: number): void {
   let start = sequence
-  const end = (sequence + length) | 0
+  const end = add(sequence, length)
   let before = NONE
   let node = tcb.oooHead
   // New data mostly lies behind everything that is kept.
-  if (tcb.oooTail !== NONE && ((start - endOf(pieces, tcb.oooTail)) | 0) >= 0) {
+  if (tcb.oooTail !== NONE && lessOrEqual(endOf(pieces, tcb.oooTail), start)) {
     before = tcb.oooTail
     node = NONE
   }
-  while (((end - start) | 0) > 0) {
-    while (node !== NONE && ((start - endOf(pieces, node)) | 0) >= 0) {
+  while (lessThan(start, end)) {
+    while (node !== NONE && lessOrEqual(endOf(pieces, node), start)) {
       before = node
       node = pieces.next[node]!
     }
-    const gapEnd = node !== NONE && ((pieces.sequence[node]! - end) | 0) < 0 ? pieces.sequence[node]! : end
-    const count = (gapEnd - start) | 0
+    const gapEnd = node !== NONE && lessThan(pieces.sequence[node]!, end) ? pieces.sequence[node]! : end
+    const count = distance(start, gapEnd)
     if (count > 0) {
       if (tcb.oooCount >= MOST_PIECES) return
-      const from = at + ((start - sequence) | 0)
+      const from = at + distance(sequence, start)
       pool.retain(from)
       const piece = pieces.take(from, count, start)
       pieces.next[piece] = node
@@ -51,7 +52,7 @@ export function keep(tcb: Tcb, pieces: Pieces, pool: FramePool, sequence: number
 export function deliverKept(tcb: Tcb, pieces: Pieces, pool: FramePool): void {
   while (tcb.oooHead !== NONE) {
     const node = tcb.oooHead
-    const behind = (tcb.rcvNxt - pieces.sequence[node]!) | 0
+    const behind = distance(pieces.sequence[node]!, tcb.rcvNxt)
     if (behind < 0) return
     const next = pieces.next[node]!
     const length = pieces.length[node]!
@@ -66,7 +67,7 @@ export function deliverKept(tcb: Tcb, pieces: Pieces, pool: FramePool): void {
     }
     pieces.at[node] = pieces.at[node]! + behind
     pieces.length[node] = length - behind
-    tcb.rcvNxt = (tcb.rcvNxt + length - behind) | 0
+    tcb.rcvNxt = add(tcb.rcvNxt, length - behind)
     enqueueNode(tcb, pieces, node)
   }
 }
@@ -84,5 +85,5 @@ export function clearKept(tcb: Tcb, pieces: Pieces, pool: FramePool): void {
 }
 
 function endOf(pieces: Pieces, node: number): number {
-  return (pieces.sequence[node]! + pieces.length[node]!) | 0
+  return add(pieces.sequence[node]!, pieces.length[node]!)
 }

@@ -39,7 +39,7 @@ export function continuePersist(tcb: Tcb, nowMs: number): void {
 
 /** The user timeout (RFC 5482) comes in time, not at the next retransmission. */
 function capped(tcb: Tcb, intervalMs: number, nowMs: number): number {
-  if (tcb.userTimeoutMs === 0) return intervalMs
-  const left = (tcb.waitingSince + tcb.userTimeoutMs - nowMs) | 0
+  if (tcb.extras.userTimeoutMs === 0) return intervalMs
+  const left = (tcb.waitingSince + tcb.extras.userTimeoutMs - nowMs) | 0
   return Math.max(Math.min(intervalMs, left), 0)
 }

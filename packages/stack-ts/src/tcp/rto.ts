@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import { lessOrEqual } from './seq.ts'
 import { type Tcb, TIMESTAMPS, TIMING } from './tcb.ts'
 
 /** Longest RTO, in milliseconds. */
@@ -57,7 +59,7 @@ export function timeAcknowledgement(
   minRtoMs: number,
 ): void {
   if ((tcb.flags & TIMING) !== 0) {
-    if (((ack - tcb.timedSequence) | 0) <= 0) return
+    if (lessOrEqual(ack, tcb.timedSequence)) return
     tcb.flags &= ~TIMING
     sampleRtt(tcb, (nowUs - tcb.timedAt) | 0, minRtoMs)
     return

@@ -14,6 +14,7 @@ import { agree } from './options.ts'
 import { restartRetransmit, stopRetransmit } from './retransmit-timer.ts'
 import { timeAcknowledgement } from './rto.ts'
 import type { Segment } from './segment.ts'
+import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import {
   CLOSE_WAIT,
   CLOSING,
@@ -26,6 +27,7 @@ import {
   SYN_SENT,
 } from './state.ts'
 import {
+  extrasOf,
   FIN_AHEAD,
   FIN_QUEUED,
   FIN_TAKEN,
@@ -71,7 +73,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment, effects: Effects, rules: R
   // Fourth, the SYN bit.
   if ((flags & TCP_SYN) === 0) return
   tcb.irs = segment.seq
-  tcb.rcvNxt = (segment.seq + 1) | 0
+  tcb.rcvNxt = add(segment.seq, 1)
   tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
   tcb.lastAckSent = tcb.rcvNxt
   agree(tcb, segment, effects.nowMs)
@@ -167,7 +169,7 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
     }
   }
   const window = receiveWindow(tcb)
-  const start = (segment.seq - tcb.rcvNxt) | 0
+  const start = distance(tcb.rcvNxt, segment.seq)
   const length = segment.sequenceLength
   let acceptable: boolean
   if (length === 0) acceptable = window === 0 ? start === 0 : start >= 0 && start < window
@@ -189,7 +191,7 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
   if (
     segment.hasTimestamps &&
     (tcb.flags & TIMESTAMPS) !== 0 &&
-    ((segment.seq - tcb.lastAckSent) | 0) <= 0 &&
+    lessOrEqual(segment.seq, tcb.lastAckSent) &&
     !isReset
   ) {
     // RFC 7323 4.3
@@ -214,9 +216,9 @@ function resetArrives(tcb: Tcb, effects: Effects): void {
 /** Fifth, second part: the synchronised states. @returns whether to go on. */
 function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): boolean {
   const { ack } = segment
-  const acknowledged = (ack - tcb.sndUna) | 0
+  const acknowledged = distance(tcb.sndUna, ack)
   // RFC 5961 5.2
-  if (((ack - tcb.sndNxt) | 0) > 0 || acknowledged < -tcb.maxSndWnd) {
+  if (lessThan(tcb.sndNxt, ack) || acknowledged < -tcb.maxSndWnd) {
     effects.challenge()
     return false
   }
@@ -238,8 +240,8 @@ function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules):
   }
   if (acknowledged < 0) return true
   // The window, if this segment is not older than the one that set it (3.10.7.4).
-  const newer = (segment.seq - tcb.sndWl1) | 0
-  if (newer > 0 || (newer === 0 && ((ack - tcb.sndWl2) | 0) >= 0)) {
+  const newer = distance(tcb.sndWl1, segment.seq)
+  if (newer > 0 || (newer === 0 && lessOrEqual(tcb.sndWl2, ack))) {
     if (window > tcb.sndWnd) effects.wantOutput()
     updateWindow(tcb, segment, window)
   }
@@ -265,10 +267,10 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
     (effects.nowMs + tcb.tsOffset) | 0,
     rules.minRtoMs,
   )
-  const finAcknowledged = ((ack - tcb.sndEnd) | 0) > 0
+  const finAcknowledged = lessThan(tcb.sndEnd, ack)
   const queued = queuedOctets(tcb)
   tcb.sndUna = ack
-  if (((tcb.sndCursor - ack) | 0) < 0) tcb.sndCursor = ack
+  if (lessThan(tcb.sndCursor, ack)) tcb.sndCursor = ack
   const octets = Math.min(acknowledged, queued)
   if (octets > 0) effects.releaseSent(octets)
   onNewAck(tcb, rules.congestion, acknowledged, inFlight)
@@ -294,7 +296,7 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
 /** A closed socket waits for the peer's FIN for a bounded time only. */
 export function awaitPeersFin(tcb: Tcb, effects: Effects, rules: Rules): void {
   tcb.timers |= TIMER_LINGER
-  tcb.lingerAt = (effects.nowMs + rules.finWait2Ms) | 0
+  extrasOf(tcb).lingerAt = add(effects.nowMs, rules.finWait2Ms)
   effects.timersChanged()
 }
 
@@ -312,7 +314,7 @@ function textArrives(tcb: Tcb, segment: Segment, textLength: number, effects: Ef
     if (textLength > 0) effects.keepAhead(segment)
     if (hasFin) {
       tcb.flags |= FIN_AHEAD
-      tcb.rcvFin = (segment.seq + textLength) | 0
+      tcb.rcvFin = add(segment.seq, textLength)
     }
     // RFC 5681 4.2: a gap is told at once.
     effects.acknowledge()
@@ -321,12 +323,12 @@ function textArrives(tcb: Tcb, segment: Segment, textLength: number, effects: Ef
   const fillsGap = tcb.oooCount > 0
   if (textLength > 0) {
     effects.deliver(segment)
-    tcb.rcvNxt = (tcb.rcvNxt + textLength) | 0
+    tcb.rcvNxt = add(tcb.rcvNxt, textLength)
     if (fillsGap) effects.deliverAhead()
   }
   if (hasFin) {
     tcb.flags |= FIN_AHEAD
-    tcb.rcvFin = (segment.seq + textLength) | 0
+    tcb.rcvFin = add(segment.seq, textLength)
   }
   if ((tcb.flags & FIN_AHEAD) !== 0 && tcb.rcvNxt === tcb.rcvFin) {
     finArrives(tcb, effects)
@@ -338,8 +340,8 @@ function textArrives(tcb: Tcb, segment: Segment, textLength: number, effects: Ef
 
 /** Eighth: everything before the FIN is in the receive queue. */
 function finArrives(tcb: Tcb, effects: Effects): void {
-  tcb.rcvNxt = (tcb.rcvNxt + 1) | 0
-  if (((tcb.rcvAdv - tcb.rcvNxt) | 0) < 0) tcb.rcvAdv = tcb.rcvNxt
+  tcb.rcvNxt = add(tcb.rcvNxt, 1)
+  if (lessThan(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt
   tcb.flags = (tcb.flags & ~FIN_AHEAD) | FIN_TAKEN
   ackArrived(tcb, effects)
   if (tcb.state === ESTABLISHED) {

@@ -6,6 +6,7 @@
  */
 import type { FramePool } from '@ioth/core'
 import { NONE, type Pieces } from './pieces.ts'
+import { add } from './seq.ts'
 import { queuedOctets, type Tcb } from './tcb.ts'
 
 const SMALL = 256
@@ -47,7 +48,7 @@ export function append(
     tcb.sndTailRoom -= count
     taken += count
   }
-  tcb.sndEnd = (tcb.sndEnd + taken) | 0
+  tcb.sndEnd = add(tcb.sndEnd, taken)
   return taken
 }
 

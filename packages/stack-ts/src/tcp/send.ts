@@ -11,6 +11,7 @@ import { fitSegments } from './options.ts'
 import { startPersist, startRetransmit, stopRetransmit } from './retransmit-timer.ts'
 import { startTiming, stopTiming } from './rto.ts'
 import type { SendEffects } from './send-effects.ts'
+import { add, distance, lessThan } from './seq.ts'
 import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
 import {
   ACK_NOW,
@@ -45,14 +46,14 @@ export function transmit(tcb: Tcb, emitter: Emitter, effects: SendEffects): bool
  */
 export function acknowledge(tcb: Tcb, emitter: Emitter): boolean {
   const beyond = (tcb.sndNxt - tcb.sndUna - tcb.sndWnd) | 0
-  return emitter.send(tcb, beyond > 0 ? (tcb.sndNxt - beyond) | 0 : tcb.sndNxt, TCP_ACK, 0)
+  return emitter.send(tcb, beyond > 0 ? add(tcb.sndNxt, -beyond) : tcb.sndNxt, TCP_ACK, 0)
 }
 
 function sendSyn(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
   if (tcb.sndCursor !== tcb.iss) return true
   if (tcb.path.isBusy) return false
   const isFirst = tcb.sndNxt === tcb.iss
-  tcb.sndNxt = (tcb.iss + 1) | 0
+  tcb.sndNxt = add(tcb.iss, 1)
   if (!emitter.send(tcb, tcb.iss, tcb.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK, 0)) return false
   tcb.sndCursor = tcb.sndNxt
   if (isFirst) startTiming(tcb, tcb.iss, effects.nowUs)
@@ -93,10 +94,10 @@ function sendText(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
 /** Octets of the next segment: 0 is a FIN alone, -1 nothing. */
 function nextLength(tcb: Tcb, emitter: Emitter): number {
   const cursor = tcb.sndCursor
-  const waiting = (tcb.sndEnd - cursor) | 0
+  const waiting = distance(cursor, tcb.sndEnd)
   const finDue = (tcb.flags & FIN_QUEUED) !== 0 && waiting >= 0
   if (waiting <= 0 && !(finDue && waiting === 0)) return -1
-  const inFlight = (cursor - tcb.sndUna) | 0
+  const inFlight = distance(tcb.sndUna, cursor)
   const window = Math.min(tcb.sndWnd, tcb.cwnd + limitedTransmit(tcb))
   const usable = window - inFlight
   if (usable <= 0) return -1
@@ -137,14 +138,14 @@ function isSmallAllowed(tcb: Tcb, length: number, waiting: number, inFlight: num
 
 /** Sends octets from a place on; what ends the queue is pushed, and carries the FIN when it is due. */
 function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: number, length: number): boolean {
-  const end = (sequence + length) | 0
+  const end = add(sequence, length)
   let flags = TCP_ACK
   let next = end
   if (end === tcb.sndEnd) {
     if (length > 0) flags |= TCP_PSH
-    if ((tcb.flags & FIN_QUEUED) !== 0 && ((sequence - tcb.sndUna) | 0) + length < tcb.sndWnd) {
+    if ((tcb.flags & FIN_QUEUED) !== 0 && distance(tcb.sndUna, sequence) + length < tcb.sndWnd) {
       flags |= TCP_FIN
-      next = (end + 1) | 0
+      next = add(end, 1)
     }
   }
   const isFirst = sequence === tcb.sndNxt
@@ -154,7 +155,7 @@ function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: numb
     stopTiming(tcb)
     effects.counters.tcpRetransmitted++
   }
-  if (((next - tcb.sndNxt) | 0) > 0) tcb.sndNxt = next
+  if (lessThan(tcb.sndNxt, next)) tcb.sndNxt = next
   tcb.sndCursor = next
   tcb.lastSentAt = effects.nowMs
   startRetransmit(tcb, effects.nowMs)
@@ -167,7 +168,7 @@ function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean 
   if (tcb.path.isBusy) return false
   const cursor = tcb.sndCursor
   if ((tcb.flags & RESEND_FIRST) !== 0) {
-    const waiting = (tcb.sndEnd - tcb.sndUna) | 0
+    const waiting = distance(tcb.sndUna, tcb.sndEnd)
     const length = Math.min(waiting, emitter.contiguous(tcb, tcb.sndUna) || tcb.mss, largestSegment(tcb))
     if (
       !sendAt(
@@ -179,7 +180,7 @@ function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean 
       )
     )
       return false
-    if (((cursor - tcb.sndCursor) | 0) > 0) tcb.sndCursor = cursor
+    if (lessThan(tcb.sndCursor, cursor)) tcb.sndCursor = cursor
     tcb.flags &= ~RESEND_FIRST
   }
   if ((tcb.flags & PROBE_WINDOW) !== 0) {
@@ -188,7 +189,7 @@ function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean 
   }
   if ((tcb.flags & PROBE_PEER) !== 0) {
     // RFC 9293 3.8.4: an octet that was acknowledged long ago draws an acknowledgement.
-    if (!emitter.send(tcb, (tcb.sndUna - 1) | 0, TCP_ACK, 0)) return false
+    if (!emitter.send(tcb, add(tcb.sndUna, -1), TCP_ACK, 0)) return false
     tcb.flags &= ~PROBE_PEER
   }
   return true
@@ -196,12 +197,12 @@ function sendSpecial(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean 
 
 /** One octet beyond the window, or the FIN; it counts as lost at once, so that it leads the queue when the window opens. */
 function probeWindow(tcb: Tcb, emitter: Emitter): boolean {
-  const hasText = ((tcb.sndEnd - tcb.sndUna) | 0) > 0
+  const hasText = lessThan(tcb.sndUna, tcb.sndEnd)
   // An acknowledgement may have come since the timer expired: then there is nothing to probe with, or for.
   if (tcb.sndWnd > 0 || !(hasText || ((tcb.flags & FIN_QUEUED) !== 0 && tcb.sndUna === tcb.sndEnd))) return true
   if (!emitter.send(tcb, tcb.sndUna, hasText ? TCP_ACK : TCP_ACK | TCP_FIN, hasText ? 1 : 0)) return false
-  const next = (tcb.sndUna + 1) | 0
-  if (((next - tcb.sndNxt) | 0) > 0) tcb.sndNxt = next
+  const next = add(tcb.sndUna, 1)
+  if (lessThan(tcb.sndNxt, next)) tcb.sndNxt = next
   tcb.sndCursor = tcb.sndUna
   stopTiming(tcb)
   return true
@@ -209,13 +210,13 @@ function probeWindow(tcb: Tcb, emitter: Emitter): boolean {
 
 /** Something in flight: the retransmission timer. Something that cannot leave and nothing in flight: the persist timer. */
 function setTimer(tcb: Tcb, effects: SendEffects): void {
-  const inFlight = (tcb.sndCursor - tcb.sndUna) | 0
+  const inFlight = distance(tcb.sndUna, tcb.sndCursor)
   if (inFlight > 0) {
     startRetransmit(tcb, effects.nowMs)
     return
   }
   const waiting =
-    ((tcb.sndEnd - tcb.sndCursor) | 0) > 0 || ((tcb.flags & FIN_QUEUED) !== 0 && tcb.sndCursor === tcb.sndEnd)
+    lessThan(tcb.sndCursor, tcb.sndEnd) || ((tcb.flags & FIN_QUEUED) !== 0 && tcb.sndCursor === tcb.sndEnd)
   if (waiting) startPersist(tcb, effects.nowMs)
   else if ((tcb.timers & TIMER_PERSIST) !== 0) stopRetransmit(tcb)
   else return

@@ -1,6 +1,8 @@
 /**
  * Sequence number arithmetic (RFC 9293 3.4): modulo 2^32, held as signed 32-bit integers, compared by the sign of the difference.
  *
+ * Times in milliseconds wrap in the same way, and are compared by the same functions.
+ *
  * @module
  */
 

@@ -8,6 +8,7 @@ import type { ErrorCode, IpAddress } from '@ioth/core'
 import type { Network } from '../ip/network.ts'
 import type { Path } from '../link/path.ts'
 import { NONE } from './pieces.ts'
+import { distance } from './seq.ts'
 import { CLOSED } from './state.ts'
 
 // ---------- flags ----------
@@ -47,6 +48,12 @@ export const PASSIVE: number = 1 << 16
 /** Routers made us send smaller segments; the path is tried again from time to time. */
 export const MTU_LOWERED: number = 1 << 17
 
+export const WAS_ESTABLISHED: number = 1 << 18
+/** Closed by its user, with octets or a FIN that are not acknowledged. */
+export const LINGERING: number = 1 << 19
+/** Closed, and the process waits for it. */
+export const HOLDING: number = 1 << 20
+
 // ---------- loss recovery ----------
 export const OPEN = 0
 /** Fast recovery (RFC 6582). */
@@ -65,6 +72,25 @@ export const TIMER_LINGER = 16
 export const TIMER_HOLD = 32
 /** When a writer that found no memory may try again. */
 export const TIMER_MEMORY = 64
+
+/** What most connections never need: it is made with the first thing that has to be written into it. */
+export class TcbExtras {
+  keepAliveAt = 0
+  keepAliveProbes = 0
+  keepAliveMs = 7_200_000
+  lingerAt = 0
+  holdAt = 0
+  memoryAt = 0
+  userTimeoutMs = 0
+  /** Challenge ACKs left in this second (RFC 5961 7); -1: none was sent yet. */
+  challengesLeft = -1
+  challengesFrom = 0
+  /** What ICMP said while the connection was being opened. */
+  softError: ErrorCode | null = null
+}
+
+/** The defaults, shared by all connections that have none of their own. */
+const NO_EXTRAS: TcbExtras = Object.freeze(new TcbExtras())
 
 export class Tcb {
   state: number = CLOSED
@@ -166,18 +192,9 @@ export class Tcb {
   timers = 0
   retransmitAt = 0
   delayedAckAt = 0
-  keepAliveAt = 0
-  lingerAt = 0
-  holdAt = 0
-  memoryAt = 0
-  keepAliveProbes = 0
-  keepAliveMs = 7_200_000
-  userTimeoutMs = 0
-  /** Challenge ACKs left in this second (RFC 5961 7); -1: none was sent yet. */
-  challengesLeft = -1
-  challengesFrom = 0
-  /** What ICMP said while the connection was being opened. */
-  softError: ErrorCode | null = null
+
+  /** What most connections never need. To write, see {@link extrasOf}. */
+  extras: TcbExtras = NO_EXTRAS
 
   constructor(
     network: Network,
@@ -202,13 +219,19 @@ export class Tcb {
   }
 }
 
+/** The connection's own extras, to be written. */
+export function extrasOf(tcb: Tcb): TcbExtras {
+  if (tcb.extras === NO_EXTRAS) tcb.extras = new TcbExtras()
+  return tcb.extras
+}
+
 /** Octets in the send buffer: queued, sent or not, and not acknowledged. */
 export function queuedOctets(tcb: Tcb): number {
   // While the SYN is on its way, nothing is queued and the space begins behind it.
-  return tcb.sndHead === NONE ? 0 : (tcb.sndEnd - tcb.sndUna) | 0
+  return tcb.sndHead === NONE ? 0 : distance(tcb.sndUna, tcb.sndEnd)
 }
 
 /** Octets of sequence space sent and not acknowledged. */
 export function flightSize(tcb: Tcb): number {
-  return (tcb.sndNxt - tcb.sndUna) | 0
+  return distance(tcb.sndUna, tcb.sndNxt)
 }

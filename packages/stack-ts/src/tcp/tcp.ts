@@ -33,6 +33,7 @@ import { agree, fitSegments, shiftFor } from './options.ts'
 import { Pieces } from './pieces.ts'
 import { Segment } from './segment.ts'
 import { awaitPeersFin } from './segment-arrives.ts'
+import { add, distance, lessOrEqual } from './seq.ts'
 import type { TcpSettings } from './settings.ts'
 import { SYN_RECEIVED } from './state.ts'
 import { NO_DELAY, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, SEND_SMALL, Tcb } from './tcb.ts'
@@ -195,7 +196,7 @@ export class Tcp implements Transport {
     if ((flags & TCP_ACK) !== 0) {
       this.emitter.sendBare(network, path, local, destinationPort, remote, sourcePort, segment.ack, 0, TCP_RST)
     } else {
-      const ack = (segment.seq + segment.sequenceLength) | 0
+      const ack = add(segment.seq, segment.sequenceLength)
       this.emitter.sendBare(network, path, local, destinationPort, remote, sourcePort, 0, ack, TCP_RST | TCP_ACK)
     }
   }
@@ -263,7 +264,7 @@ export class Tcp implements Transport {
 
   /** Whether nothing waits to be sent but what the windows hold back. */
   get isAllSent(): boolean {
-    return this.firstDirty === null && this.connections.list().every(({ tcb }) => ((tcb.sndEnd - tcb.sndNxt) | 0) <= 0)
+    return this.firstDirty === null && this.connections.list().every(({ tcb }) => lessOrEqual(tcb.sndEnd, tcb.sndNxt))
   }
 
   // ---------- connections ----------
@@ -300,7 +301,7 @@ export class Tcp implements Transport {
     const before = this.timeWait.find(localKey, held.port, remoteKey, remotePort)
     if (before !== null) {
       // The new connection begins beyond all that the old one may have left in the network.
-      if (((iss - before.sndNxt) | 0) <= 0x10000) iss = (before.sndNxt + 0x10001) | 0
+      if (distance(before.sndNxt, iss) <= 0x10000) iss = add(before.sndNxt, 0x10001)
       this.timeWait.remove(before)
     }
     // The SYN offers a window, too; where it begins is known with the peer's.
@@ -427,7 +428,7 @@ export class Tcp implements Transport {
     beginAt(tcb, this.secret.initialSequence(localKey, localPort, remoteKey, remotePort, this.clock.now))
     tcb.tsOffset = this.secret.timestampOffset
     tcb.irs = segment.seq
-    tcb.rcvNxt = (segment.seq + 1) | 0
+    tcb.rcvNxt = add(segment.seq, 1)
     tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
     tcb.lastAckSent = tcb.rcvNxt
     tcb.sndWnd = segment.wnd

@@ -10,6 +10,7 @@ import type { Network } from '../ip/network.ts'
 import { Demux } from './demux.ts'
 import type { Emitter } from './emitter.ts'
 import type { Segment } from './segment.ts'
+import { add, distance } from './seq.ts'
 import { type Tcb, TIMESTAMPS } from './tcb.ts'
 import { advertise } from './window.ts'
 
@@ -107,7 +108,7 @@ export class TimeWaitTable extends Timer {
     const { flags } = segment
     // RFC 1337: a RST does not shorten it.
     if ((flags & TCP_RST) !== 0) return 'done'
-    const ahead = (segment.seq - entry.rcvNxt) | 0
+    const ahead = distance(entry.rcvNxt, segment.seq)
     if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN) {
       // RFC 6191 2
       const isLater =
@@ -123,7 +124,7 @@ export class TimeWaitTable extends Timer {
     if (segment.hasTimestamps && ((segment.timestampValue - entry.tsRecent) | 0) > 0 && ahead <= 0) {
       entry.tsRecent = segment.timestampValue
     }
-    if ((flags & TCP_FIN) !== 0 && ((segment.seq + segment.sequenceLength - entry.rcvNxt) | 0) === 0) {
+    if ((flags & TCP_FIN) !== 0 && add(segment.seq, segment.sequenceLength) === entry.rcvNxt) {
       // The FIN again: our ACK was lost. The time starts anew.
       this.unlink(entry)
       entry.until = this.deadline()

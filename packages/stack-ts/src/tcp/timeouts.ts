@@ -62,9 +62,9 @@ export function earliestDeadline(tcb: Tcb): number {
 function deadlineOf(tcb: Tcb, bit: number): number {
   if (bit === TIMER_RETRANSMIT || bit === TIMER_PERSIST) return tcb.retransmitAt
   if (bit === TIMER_DELAYED_ACK) return tcb.delayedAckAt
-  if (bit === TIMER_KEEP_ALIVE) return tcb.keepAliveAt
-  if (bit === TIMER_LINGER) return tcb.lingerAt
-  return bit === TIMER_HOLD ? tcb.holdAt : tcb.memoryAt
+  if (bit === TIMER_KEEP_ALIVE) return tcb.extras.keepAliveAt
+  if (bit === TIMER_LINGER) return tcb.extras.lingerAt
+  return bit === TIMER_HOLD ? tcb.extras.holdAt : tcb.extras.memoryAt
 }
 
 function isDue(tcb: Tcb, bit: number, at: number, nowMs: number): boolean {
@@ -79,16 +79,16 @@ export function timeouts(tcb: Tcb, effects: TimeoutEffects, patience: Patience, 
   }
   if (isDue(tcb, TIMER_RETRANSMIT, tcb.retransmitAt, nowMs)) retransmitDue(tcb, effects, patience)
   else if (isDue(tcb, TIMER_PERSIST, tcb.retransmitAt, nowMs)) persistDue(tcb, effects, patience)
-  if (isDue(tcb, TIMER_KEEP_ALIVE, tcb.keepAliveAt, nowMs)) keepAliveDue(tcb, effects, patience)
-  if (isDue(tcb, TIMER_HOLD, tcb.holdAt, nowMs)) {
+  if (isDue(tcb, TIMER_KEEP_ALIVE, tcb.extras.keepAliveAt, nowMs)) keepAliveDue(tcb, effects, patience)
+  if (isDue(tcb, TIMER_HOLD, tcb.extras.holdAt, nowMs)) {
     tcb.timers &= ~TIMER_HOLD
     effects.releaseHold()
   }
-  if (isDue(tcb, TIMER_MEMORY, tcb.memoryAt, nowMs)) {
+  if (isDue(tcb, TIMER_MEMORY, tcb.extras.memoryAt, nowMs)) {
     tcb.timers &= ~TIMER_MEMORY
     effects.writable()
   }
-  if (isDue(tcb, TIMER_LINGER, tcb.lingerAt, nowMs)) effects.ended(null)
+  if (isDue(tcb, TIMER_LINGER, tcb.extras.lingerAt, nowMs)) effects.ended(null)
 }
 
 /** RFC 6298 5.4 to 5.7 */
@@ -99,7 +99,7 @@ function retransmitDue(tcb: Tcb, effects: Effects, patience: Patience): void {
       tcb.retries >= (tcb.state === SYN_SENT ? patience.synRetries : patience.synAckRetries) ||
       isUserTimeout(tcb, nowMs)
     ) {
-      effects.ended((tcb.flags & PASSIVE) !== 0 ? null : (tcb.softError ?? 'ETIMEDOUT'))
+      effects.ended((tcb.flags & PASSIVE) !== 0 ? null : (tcb.extras.softError ?? 'ETIMEDOUT'))
       return
     }
     tcb.flags |= SYN_RESENT
@@ -130,7 +130,7 @@ function persistDue(tcb: Tcb, effects: Effects, patience: Patience): void {
   }
   if (!isSilent && (tcb.flags & ORPHAN) === 0) {
     // The peer lives and says no: it may go on saying so.
-    tcb.waitingSince = tcb.userTimeoutMs === 0 ? nowMs : tcb.waitingSince
+    tcb.waitingSince = tcb.extras.userTimeoutMs === 0 ? nowMs : tcb.waitingSince
   }
   tcb.flags |= tcb.sndWnd > 0 ? SEND_SMALL : PROBE_WINDOW
   if (tcb.sndWnd === 0) effects.counters.tcpZeroWindowProbes++
@@ -140,5 +140,5 @@ function persistDue(tcb: Tcb, effects: Effects, patience: Patience): void {
 }
 
 function isUserTimeout(tcb: Tcb, nowMs: number): boolean {
-  return tcb.userTimeoutMs > 0 && ((nowMs - tcb.waitingSince) | 0) >= tcb.userTimeoutMs
+  return tcb.extras.userTimeoutMs > 0 && ((nowMs - tcb.waitingSince) | 0) >= tcb.extras.userTimeoutMs
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Effects } from './effects.ts'
+import { add } from './seq.ts'
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -31,7 +32,7 @@ export function beginAt(tcb: Tcb, iss: number): void {
   tcb.sndUna = iss
   tcb.sndNxt = iss
   tcb.sndCursor = iss
-  tcb.sndEnd = (iss + 1) | 0
+  tcb.sndEnd = add(iss, 1)
   tcb.recover = iss
 }
 

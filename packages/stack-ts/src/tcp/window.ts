@@ -3,11 +3,13 @@
  *
  * @module
  */
+
+import { distance, lessThan } from './seq.ts'
 import type { Tcb } from './tcb.ts'
 
 /** The window as the peer knows it: RCV.WND. */
 export function receiveWindow(tcb: Tcb): number {
-  return (tcb.rcvAdv - tcb.rcvNxt) | 0
+  return distance(tcb.rcvNxt, tcb.rcvAdv)
 }
 
 /**
@@ -15,7 +17,7 @@ export function receiveWindow(tcb: Tcb): number {
  * @returns the window field for a segment without SYN.
  */
 export function advertise(tcb: Tcb): number {
-  const told = (tcb.rcvAdv - tcb.rcvNxt) | 0
+  const told = distance(tcb.rcvNxt, tcb.rcvAdv)
   const free = tcb.rcvLimit - tcb.rcvQueued
   let window = told
   if (free - told >= Math.min(tcb.rcvLimit >> 1, tcb.mss)) window = free
@@ -25,13 +27,13 @@ export function advertise(tcb: Tcb): number {
   if (field << scale < told) field++
   if (field > 0xffff) field = 0xffff
   const edge = (tcb.rcvNxt + (field << scale)) | 0
-  if (((edge - tcb.rcvAdv) | 0) > 0) tcb.rcvAdv = edge
+  if (lessThan(tcb.rcvAdv, edge)) tcb.rcvAdv = edge
   return field
 }
 
 /** Whether the user has read so much that the peer should hear of it at once. */
 export function isUpdateDue(tcb: Tcb): boolean {
-  const told = (tcb.rcvAdv - tcb.rcvNxt) | 0
+  const told = distance(tcb.rcvNxt, tcb.rcvAdv)
   const gain = tcb.rcvLimit - tcb.rcvQueued - told
   if (gain < Math.min(tcb.rcvLimit >> 1, 2 * tcb.mss)) return false
   return gain >= tcb.rcvLimit >> 2 || told <= tcb.rcvLimit >> 3

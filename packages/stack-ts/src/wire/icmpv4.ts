@@ -18,18 +18,13 @@ export const ICMP_REST = 4
 
 export const ICMP4_ECHO_REPLY = 0
 export const ICMP4_UNREACHABLE = 3
-export const ICMP4_SOURCE_QUENCH = 4
-export const ICMP4_REDIRECT = 5
 export const ICMP4_ECHO = 8
 export const ICMP4_TIME_EXCEEDED = 11
 export const ICMP4_PARAMETER_PROBLEM = 12
 
-export const UNREACHABLE_NET = 0
-export const UNREACHABLE_HOST = 1
 export const UNREACHABLE_PROTOCOL = 2
 export const UNREACHABLE_PORT = 3
 export const UNREACHABLE_TOO_BIG = 4
-export const UNREACHABLE_SOURCE_ROUTE = 5
 
 export interface Icmpv4Message {
   readonly type: number

@@ -29,9 +29,6 @@ import {
 } from '@ioth/core'
 import { complement, sumOctets } from './checksum.ts'
 
-export const IP4_MAX_HEADER = 60
-export const IP4_MAX_LENGTH = 65535
-
 export interface Ipv4Packet {
   readonly trafficClass: number
   readonly id: number

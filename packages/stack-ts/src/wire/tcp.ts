@@ -24,8 +24,6 @@ import {
 } from '@ioth/core'
 import { complement, sumOctets } from './checksum.ts'
 
-export const TCP_MAX_HEADER = 60
-
 export interface TcpSegment {
   readonly sourcePort: number
   readonly destinationPort: number
