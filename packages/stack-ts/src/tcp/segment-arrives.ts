@@ -239,9 +239,10 @@ function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules):
     effects.wantOutput()
   }
   if (acknowledged < 0) return true
-  // The window, if this segment is not older than the one that set it (3.10.7.4).
+  // The window, if this segment is not older than the one that set it (3.10.7.4). One that acknowledges something new never is, also when
+  // its own octets are sent again; the window it brings must not be lost, or the old one would reach too far from the new SND.UNA.
   const newer = distance(tcb.sndWl1, segment.seq)
-  if (newer > 0 || (newer === 0 && lessOrEqual(tcb.sndWl2, ack))) {
+  if (acknowledged > 0 || newer > 0 || (newer === 0 && lessOrEqual(tcb.sndWl2, ack))) {
     if (window > tcb.sndWnd) effects.wantOutput()
     updateWindow(tcb, segment, window)
   }
