@@ -73,6 +73,9 @@ class FakeListener extends FakeEndpoint implements Listener {
     this.localAddress = from.localAddress
     this.localPort = from.localPort
   }
+  override get comesFirst(): boolean {
+    return true
+  }
   bind(): void {
     throw new NetError('EINVAL', 'bind')
   }

@@ -87,6 +87,26 @@ const programs: Record<string, Program> = {
     return traces
   },
 
+  async 'the server closes as soon as the client is connected'(stage) {
+    const traces: Traces = { client: [], server: [], order: [] }
+    const { server, port } = await stage.listen({}, (socket) => {
+      traces.order!.push('connection')
+      follow(socket, traces.server)
+      socket.resume()
+      socket.end('bye')
+    })
+    const client = stage.connect(port)
+    follow(client, traces.client)
+    client.resume()
+    client.on('connect', () => {
+      traces.order!.push('connect')
+      server.close()
+    })
+    await Promise.all([event(client, 'close'), event(server, 'close')])
+    await stage.settled()
+    return traces
+  },
+
   async 'half-open on both sides'(stage) {
     const traces: Traces = { client: [], server: [] }
     const { port } = await stage.listen({ allowHalfOpen: true }, (socket) => {

@@ -61,6 +61,14 @@ export abstract class Pollable {
   /** The scheduler that carries this source's upcalls. */
   abstract readonly scheduler: Scheduler
 
+  /**
+   * Whether its upcall comes before those already queued. True for listeners: on a host, the connection is in the listener's queue before
+   * the one who connects hears of it, and programs that hold both ends rely on that order.
+   */
+  get comesFirst(): boolean {
+    return false
+  }
+
   /** Which bits the consumer wants to hear of. Widening it reports what is already true. */
   get interest(): number {
     return this.mask

@@ -39,10 +39,13 @@ export abstract class TurnScheduler implements Scheduler {
 
   ready(source: Pollable): void {
     if (source.queued) return
-    source.queued = true
-    if (this.lastReady === null) this.firstReady = source
-    else this.lastReady.nextReady = source
-    this.lastReady = source
+    if (source.comesFirst && this.firstReady !== null) {
+      source.queued = true
+      source.nextReady = this.firstReady
+      this.firstReady = source
+    } else {
+      this.append(source)
+    }
     this.wake()
   }
 
@@ -115,8 +118,18 @@ export abstract class TurnScheduler implements Scheduler {
     try {
       source.onReady(source, bits)
     } finally {
-      if ((source.ready & source.interest) !== 0 && source.onReady !== null) this.ready(source)
+      if ((source.ready & source.interest) !== 0 && source.onReady !== null && !source.queued) {
+        this.append(source)
+        this.wake()
+      }
     }
     this.drainTicks()
+  }
+
+  private append(source: Pollable): void {
+    source.queued = true
+    if (this.lastReady === null) this.firstReady = source
+    else this.lastReady.nextReady = source
+    this.lastReady = source
   }
 }
