@@ -233,6 +233,21 @@ export function tcpSegments(suite: Suite): void {
     }
   })
 
+  suite.test('P-04 an acknowledgement on a retransmitted segment does not widen the window', async (scene) => {
+    const { peer, socket } = await established(scene, [2, 4, 5, 180], 7000, 3000)
+    const start = peer.ack
+    socket.write(octets(8000), 0, 8000)
+    await peer.replies(2)
+    // Later octets first; then the earlier ones, with an acknowledgement and what is left of the same window.
+    await peer.exchange({ sequence: (peer.next + 10) >>> 0, window: 3000 }, octets(10))
+    peer.ack = (start + 1460) >>> 0
+    await peer.exchange({ window: 1540 }, octets(10))
+    await scene.lan.wait(500)
+    const reached = peer.received.map(({ sequence, data }) => (sequence + data.length - start) | 0)
+    expect(Math.max(...reached)).toBeGreaterThanOrEqual(2920)
+    expect(Math.max(...reached)).toBeLessThanOrEqual(3001)
+  })
+
   suite.test('R-TCP-29 a window that shrinks is survived', async (scene) => {
     const { peer, socket } = await established(scene, [2, 4, 5, 180], 7000, 20_000)
     const start = peer.ack
