@@ -300,7 +300,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   timeWait(): void {
     const { tcb, tcp } = this
     // The ACK of the peer's FIN leaves before the connection is forgotten.
-    this.acknowledge()
+    if ((tcb.flags & ACK_NOW) !== 0) this.acknowledge()
     tcp.timeWait.enter(tcb)
     tcb.state = TIME_WAIT
     this.leave()

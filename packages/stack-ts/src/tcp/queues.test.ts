@@ -1,0 +1,155 @@
+/** The three queues of a connection, each against the plainest model there is: an array of octets. */
+import { createFramePool, type IpAddress } from '@ioth/core'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Network } from '../ip/network.ts'
+import type { Path } from '../link/path.ts'
+import { Pieces } from './pieces.ts'
+import { clearKept, deliverKept, keep } from './reassembly.ts'
+import { clearReceived, dequeue, enqueue, lend } from './receive-queue.ts'
+import { append, clearSent, locate, type Place, releaseSent, sendRoom } from './send-buffer.ts'
+import { add } from './seq.ts'
+import { Tcb } from './tcb.ts'
+
+/** A block without a connection: its queues need neither network nor addresses. */
+function block(limit: number, origin = 0): Tcb {
+  const nobody = null as unknown as IpAddress
+  const tcb = new Tcb(null as unknown as Network, null as unknown as Path, nobody, 1, nobody, 2, 0, limit, limit)
+  tcb.sndUna = origin
+  tcb.sndNxt = origin
+  tcb.sndCursor = origin
+  tcb.sndEnd = origin
+  tcb.rcvNxt = origin
+  return tcb
+}
+
+const octets = (length: number, from: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (from + i) & 255)
+/** Where the sequence space wraps, and where it does not. */
+const origin = fc.constantFrom(0, 0x7fffff00, -300, 12345)
+
+test('send buffer: what was written is found at its place until it is acknowledged', () => {
+  const command = fc.record({ write: fc.nat(9000), acknowledge: fc.double({ min: 0, max: 1, noNaN: true }) })
+  fc.assert(
+    fc.property(origin, fc.array(command, { maxLength: 40 }), (start, commands) => {
+      const pool = createFramePool({ limit: 4 * 1024 * 1024 })
+      const pieces = new Pieces()
+      const tcb = block(20_000, start)
+      let written = 0
+      let acknowledged = 0
+      const place: Place = { node: -1, skip: 0 }
+      for (const { write, acknowledge } of commands) {
+        const room = sendRoom(tcb)
+        const taken = append(tcb, pieces, pool, octets(write, written), 0, write)
+        expect(taken).toBe(Math.min(write, room))
+        written += taken
+        for (const offset of [0, (written - acknowledged) >> 1, written - acknowledged - 1]) {
+          if (offset < 0 || offset >= written - acknowledged) continue
+          locate(tcb, pieces, offset, place)
+          expect(pool.bytes[pieces.at[place.node]! + place.skip]).toBe((acknowledged + offset) & 255)
+        }
+        const count = Math.floor(acknowledge * (written - acknowledged))
+        acknowledged += count
+        // All of it was sent meanwhile.
+        tcb.sndNxt = tcb.sndEnd
+        tcb.sndUna = add(tcb.sndUna, count)
+        releaseSent(tcb, pieces, pool, count)
+        tcb.sndNode = -1
+        expect(sendRoom(tcb)).toBe(20_000 - (written - acknowledged))
+        if (written === acknowledged) expect(pool.used).toBe(0)
+      }
+      clearSent(tcb, pieces, pool)
+      expect([pool.used, pieces.used]).toEqual([0, 0])
+    }),
+  )
+})
+
+test('receive queue: read and lend give what was queued, in order, and release it', () => {
+  const command = fc.record({
+    arrive: fc.oneof(fc.nat(300), fc.nat(1500)),
+    take: fc.nat(2000),
+    lends: fc.boolean(),
+    stops: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
+      const pool = createFramePool({ limit: 4 * 1024 * 1024 })
+      const pieces = new Pieces()
+      const tcb = block(1_000_000)
+      let arrived = 0
+      let read = 0
+      const into = new Uint8Array(2000)
+      for (const { arrive, take, lends, stops } of commands) {
+        const frame = pool.take(2048)
+        pool.bytes.set(octets(arrive, arrived), frame + 54)
+        enqueue(tcb, pieces, pool, frame + 54, arrive)
+        pool.release(frame)
+        arrived += arrive
+        const check = (memory: Uint8Array, offset: number, length: number): boolean => {
+          for (let i = 0; i < length; i++) expect(memory[offset + i]).toBe((read + i) & 255)
+          read += length
+          return !stops
+        }
+        const queued = arrived - read
+        const before = read
+        let count: number
+        if (lends) {
+          count = lend(tcb, pieces, pool, take, { bytes: check })
+          if (queued > 0) expect(count).toBe(read - before)
+        } else {
+          count = dequeue(tcb, pieces, pool, into, 0, take)
+          if (count > 0) check(into, 0, count)
+          if (queued > 0) expect(count).toBe(Math.min(take, queued))
+        }
+        if (queued === 0) expect(count).toBe(-1)
+        expect(tcb.rcvQueued).toBe(arrived - read)
+        if (arrived === read) expect(pool.used).toBe(0)
+      }
+      clearReceived(tcb, pieces, pool)
+      expect([pool.used, pieces.used]).toEqual([0, 0])
+    }),
+  )
+})
+
+test('H-16 out of order: whatever overlaps, each octet is delivered once, when its gap is filled', () => {
+  const arrival = fc.record({ offset: fc.nat(600), length: fc.integer({ min: 1, max: 200 }) })
+  fc.assert(
+    fc.property(origin, fc.array(arrival, { maxLength: 40 }), (start, arrivals) => {
+      const pool = createFramePool({ limit: 4 * 1024 * 1024 })
+      const pieces = new Pieces()
+      const tcb = block(1_000_000, start)
+      const have = new Set<number>()
+      let next = 0
+      for (const { offset, length } of arrivals) {
+        const skip = Math.max(0, next - offset)
+        if (skip >= length) continue
+        const frame = pool.take(2048)
+        pool.bytes.set(octets(length, offset), frame)
+        keep(tcb, pieces, pool, add(start, offset + skip), frame + skip, length - skip)
+        pool.release(frame)
+        for (let i = offset + skip; i < offset + length; i++) have.add(i)
+        deliverKept(tcb, pieces, pool)
+        while (have.has(next)) next++
+        expect(tcb.rcvNxt).toBe(add(start, next))
+        expect(tcb.rcvQueued).toBe(next)
+      }
+      const got = new Uint8Array(next)
+      dequeue(tcb, pieces, pool, got, 0, next)
+      expect(got).toEqual(octets(next, 0))
+      clearKept(tcb, pieces, pool)
+      clearReceived(tcb, pieces, pool)
+      expect([pool.used, pieces.used]).toEqual([0, 0])
+    }),
+  )
+})
+
+test('H-16 out of order: a flood of single octets is bounded in pieces', () => {
+  const pool = createFramePool({ limit: 16 * 1024 * 1024 })
+  const pieces = new Pieces()
+  const tcb = block(1_000_000)
+  const frame = pool.take(256)
+  for (let i = 1; i < 5000; i++) keep(tcb, pieces, pool, i * 2, frame, 1)
+  expect(tcb.oooCount).toBeLessThanOrEqual(512)
+  pool.release(frame)
+  clearKept(tcb, pieces, pool)
+  expect([pool.used, pieces.used]).toEqual([0, 0])
+})
