@@ -61,7 +61,7 @@ try {
     'inline, plugged in directly': { http: virtual, target: { host: '10.40.0.1' } },
     'inline, behind a hub': { http: virtual, target: { host: '10.40.0.2' } },
     'stack in a thread': { http: virtual, target: { host: '10.40.0.3' } },
-    'stack in the launcher': { http: virtual, target: { host: '10.40.0.4' } },
+    'stack in another process': { http: virtual, target: { host: '10.40.0.4' } },
   }
   for (const connections of [1, 50]) {
     const results = new Map(Object.keys(arrangements).map((name) => [name, []]))
