@@ -55,7 +55,9 @@ export class HostChecker {
     this.flows.set(key, flow)
     // When it answers a SYN, that one belongs to this incarnation.
     const peer = this.lastSyn.get(key)
-    if (syn.ack && peer !== undefined) flow.arrived({ ...peer, sequence: (syn.acknowledgment - 1) >>> 0 }, now)
+    if (!syn.ack) return
+    flow.irs = (syn.acknowledgment - 1) >>> 0
+    if (peer !== undefined) flow.arrived({ ...peer, sequence: flow.irs }, now)
   }
 
   /** Looks for what is overdue at this time. */
@@ -68,11 +70,21 @@ export class HostChecker {
   }
 }
 
+/** Rules without which a frame cannot be read. One that breaks others, of options for instance, may be taken up all the same. */
+const UNREADABLE: ReadonlySet<string> = new Set([
+  'ethernet.length',
+  'ipv4.length',
+  'ipv4.version',
+  'ipv4.header-length',
+  'ipv4.total-length',
+  'ipv6.payload-length',
+  'tcp.length',
+  'tcp.data-offset',
+])
+
 /** Whether a host would take this frame up. */
 function isSound({ findings }: Dissection): boolean {
-  return !findings.some(
-    ({ rule }) => rule.endsWith('checksum') || rule.endsWith('length') || rule === 'tcp.data-offset',
-  )
+  return !findings.some(({ rule }) => rule.endsWith('checksum') || UNREADABLE.has(rule))
 }
 
 /** Says which connection a finding is about. */

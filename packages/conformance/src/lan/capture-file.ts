@@ -43,7 +43,7 @@ export function encodeCapture(frames: readonly RecordedFrame[]): Uint8Array {
  * The folder is `$IOTH_CAPTURES`, else one in the system's temporary folder.
  */
 export function writeCapture(name: string, host: string, frames: readonly RecordedFrame[]): string {
-  const folder = process.env['IOTH_CAPTURES'] ?? join(tmpdir(), 'ioth-conformance')
+  const folder = process.env.IOTH_CAPTURES ?? join(tmpdir(), 'ioth-conformance')
   mkdirSync(folder, { recursive: true })
   const slug = name
     .toLowerCase()

@@ -34,7 +34,7 @@ export class Conversation {
 
   /** Both programs ended in order, and everything was read. */
   get isDone(): boolean {
-    return this.client.isDone && this.server !== null && this.server.isDone
+    return this.client.isDone && this.server?.isDone === true
   }
 
   /** Both sockets are gone from their stacks. */
