@@ -45,7 +45,8 @@ export function transmit(tcb: Tcb, emitter: Emitter, effects: SendEffects): bool
  * each other's closed windows would take each other's acknowledgements for unacceptable, and answer them for ever.
  */
 export function acknowledge(tcb: Tcb, emitter: Emitter): boolean {
-  const beyond = (tcb.sndNxt - tcb.sndUna - tcb.sndWnd) | 0
+  // A SYN needs no window.
+  const beyond = tcb.sndUna === tcb.iss ? 0 : (tcb.sndNxt - tcb.sndUna - tcb.sndWnd) | 0
   return emitter.send(tcb, beyond > 0 ? add(tcb.sndNxt, -beyond) : tcb.sndNxt, TCP_ACK, 0)
 }
 
