@@ -34,7 +34,7 @@ export interface InterfaceHost {
   readonly undeliverable: Undeliverable
   /** Nobody may use this address any more. */
   addressRemoved(address: IpAddress): void
-  interfaceRemoved(removed: StackInterface): Promise<void>
+  interfaceRemoved(removed: StackInterface): void
 }
 
 export class StackInterface implements Interface, NetInterface, ArpOwner {
@@ -76,7 +76,10 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   async addAddress(address: IpAddress, prefixLength: number): Promise<void> {
     const { ip } = this.host
     const text = address.toString()
-    if (address.family !== 4) throw new NetError('EAFNOSUPPORT', 'address', { address: text })
+    if (address.family !== 4) {
+      const message = `the stack "ts" has no IPv6 yet: ${text} cannot be its address`
+      throw new NetError('EAFNOSUPPORT', 'address', { address: text, message })
+    }
     const isUnusable = address.isUnspecified || address.isMulticast || address.isLoopback || address.w3 === -1
     if (isUnusable || !(prefixLength >= 0 && prefixLength <= 32)) {
       throw new NetError('EINVAL', 'address', {
@@ -115,7 +118,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     for (const probe of this.probes.values()) probe.stop()
     this.probes.clear()
     this.arp?.cache.clear()
-    await this.host.interfaceRemoved(this)
+    this.host.interfaceRemoved(this)
     this.port.discard()
     await this.link.close()
   }

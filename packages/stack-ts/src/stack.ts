@@ -61,7 +61,7 @@ import { StreamSocket } from './sockets/stream-socket.ts'
 import { NeighborTable, RoutingTable } from './tables.ts'
 import { Tcp } from './tcp/tcp.ts'
 import { Udp } from './udp/udp.ts'
-import { macFromBytes } from './wire/ethernet.ts'
+import { isGroupMac, macFromBytes } from './wire/ethernet.ts'
 
 /** Rounds of sending in one job: more than the link takes at once has to wait for its next turn anyway. */
 const ROUNDS = 16
@@ -172,6 +172,9 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     const index = ++this.interfaceNumber
     const name = options.name ?? `eth${index - 1}`
     const mac = macFromBytes(parseMac(options.mac ?? randomMac(this.scheduler.random)))
+    if (isGroupMac(mac.high)) {
+      throw new NetError('EINVAL', 'addInterface', { message: `${options.mac} is the address of a group of stations` })
+    }
     const cidrs = (options.addresses ?? []).map((text) => parseCidr(text))
     const port = this.openPort(link, mac)
     const added = new StackInterface(this, index, name, port)
@@ -230,11 +233,10 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     }
   }
 
-  interfaceRemoved(removed: StackInterface): Promise<void> {
+  interfaceRemoved(removed: StackInterface): void {
     const index = this.attached.indexOf(removed)
     if (index >= 0) this.attached.splice(index, 1)
     this.ip.routes.removeInterface(removed)
-    return Promise.resolve()
   }
 
   // ---------- sockets ----------

@@ -7,7 +7,7 @@ import type { ErrorCode } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { Segment } from './segment.ts'
 
-/** Which calls and segments lead out of a connection. */
+/** The way out of the state machine. */
 export interface Effects {
   /** Milliseconds, microseconds: now, as 32-bit integers. */
   readonly nowMs: number
