@@ -25,7 +25,7 @@ Options:
   --help`
 
 export async function bench(args) {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments({
     args,
     allowPositionals: true,
     options: {
@@ -61,6 +61,15 @@ export async function bench(args) {
   if (missed.length > 0) {
     process.stderr.write(`\nGoals missed: ${missed.join(', ')}\n`)
     if (values.gate) process.exitCode = 1
+  }
+}
+
+function readArguments(config) {
+  try {
+    return parseArgs(config)
+  } catch (error) {
+    const problem = error.message.split('. ', 1)[0]
+    throw new Error(`${problem}; "npm run bench -- --help" shows the options`)
   }
 }
 
