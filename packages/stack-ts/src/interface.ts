@@ -14,6 +14,7 @@ import {
   type Random,
 } from '@ioth/core'
 import type { Counters } from './counters.ts'
+import type { Events } from './events.ts'
 import { maskOf } from './ip/address-table.ts'
 import { FixedPath, type NetInterface } from './ip/interface.ts'
 import type { Ipv4 } from './ip/ipv4.ts'
@@ -30,6 +31,7 @@ export interface InterfaceHost {
   readonly random: Random
   readonly ip: Ipv4
   readonly stats: Counters
+  readonly events: Events
   readonly probe: ProbeMode
   readonly undeliverable: Undeliverable
   /** Nobody may use this address any more. */
@@ -93,6 +95,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     await this.acquire(address)
     if (this.isRemoved) throw new NetError('ENETDOWN', 'address', { address: text })
     ip.addresses.add(address, prefixLength, this)
+    this.host.events.emit({ kind: 'address-added', interface: this, address })
     ip.routes.add(word & maskOf(prefixLength), prefixLength, null, this)
   }
 
@@ -109,6 +112,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     if (!isShared) ip.routes.remove(entry.word, entry.prefixLength, null, this)
     this.giveBack(address)
     this.host.addressRemoved(address)
+    this.host.events.emit({ kind: 'address-removed', interface: this, address })
   }
 
   async remove(): Promise<void> {
@@ -146,9 +150,16 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
 
   conflict(address: number, mac: Mac): void {
     const probe = this.probes.get(address)
-    if (probe === undefined || probe.conflict(mac) || probe.tentative) return
-    // RFC 5227 2.4 b: defended once, lost the second time.
+    if (probe === undefined) return
+    const isDefended = probe.conflict(mac)
+    if (probe.tentative) return
     const entry = this.host.ip.addresses.find(address)
+    if (entry !== null) {
+      const other = formatMac(mac.high, mac.low)
+      this.host.events.emit({ kind: 'address-conflict', interface: this, address: entry.address, mac: other })
+    }
+    // RFC 5227 2.4 b: defended once, lost the second time.
+    if (isDefended) return
     if (entry !== null) this.removeAddress(entry.address)
   }
 

@@ -42,6 +42,7 @@ import {
 } from '@ioth/core'
 import { capabilitiesWith } from './capabilities.ts'
 import { Counters } from './counters.ts'
+import { Events } from './events.ts'
 import { Echo } from './icmp/echo.ts'
 import { Icmpv4 } from './icmp/icmpv4.ts'
 import { type InterfaceHost, StackInterface } from './interface.ts'
@@ -100,6 +101,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   readonly routes: Table<Route>
   readonly neighbors: Table<Neighbor>
   nameServers: readonly IpAddress[]
+  readonly events: Events
   private readonly settings: Settings
   private readonly loopback: Loopback
   private readonly reassembly: Reassembly
@@ -125,6 +127,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve
     })
+    this.events = new Events(scheduler, options.onEvent)
     this.job = new OutputJob(() => this.work())
     const defer = (): void => scheduler.defer(this.job)
     const packet = new Packet()

@@ -61,8 +61,32 @@ export interface StackOptions {
   /** @default a table of the stack's own */
   readonly ports?: PortTable
   readonly limits?: Partial<Limits>
+  /** Hears what happens to the stack by itself. Called in a turn, one event at a time; what it throws reaches the host as uncaught. */
+  readonly onEvent?: (event: StackEvent) => void
   /** The backend's own options; unknown names are refused. */
   readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/** Something that happened to a stack by itself, or because the network said so. */
+export interface StackEvent {
+  /**
+   * - `address-added`, `address-removed`: an address became usable, or is no longer ours (configured, leased, autoconfigured).
+   * - `address-conflict`: somebody else, `mac`, uses an address of ours; followed by `address-removed` when we gave it up.
+   * - `router-added`, `router-removed`: a default router, by router advertisement or lease.
+   * - `lease-obtained`, `lease-lost`: DHCP.
+   */
+  readonly kind:
+    | 'address-added'
+    | 'address-removed'
+    | 'address-conflict'
+    | 'router-added'
+    | 'router-removed'
+    | 'lease-obtained'
+    | 'lease-lost'
+  readonly interface: Interface
+  readonly address: IpAddress
+  /** Who else has the address, where that is known. */
+  readonly mac?: string
 }
 
 /** An address of an interface. */
@@ -135,6 +159,27 @@ export interface SocketInfo {
   readonly transport: 'tcp' | 'udp'
   /** RFC 9293 state, `'LISTEN'`, or `''` for UDP. */
   readonly state: string
+  /** What TCP knows about the connection; of backends that can say. */
+  readonly tcp?: TcpInfo
+}
+
+/** One connection in numbers. Octets and microseconds. */
+export interface TcpInfo {
+  /** Congestion window. */
+  readonly congestionWindow: number
+  readonly slowStartThreshold: number
+  /** Smoothed round-trip time (RFC 6298); 0 before the first sample. */
+  readonly smoothedRtt: number
+  readonly rttVariation: number
+  readonly retransmissionTimeout: number
+  readonly inFlight: number
+  /** What the peer lets us send beyond what it acknowledged. */
+  readonly sendWindow: number
+  readonly receiveWindow: number
+  readonly maximumSegment: number
+  readonly octetsSent: number
+  readonly octetsReceived: number
+  readonly segmentsRetransmitted: number
 }
 
 export interface Stack extends AsyncDisposable {
