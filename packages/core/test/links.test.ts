@@ -4,6 +4,7 @@ import {
   createFramePool,
   createHub,
   createPipe,
+  createSwitch,
   createVirtualScheduler,
   FULL_OFFLOAD,
   filter,
@@ -120,6 +121,90 @@ describe('hub', () => {
     scheduler.advance()
     expect(a.states).toEqual(['closed'])
     expect(hub.ports).toEqual([])
+    expect(pool.used).toBe(0)
+  })
+})
+
+describe('switch', () => {
+  /** A frame of a header and one octet that tells it apart. @param to and from are the last octets of addresses; 255 is everybody. */
+  const frame = (to: number, from: number, mark = 0): number[] => {
+    const station = (last: number): number[] => (last === 255 ? Array(6).fill(255) : [2, 0, 0, 0, 0, last])
+    return [...station(to), ...station(from), 8, 0, mark]
+  }
+
+  it('brings a frame to the port where its receiver was heard, and to all others while nobody knows', () => {
+    const { scheduler, pool, station } = network()
+    const lan = createSwitch({ scheduler, pool })
+    const [a, b, c] = Array.from({ length: 3 }, () => station(lan.port()))
+    a?.send(frame(2, 1, 1))
+    scheduler.advance()
+    expect([a, b, c].map((each) => each?.arrivals.length)).toEqual([0, 1, 1])
+    b?.send(frame(1, 2, 2))
+    a?.send(frame(2, 1, 3), frame(255, 1, 4), frame(2, 1, 5))
+    scheduler.advance()
+    expect(a?.octets()).toEqual([frame(1, 2, 2)])
+    expect(b?.octets().map((octets) => octets.at(-1))).toEqual([1, 3, 4, 5])
+    expect(c?.octets().map((octets) => octets.at(-1))).toEqual([1, 4])
+    expect(lan.stations).toBe(2)
+    expect(pool.used).toBe(0)
+  })
+
+  it('follows a station that moves there and back, and knows no way to a port that closed', async () => {
+    const { scheduler, pool, station } = network()
+    const lan = createSwitch({ scheduler, pool })
+    const [a, b, c] = [station(lan.port()), station(lan.port()), station(lan.port())]
+    const reached = (): string => {
+      const before = [a, b].map(({ arrivals }) => arrivals.length)
+      c.send(frame(1, 3))
+      scheduler.advance()
+      return [a, b].map(({ arrivals }, i) => arrivals.length - (before[i] as number)).join(' ')
+    }
+    for (const [from, where] of [
+      [a, '1 0'],
+      [b, '0 1'],
+      [a, '1 0'],
+    ] as const) {
+      from.send(frame(3, 1))
+      scheduler.advance()
+      expect(reached()).toBe(where)
+    }
+    await a.link.close()
+    expect(reached()).toBe('0 1')
+    expect(a.states).toEqual(['closed'])
+    await lan.close()
+    scheduler.advance()
+    expect([lan.ports.length, pool.used]).toEqual([0, 0])
+  })
+
+  it('carries nothing that is no frame, nothing back to its sender, and remembers as many stations as it may', () => {
+    const { scheduler, pool, station } = network()
+    const lan = createSwitch({ scheduler, pool, stations: 3 })
+    const [a, b] = [station(lan.port()), station(lan.port())]
+    a.send([1, 2, 3], frame(9, 8), frame(8, 9))
+    for (let i = 0; i < 100; i++) a.send(frame(255, i))
+    scheduler.advance()
+    expect(lan.stations).toBe(3)
+    expect(b.arrivals.length).toBe(101)
+    expect(a.arrivals).toEqual([])
+    b.send(frame(1, 200))
+    scheduler.advance()
+    // Long forgotten, so everybody hears it.
+    expect(a.arrivals.length).toBe(1)
+  })
+
+  it('keeps order and flow control, loses nothing, and finishes what a sink does not take', () => {
+    const { scheduler, pool, station } = network()
+    const lan = createSwitch({ scheduler, pool, queueFrames: 7, offload: FULL_OFFLOAD })
+    const [a, b] = [station(lan.port('first')), station(lan.port(), FULL_OFFLOAD)]
+    expect(a.link).toMatchObject({ type: 'ethernet', mtu: 1500, state: 'up', name: 'first', offload: FULL_OFFLOAD })
+    expect(() => a.link.attach({} as LinkSink)).toThrow(/has a sink already/)
+    b.send(frame(255, 2))
+    scheduler.advance()
+    const frames = Array.from({ length: 300 }, (_, i) => frame(2, 1, i & 255))
+    a.send(...frames)
+    scheduler.advance()
+    expect(b.octets()).toEqual(frames)
+    expect(a.link.flush()).toBe(true)
     expect(pool.used).toBe(0)
   })
 })

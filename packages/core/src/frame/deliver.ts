@@ -31,17 +31,17 @@ export class FrameDeliverer implements FrameEmitter {
   }
 
   /**
-   * Shows the oldest `count` frames of the queue to the sink, except those with the tag `except`. They stay in the queue, with their
-   * references: the caller takes them out when all sinks have seen them.
+   * Shows the frames of the queue from the place `from` up to `end` to the sink, except those with the tag `except`. They stay in the
+   * queue, with their references: the caller takes them out when all sinks have seen them.
    */
-  deliver(queue: FrameQueue, count: number, sink: LinkSink, except = -1): void {
+  deliver(queue: FrameQueue, from: number, end: number, sink: LinkSink, except = -1): void {
     const { shown } = this
     const { accepts } = sink
-    let place = 0
-    while (place < count) {
+    let place = from
+    while (place < end) {
       let acceptable = true
       shown.count = 0
-      for (; place < count && shown.count < BATCH; place++) {
+      for (; place < end && shown.count < BATCH; place++) {
         if (queue.tag(place) === except) continue
         acceptable &&= isAccepted(queue.flags(place), accepts)
         queue.copyTo(shown, place)

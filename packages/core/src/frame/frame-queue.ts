@@ -60,6 +60,15 @@ export class FrameQueue {
     return this.entries[this.at(place) + TAG] as number
   }
 
+  /** Position of the head piece of the frame at a place in the queue. */
+  head(place: number): number {
+    return this.entries[this.at(place) + HEAD] as number
+  }
+
+  headLength(place: number): number {
+    return this.entries[this.at(place) + HEAD_LENGTH] as number
+  }
+
   /** Flags of the frame at a place in the queue. */
   flags(place: number): number {
     return this.entries[this.at(place) + FLAGS] as number

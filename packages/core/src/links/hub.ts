@@ -98,7 +98,7 @@ class FrameHub extends Job implements Hub {
     const count = Math.min(this.queue.length, FRAMES_PER_JOB)
     try {
       for (const port of this.ports) {
-        if (port.sink !== null) this.deliverer.deliver(this.queue, count, port.sink, port.number)
+        if (port.sink !== null) this.deliverer.deliver(this.queue, 0, count, port.sink, port.number)
       }
     } finally {
       this.queue.release(count)

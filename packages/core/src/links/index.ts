@@ -12,4 +12,5 @@ export {
 export { type Direction, LinkWrapper } from './link-wrapper.ts'
 export { PcapEncoder, type PcapOptions, type PcapWriter } from './pcap.ts'
 export { createPipe, type PipeOptions } from './pipe.ts'
+export { createSwitch, type Switch, type SwitchOptions } from './switch.ts'
 export { frameBytes, type TraceListener, trace } from './trace.ts'

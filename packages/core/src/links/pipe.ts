@@ -124,7 +124,7 @@ class PipeEnd extends Job implements Link {
     const count = Math.min(this.queue.length, 64)
     const sink = this.far?.sink ?? null
     try {
-      if (sink !== null && this.far?.state !== 'closed') this.deliverer.deliver(this.queue, count, sink)
+      if (sink !== null && this.far?.state !== 'closed') this.deliverer.deliver(this.queue, 0, count, sink)
     } finally {
       this.queue.release(count)
     }
