@@ -131,7 +131,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.job = new OutputJob(() => this.work())
     const defer = (): void => scheduler.defer(this.job)
     const packet = new Packet()
-    this.loopback = new Loopback(pool, defer)
+    this.loopback = new Loopback(pool, this.stats, defer)
     this.reassembly = new Reassembly(pool, clock, this.stats)
     this.ip = new Ipv4(
       pool,

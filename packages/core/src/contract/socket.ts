@@ -32,6 +32,8 @@ export type OptionName =
   | 'broadcast'
   | 'multicastTtl'
   | 'multicastLoop'
+  /** {@link Interface.index} of the interface that datagrams to groups leave by; 0: as the routes say. */
+  | 'multicastInterface'
   /** Milliseconds data may stay unacknowledged (RFC 5482); 0: the default. */
   | 'userTimeout'
   | 'trafficClass'

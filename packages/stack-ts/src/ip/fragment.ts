@@ -42,7 +42,7 @@ export function sendFragments(
     pool.release(at)
     pool.release(body)
     if (owner < 0) {
-      counters.drop('ip4.pool')
+      counters.lose('ip4.pool')
       return
     }
   }
@@ -50,7 +50,7 @@ export function sendFragments(
     const length = Math.min(largest, total - offset)
     const head = pool.take(HEAD)
     if (head < 0) {
-      counters.drop('ip4.pool')
+      counters.lose('ip4.pool')
       break
     }
     const more = offset + length < total ? IP4_MORE_FRAGMENTS : 0

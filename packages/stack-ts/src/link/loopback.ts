@@ -15,6 +15,7 @@ import {
   releaseAll,
   releaseFrame,
 } from '@ioth/core'
+import type { Counters } from '../counters.ts'
 import { LINK_HEADROOM, Path } from './path.ts'
 
 const CAPACITY = 256
@@ -32,14 +33,16 @@ export class Loopback extends Path {
   readonly valid: boolean = true
   readonly unresolved: boolean = false
   private readonly pool: FramePool
+  private readonly counters: Counters
   private readonly queued: () => void
   private filling: FrameBatch | null = null
   private draining: FrameBatch | null = null
 
   /** @param queued called when a packet was queued. */
-  constructor(pool: FramePool, queued: () => void) {
+  constructor(pool: FramePool, counters: Counters, queued: () => void) {
     super()
     this.pool = pool
+    this.counters = counters
     this.queued = queued
   }
 
@@ -66,6 +69,7 @@ export class Loopback extends Path {
   ): void {
     this.filling ??= createBatch(this.pool, CAPACITY)
     if (this.filling.count === CAPACITY) {
+      this.counters.lose('loopback.full')
       this.pool.release(at)
       if (bodyLength !== 0) this.pool.release(body)
       return
@@ -82,13 +86,10 @@ export class Loopback extends Path {
     this.draining = null
     for (let i = 0; i < batch.count; i++) {
       const flags = (batch.flags[i]! & ~CHECKSUM_MISSING) | CHECKSUM_VERIFIED
-      taker.looped(
-        batch.head[i]! + LINK_HEADROOM,
-        batch.headLength[i]! - LINK_HEADROOM,
-        batch.body[i]!,
-        batch.bodyLength[i]!,
-        flags,
-      )
+      const length = batch.headLength[i]! - LINK_HEADROOM
+      this.counters.packetLoops(length + batch.bodyLength[i]!)
+      taker.looped(batch.head[i]! + LINK_HEADROOM, length, batch.body[i]!, batch.bodyLength[i]!, flags)
+      this.counters.frameEnds()
       releaseFrame(batch, i)
     }
     batch.count = 0

@@ -81,40 +81,43 @@ export class Port implements LinkSink {
   }
 
   frames(batch: FrameBatch): void {
-    const { counters, taker, pool, isEthernet } = this
-    const { high, low } = this.mac
-    counters.framesIn += batch.count
+    const { counters } = this
     for (let i = 0; i < batch.count; i++) {
-      let at = batch.head[i]!
-      let length = batch.headLength[i]!
-      const bodyLength = batch.bodyLength[i]!
-      counters.octetsIn += length + bodyLength
-      if (!isEthernet) {
-        taker.ipv4(this, at, length, batch.body[i]!, bodyLength, batch.flags[i]!, false)
-        continue
-      }
-      if (length < ETHERNET_HEADER) {
-        counters.drop('ethernet.short')
-        continue
-      }
-      const { view } = pool
-      const destinationHigh = view.getUint16(at)
-      const group = isGroupMac(destinationHigh)
-      if (!group && (destinationHigh !== high || view.getInt32(at + 2) !== low)) {
-        counters.drop('ethernet.destination')
-        continue
-      }
-      if (isGroupMac(view.getUint16(at + ETH_SOURCE))) {
-        counters.drop('ethernet.source')
-        continue
-      }
-      const type = view.getUint16(at + ETH_TYPE)
-      at += ETHERNET_HEADER
-      length -= ETHERNET_HEADER
-      if (type === ETHERTYPE_IP4) taker.ipv4(this, at, length, batch.body[i]!, bodyLength, batch.flags[i]!, group)
-      else if (type === ETHERTYPE_ARP) taker.arp(this, at, length)
-      else counters.drop('ethernet.type')
+      counters.frameArrives(batch.headLength[i]! + batch.bodyLength[i]!)
+      this.frame(batch.head[i]!, batch.headLength[i]!, batch.body[i]!, batch.bodyLength[i]!, batch.flags[i]!)
+      counters.frameEnds()
     }
+  }
+
+  private frame(at: number, length: number, body: number, bodyLength: number, flags: number): void {
+    const { counters, taker } = this
+    if (!this.isEthernet) {
+      taker.ipv4(this, at, length, body, bodyLength, flags, false)
+      return
+    }
+    if (length < ETHERNET_HEADER) {
+      counters.drop('ethernet.short')
+      return
+    }
+    const { view } = this.pool
+    const { high, low } = this.mac
+    const destinationHigh = view.getUint16(at)
+    const group = isGroupMac(destinationHigh)
+    if (!group && (destinationHigh !== high || view.getInt32(at + 2) !== low)) {
+      counters.drop('ethernet.destination')
+      return
+    }
+    const sourceHigh = view.getUint16(at + ETH_SOURCE)
+    if (isGroupMac(sourceHigh) || (sourceHigh === high && view.getInt32(at + ETH_SOURCE + 2) === low)) {
+      counters.drop('ethernet.source')
+      return
+    }
+    const type = view.getUint16(at + ETH_TYPE)
+    at += ETHERNET_HEADER
+    length -= ETHERNET_HEADER
+    if (type === ETHERTYPE_IP4) taker.ipv4(this, at, length, body, bodyLength, flags, group)
+    else if (type === ETHERTYPE_ARP) taker.arp(this, at, length)
+    else counters.drop('ethernet.type')
   }
 
   writable(): void {
@@ -150,7 +153,7 @@ export class Port implements LinkSink {
       taken = this.outbox.append(head, length, body, bodyLength, flags, segmentSize, transportAt - LINK_HEADROOM)
     }
     if (!taken) {
-      this.counters.drop('link.full')
+      this.counters.lose('link.full')
       return
     }
     this.counters.framesOut++

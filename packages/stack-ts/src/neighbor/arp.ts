@@ -119,7 +119,7 @@ export class Arp implements Resolver {
     const { pool } = this.port
     const at = pool.take(FRAME)
     if (at < 0) {
-      this.counters.drop('arp.pool')
+      this.counters.lose('arp.pool')
       return
     }
     const packet = { operation, senderMac: this.port.mac, senderIp, targetMac, targetIp }

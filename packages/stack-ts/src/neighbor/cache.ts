@@ -219,7 +219,7 @@ export class NeighborCache extends Timer {
     ]) {
       column.copyWithin(0, 1, waiting.count + 1)
     }
-    this.counters.drop('neighbor.waiting')
+    this.counters.lose('neighbor.waiting')
   }
 
   /** Forgets a neighbour; flows that used it look their way up again. */
@@ -281,7 +281,7 @@ export class NeighborCache extends Timer {
     if (waiting === null) return
     neighbor.waiting = null
     for (let i = 0; i < waiting.count; i++) {
-      this.counters.drop('neighbor.unreachable')
+      this.counters.lose('neighbor.unreachable')
       if (tell) this.undeliverable(waiting.head[i]! + LINK_HEADROOM, waiting.headLength[i]! - LINK_HEADROOM)
       this.drop(waiting, i)
     }

@@ -70,7 +70,7 @@ export class Emitter {
     if (length > 0 && !inline) inline = this.pieces.length[place.node]! - place.skip < length
     const at = pool.take(inline ? headLength + length : headLength)
     if (at < 0) {
-      this.counters.drop('tcp.pool')
+      this.counters.lose('tcp.pool')
       return false
     }
     let body = 0
@@ -138,7 +138,7 @@ export class Emitter {
     const tcpLength = TCP_HEADER + (timestamps === null ? 0 : 12)
     const at = pool.take(network.headroom + tcpLength)
     if (at < 0) {
-      this.counters.drop('tcp.pool')
+      this.counters.lose('tcp.pool')
       return
     }
     const tcp = at + network.headroom
