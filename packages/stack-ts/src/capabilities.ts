@@ -15,6 +15,8 @@ export function capabilitiesWith(limits: Limits): Capabilities {
     connectCancel: true,
     refusedVisible: true,
     noDelay: true,
+    sack: true,
+    ecn: false,
     multicast: false,
     superSegments: true,
     ping: true,

@@ -33,6 +33,10 @@ export interface Capabilities {
   /** A refused connection is told from one that timed out. */
   readonly refusedVisible: boolean
   readonly noDelay: boolean
+  /** TCP offers selective acknowledgements (RFC 2018); else it recovers by duplicate acknowledgements alone (RFC 6582). */
+  readonly sack: boolean
+  /** TCP can negotiate explicit congestion notification (RFC 3168). */
+  readonly ecn: boolean
   readonly multicast: boolean
   readonly superSegments: boolean
   readonly ping: boolean

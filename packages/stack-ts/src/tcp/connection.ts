@@ -11,6 +11,7 @@ import type { TcpListener } from './listener.ts'
 import { clearKept, deliverKept, keep } from './reassembly.ts'
 import { clearReceived, dequeue, enqueue, lend } from './receive-queue.ts'
 import { fromEstimate } from './rto.ts'
+import { forgetDelivered, keptAhead, noteOverlap } from './sack-report.ts'
 import type { Segment } from './segment.ts'
 import { segmentArrives } from './segment-arrives.ts'
 import { acknowledge, transmit } from './send.ts'
@@ -258,12 +259,16 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   keepAhead(segment: Segment): void {
     const { tcb, tcp } = this
     const { seq, length } = segment
+    const end = add(seq, segment.textLength)
+    noteOverlap(tcb, tcp.pieces, seq, end)
     if (length > 0) keep(tcb, tcp.pieces, tcp.pool, seq, segment.at, length)
     if (segment.bodyLength > 0) keep(tcb, tcp.pieces, tcp.pool, add(seq, length), segment.body, segment.bodyLength)
+    keptAhead(tcb, tcp.pieces, seq, end)
   }
 
   deliverAhead(): void {
     deliverKept(this.tcb, this.tcp.pieces, this.tcp.pool)
+    forgetDelivered(this.tcb)
   }
 
   timersChanged(): void {

@@ -24,9 +24,10 @@ import type { Path } from '../link/path.ts'
 import { ackSent } from './delayed-ack.ts'
 import { optionsLength, writeOptions } from './options.ts'
 import type { Pieces } from './pieces.ts'
+import { sackLength, writeSack } from './sack-report.ts'
 import { advance, locate, type Place } from './send-buffer.ts'
 import { add, distance, lessOrEqual } from './seq.ts'
-import type { Tcb } from './tcb.ts'
+import { SACK_DUE, type Tcb } from './tcb.ts'
 import { advertise } from './window.ts'
 
 /** The smallest slot: header and payload together fit into it or not. */
@@ -61,7 +62,9 @@ export class Emitter {
     const { pool, pieces, place } = this
     const { network, path } = tcb
     const { offload } = path
-    const optionLength = optionsLength(tcb, flags)
+    let optionLength = optionsLength(tcb, flags)
+    const sackOctets = (tcb.flags & SACK_DUE) === 0 ? 0 : sackLength(tcb, optionLength, tcb.mss - length)
+    optionLength += sackOctets
     const tcpLength = TCP_HEADER + optionLength
     const headLength = network.headroom + tcpLength
     let inline = length > 0 && headLength + length <= SMALL_SLOT
@@ -99,6 +102,7 @@ export class Emitter {
     view.setInt32(tcp + TCP_DATA_OFFSET, (tcpLength << 26) | (flags << 16) | window)
     view.setInt32(tcp + TCP_CHECKSUM, 0)
     if (optionLength > 0) writeOptions(view, tcp + TCP_HEADER, tcb, flags, this.timestamp(tcb))
+    if (sackOctets > 0) writeSack(view, tcp + tcpLength - sackOctets, tcb, sackOctets)
     if ((flags & TCP_ACK) !== 0) ackSent(tcb)
     const isSuper = length > tcb.mss
     this.finish(

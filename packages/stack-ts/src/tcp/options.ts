@@ -9,16 +9,20 @@ import {
   ALIGNED_TIMESTAMPS_LENGTH,
   OPTION_MSS,
   OPTION_NOP,
+  OPTION_SACK_PERMITTED,
+  OPTION_TIMESTAMPS,
   OPTION_WINDOW_SCALE,
 } from '../wire/tcp-option.ts'
 import type { Segment } from './segment.ts'
-import { OFFER_SCALE, OFFER_TIMESTAMPS, type Tcb, TIMESTAMPS } from './tcb.ts'
+import { OFFER_SACK, OFFER_SCALE, OFFER_TIMESTAMPS, SACK, type Tcb, TIMESTAMPS } from './tcb.ts'
 
 export const TCP_HEADER_LENGTH = 20
 /** RFC 7323 2.3 */
 const LARGEST_SHIFT = 14
 /** A peer that claims less gets segments of this size nevertheless: work per octet stays bounded (RFC 9293 3.7.1 names no floor). */
 const SMALLEST_MSS = 88
+/** Kind and length. */
+const SACK_PERMITTED = (OPTION_SACK_PERMITTED << 8) | 2
 
 /** The shift that lets a window of this many octets be told. */
 export function shiftFor(octets: number): number {
@@ -33,6 +37,7 @@ export function optionsLength(tcb: Tcb, flags: number): number {
   let length = 4
   if ((tcb.flags & OFFER_SCALE) !== 0) length += 4
   if ((tcb.flags & OFFER_TIMESTAMPS) !== 0) length += ALIGNED_TIMESTAMPS_LENGTH
+  else if ((tcb.flags & OFFER_SACK) !== 0) length += 4
   return length
 }
 
@@ -44,8 +49,18 @@ export function writeOptions(view: DataView, at: number, tcb: Tcb, flags: number
       view.setInt32(at, (OPTION_NOP << 24) | (OPTION_WINDOW_SCALE << 16) | (3 << 8) | tcb.rcvScale)
       at += 4
     }
-    if ((tcb.flags & OFFER_TIMESTAMPS) === 0) return
-  } else if ((tcb.flags & TIMESTAMPS) === 0) return
+    const offersSack = (tcb.flags & OFFER_SACK) !== 0
+    if ((tcb.flags & OFFER_TIMESTAMPS) === 0) {
+      if (offersSack) view.setInt32(at, (OPTION_NOP << 24) | (OPTION_NOP << 16) | SACK_PERMITTED)
+      return
+    }
+    // SACK-permitted has room where the timestamps are padded.
+    view.setInt32(at, offersSack ? (SACK_PERMITTED << 16) | (OPTION_TIMESTAMPS << 8) | 10 : ALIGNED_TIMESTAMPS)
+    view.setInt32(at + 4, tsNow)
+    view.setInt32(at + 8, tcb.tsRecent)
+    return
+  }
+  if ((tcb.flags & TIMESTAMPS) === 0) return
   view.setInt32(at, ALIGNED_TIMESTAMPS)
   view.setInt32(at + 4, tsNow)
   view.setInt32(at + 8, tcb.tsRecent)
@@ -73,6 +88,8 @@ export function agree(tcb: Tcb, segment: Segment, nowMs: number): void {
   } else {
     tcb.flags &= ~OFFER_TIMESTAMPS
   }
+  if (segment.sackPermitted && (tcb.flags & OFFER_SACK) !== 0) tcb.flags |= SACK
+  else tcb.flags &= ~OFFER_SACK
   fitSegments(tcb)
 }
 

@@ -84,6 +84,7 @@ export function clearKept(tcb: Tcb, pieces: Pieces, pool: FramePool): void {
   tcb.oooCount = 0
 }
 
-function endOf(pieces: Pieces, node: number): number {
+/** Behind the last octet of a piece. */
+export function endOf(pieces: Pieces, node: number): number {
   return add(pieces.sequence[node]!, pieces.length[node]!)
 }

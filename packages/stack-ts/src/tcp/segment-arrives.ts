@@ -13,6 +13,7 @@ import { onDuplicateAck, onNewAck } from './loss-recovery.ts'
 import { agree } from './options.ts'
 import { restartRetransmit, stopRetransmit } from './retransmit-timer.ts'
 import { timeAcknowledgement } from './rto.ts'
+import { duplicateArrived } from './sack-report.ts'
 import type { Segment } from './segment.ts'
 import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import {
@@ -164,6 +165,7 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
   if (segment.hasTimestamps && (tcb.flags & TIMESTAMPS) !== 0) {
     const isOld = ((segment.timestampValue - tcb.tsRecent) | 0) < 0
     if (isOld && !isReset && ((effects.nowMs - tcb.tsRecentAt) | 0) < TIMESTAMP_LIFE_MS) {
+      oldTextArrived(tcb, segment)
       effects.acknowledge()
       return false
     }
@@ -184,6 +186,7 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
       return true
     }
     // Text that came again needs its ACK. An empty segment may be a keep-alive, or half of two stacks that answer each other for ever.
+    if (start < 0) oldTextArrived(tcb, segment)
     if (length > 0 && !isReset) effects.acknowledge()
     else if (!isReset) effects.challenge()
     return false
@@ -199,11 +202,24 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
     tcb.tsRecentAt = effects.nowMs
   }
   if (isReset || (segment.flags & TCP_SYN) !== 0) return true
-  if (start < 0) segment.trimLeft(-start)
+  if (start < 0) {
+    oldTextArrived(tcb, segment)
+    segment.trimLeft(-start)
+  }
   const right = start < 0 ? window : window - start
   if (segment.sequenceLength > right) segment.trimTo(Math.min(right, segment.textLength))
   if (segment.textLength === right) segment.flags &= ~TCP_FIN
   return true
+}
+
+/** Text before RCV.NXT came again, or some of it: the peer hears of it (RFC 2883). What can never have come is somebody else's. */
+function oldTextArrived(tcb: Tcb, segment: Segment): void {
+  const { seq, textLength } = segment
+  const age = distance(seq, tcb.rcvNxt)
+  if (textLength === 0 || age <= 0 || age > tcb.rcvLimit) return
+  if (lessOrEqual(seq, tcb.irs) && lessThan(tcb.irs, tcb.rcvNxt)) return
+  const end = add(seq, textLength)
+  duplicateArrived(tcb, seq, lessThan(tcb.rcvNxt, end) ? tcb.rcvNxt : end)
 }
 
 function resetArrives(tcb: Tcb, effects: Effects): void {

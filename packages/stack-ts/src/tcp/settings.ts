@@ -19,6 +19,8 @@ export interface TcpOptions {
   readonly timestamps?: boolean
   /** RFC 7323 window scaling. @default true */
   readonly windowScale?: boolean
+  /** Selective acknowledgements (RFC 2018), and with them loss detection by time (RFC 8985). @default true */
+  readonly sack?: boolean
   /** Retransmissions of data before ETIMEDOUT: 15 are about 15 minutes. @default 15 */
   readonly retries?: number
   /** @default 75000 */
@@ -35,6 +37,7 @@ export interface TcpSettings extends Patience {
   readonly timeWaitMs: number
   readonly timestamps: boolean
   readonly windowScale: boolean
+  readonly sack: boolean
   readonly closedHoldMs: number
   /** The largest receive buffer a socket may ask for: the window scale is chosen by it. */
   readonly largestWindow: number

@@ -8,6 +8,7 @@ import type { ErrorCode, IpAddress } from '@ioth/core'
 import type { Network } from '../ip/network.ts'
 import type { Path } from '../link/path.ts'
 import { NONE } from './pieces.ts'
+import type { SackReport } from './sack-report.ts'
 import { distance } from './seq.ts'
 import { CLOSED } from './state.ts'
 
@@ -53,6 +54,13 @@ export const WAS_ESTABLISHED: number = 1 << 18
 export const LINGERING: number = 1 << 19
 /** Closed, and the process waits for it. */
 export const HOLDING: number = 1 << 20
+
+/** We offer SACK. */
+export const OFFER_SACK: number = 1 << 24
+/** Both SYNs carried SACK-permitted (RFC 2018 2). */
+export const SACK: number = 1 << 25
+/** There is something to report by SACK. */
+export const SACK_DUE: number = 1 << 26
 
 // ---------- loss recovery ----------
 export const OPEN = 0
@@ -160,6 +168,8 @@ export class Tcb {
   oooHead: number = NONE
   oooTail: number = NONE
   oooCount = 0
+  /** What we tell by SACK; made with the first gap or duplicate. */
+  sackReport: SackReport | null = null
 
   // ---------- timestamps ----------
   tsOffset = 0

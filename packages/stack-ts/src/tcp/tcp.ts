@@ -36,7 +36,7 @@ import { awaitPeersFin } from './segment-arrives.ts'
 import { add, distance, lessOrEqual } from './seq.ts'
 import type { TcpSettings } from './settings.ts'
 import { SYN_RECEIVED } from './state.ts'
-import { NO_DELAY, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, SEND_SMALL, Tcb } from './tcb.ts'
+import { NO_DELAY, OFFER_SACK, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, SEND_SMALL, Tcb } from './tcb.ts'
 import { TimeWaitTable } from './time-wait.ts'
 import { beginAt, openCall } from './user-calls.ts'
 
@@ -376,6 +376,7 @@ export class Tcp implements Transport {
     const tcb = new Tcb(network, path, local, localPort, remote, remotePort, sum, sendBuffer, receiveBuffer)
     tcb.rto = settings.initialRtoMs
     tcb.lastHeardAt = this.nowMs
+    if (settings.sack) tcb.flags |= OFFER_SACK
     if (settings.timestamps) tcb.flags |= OFFER_TIMESTAMPS
     if (settings.windowScale) {
       tcb.flags |= OFFER_SCALE
