@@ -127,25 +127,25 @@ class LearningSwitch extends Job implements Switch {
     for (const port of this.closing.splice(0)) port.sink?.changed('closed')
   }
 
-  /** Neighbours in the queue with the same way are shown together. */
+  /**
+   * Neighbours in the queue that go the same way are shown together: also to everybody, port by port, for visiting ten thousand sinks
+   * costs more than the frames do.
+   */
   private forward(count: number): void {
     let from = 0
     while (from < count) {
-      const source = this.queue.tag(from)
       const to = this.route(from)
       let end = from + 1
-      while (end < count && this.queue.tag(end) === source && this.route(end) === to) end++
-      if (to === EVERYBODY) {
-        for (const port of this.open.values()) if (port.number !== source) this.show(port, from, end)
-      } else if (to !== NOBODY && to.number !== source) {
-        this.show(to, from, end)
-      }
+      while (end < count && this.route(end) === to) end++
+      if (to === EVERYBODY) for (const port of this.open.values()) this.show(port, from, end)
+      else if (to !== NOBODY) this.show(to, from, end)
       from = end
     }
   }
 
+  /** Nobody hears what they sent. */
   private show(port: SwitchPort, from: number, end: number): void {
-    if (port.sink !== null) this.deliverer.deliver(this.queue, from, end, port.sink)
+    if (port.sink !== null) this.deliverer.deliver(this.queue, from, end, port.sink, port.number)
   }
 
   /** Learns where the sender of a frame is, and tells where its receiver is. */
