@@ -61,9 +61,9 @@ export async function startPeer(...args) {
 }
 
 /** Runs a program of this folder by node, or by `ioth run` with options, and gives its output and how long it took, in milliseconds. */
-export async function runProgram(name, options = null, programArgs = []) {
+export async function runProgram(name, options = null, programArgs = [], nodeOptions = []) {
   const program = join(here, 'programs', name)
-  const args = [...(options === null ? [] : [command, 'run', ...options]), program, ...programArgs]
+  const args = [...nodeOptions, ...(options === null ? [] : [command, 'run', ...options]), program, ...programArgs]
   const since = performance.now()
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   const output = []

@@ -1,8 +1,10 @@
 /**
- * `node --expose-gc idle-pairs.mjs net|ioth COUNT`: so many connections within this process that carried one octet and are idle, each with
- * Node's streams at both ends. Prints what each pair adds to resident memory and to V8's heap, in octets.
+ * `node --expose-gc idle-pairs.mjs net|ioth COUNT`: so many connections within this process that carried an octet each way and are idle,
+ * Node's streams at both ends. Prints what a pair adds, in octets: to resident memory, and to the kernel's own (sockets, files), which no
+ * process is charged for.
  */
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { coreDuplex, nodeNet } from '../drivers.mjs'
 
 const [kind, count] = [process.argv[2], Number(process.argv[3])]
@@ -23,19 +25,23 @@ async function open(pairs) {
   }
 }
 
-/** What the first pairs need once and for all does not count. */
+// What the first pairs need once and for all does not count.
 await open(200)
 const before = measure()
 await open(count)
 const after = measure()
-process.stdout.write(
-  `${JSON.stringify({ rss: (after.rss - before.rss) / count, heap: (after.heap - before.heap) / count })}\n`,
-)
+const perPair = Object.entries(after).map(([name, octets]) => [name, (octets - before[name]) / count])
+process.stdout.write(`${JSON.stringify(Object.fromEntries(perPair))}\n`)
 process.exit()
 
 function measure() {
   globalThis.gc()
   globalThis.gc()
-  const { rss, heapUsed, external } = process.memoryUsage()
-  return { rss, heap: heapUsed + external }
+  return { resident: process.memoryUsage.rss(), kernel: kernelMemory() }
+}
+
+/** Slabs that cannot be given back. */
+function kernelMemory() {
+  const [, kilobytes] = readFileSync('/proc/meminfo', 'utf8').match(/^SUnreclaim:\s+(\d+) kB$/m)
+  return Number(kilobytes) * 1024
 }

@@ -3,7 +3,15 @@
  * left alone for a day of their time, and closed. Prints one line of JSON about what a pair of sockets holds, what happens while they are
  * idle, and what is left.
  */
-import { ANY_V4, createFramePool, createPipe, createVirtualScheduler, parseIpAddress, READABLE, trace } from '@ioth/core'
+import {
+  ANY_V4,
+  createFramePool,
+  createPipe,
+  createVirtualScheduler,
+  parseIpAddress,
+  READABLE,
+  trace,
+} from '@ioth/core'
 import { createStack } from '@ioth/stack-ts'
 
 const SECOND = 1_000_000
