@@ -50,6 +50,7 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
     'keepAliveIntervalMs',
     'keepAliveProbes',
     'finWait2Ms',
+    'receiveMemory',
   ])
   return {
     mtu: top.mtu === undefined ? null : integer('mtu', top.mtu, 0, SMALLEST_MTU, LARGEST_MTU),
@@ -72,6 +73,7 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
       closedHoldMs: limits.closedHoldMs,
       largestWindow: limits.receiveBuffer,
       connections: limits.sockets,
+      receiveMemory: integer('tcp.receiveMemory', tcp.receiveMemory, 32 * 1024 * 1024, 0, 0x7fffffff),
     },
   }
 }

@@ -6,7 +6,7 @@
 
 /**
  * One slab of memory per thread, cut into reference-counted slots of 256 octets, 2 KiB and 64 KiB.
- * Positions are int32 offsets into {@link bytes}; `retain`, `release` and `refs` accept any position inside a slot.
+ * Positions are int32 offsets into {@link bytes}; `retain`, `release`, `refs` and `slot` accept any position inside a slot.
  */
 export interface FramePool {
   /** The slab. Replaced when the slab grows, which {@link take} may do: read it again after each `take` and each call that may take. */
@@ -21,6 +21,8 @@ export interface FramePool {
   release(at: number): void
   /** References to the slot around this position. */
   refs(at: number): number
+  /** Octets of the slot around this position. */
+  slot(at: number): number
   /** How many octets the slot around this position still holds from there on. */
   room(at: number): number
   /** Slots in use, for tests of leaks. */

@@ -143,8 +143,12 @@ export class SlabPool implements FramePool {
     return this.pageShift[at >>> PAGE_SHIFT] === 0 ? 0 : (this.counts[this.granuleOf(at)] as number)
   }
 
+  slot(at: number): number {
+    return 1 << (this.pageShift[at >>> PAGE_SHIFT] as number)
+  }
+
   room(at: number): number {
-    const size = 1 << (this.pageShift[at >>> PAGE_SHIFT] as number)
+    const size = this.slot(at)
     return size - (at & (size - 1))
   }
 

@@ -103,7 +103,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   read(into: Uint8Array, offset: number, length: number): number {
     const { tcb, tcp } = this
-    const count = dequeue(tcb, tcp.pieces, tcp.pool, into, offset, length)
+    const count = dequeue(tcb, tcp.memory, into, offset, length)
     if (count > 0) this.windowMoved()
     return count
   }
@@ -111,7 +111,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   lend(max: number, sink: ByteSink): number {
     const { tcb, tcp } = this
     try {
-      return lend(tcb, tcp.pieces, tcp.pool, max, sink)
+      return lend(tcb, tcp.memory, max, sink)
     } finally {
       this.windowMoved()
     }
@@ -126,7 +126,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     const { tcb, tcp } = this
     this.user = null
     if (tcb.state === CLOSED || tcb.state === TIME_WAIT) {
-      clearReceived(tcb, tcp.pieces, tcp.pool)
+      clearReceived(tcb, tcp.memory)
       return
     }
     tcb.flags |= ORPHAN
@@ -143,7 +143,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     this.user = null
     this.tcb.flags |= ORPHAN
     abortCall(this.tcb, this)
-    clearReceived(this.tcb, this.tcp.pieces, this.tcp.pool)
+    clearReceived(this.tcb, this.tcp.memory)
   }
 
   /** The user found no memory, though the buffer has room: it is told to try again. */
@@ -249,25 +249,28 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     releaseSent(this.tcb, this.tcp.pieces, this.tcp.pool, octets)
   }
 
-  deliver(segment: Segment): void {
+  deliver(segment: Segment): number {
     const { tcb, tcp } = this
-    enqueue(tcb, tcp.pieces, tcp.pool, segment.at, segment.length)
-    enqueue(tcb, tcp.pieces, tcp.pool, segment.body, segment.bodyLength)
+    const { memory } = tcp
+    const { length, bodyLength } = segment
+    if (!memory.admits(tcb) || !enqueue(tcb, memory, segment.at, length)) return 0
+    const hasBody = enqueue(tcb, memory, segment.body, bodyLength)
     this.user?.readable()
+    return hasBody ? length + bodyLength : length
   }
 
   keepAhead(segment: Segment): void {
     const { tcb, tcp } = this
     const { seq, length } = segment
     const end = add(seq, segment.textLength)
-    noteOverlap(tcb, tcp.pieces, seq, end)
-    if (length > 0) keep(tcb, tcp.pieces, tcp.pool, seq, segment.at, length)
-    if (segment.bodyLength > 0) keep(tcb, tcp.pieces, tcp.pool, add(seq, length), segment.body, segment.bodyLength)
-    keptAhead(tcb, tcp.pieces, seq, end)
+    noteOverlap(tcb, seq, end)
+    if (length > 0) keep(tcb, tcp.memory, seq, segment.at, length)
+    if (segment.bodyLength > 0) keep(tcb, tcp.memory, add(seq, length), segment.body, segment.bodyLength)
+    keptAhead(tcb, seq, end)
   }
 
   deliverAhead(): void {
-    deliverKept(this.tcb, this.tcp.pieces, this.tcp.pool)
+    deliverKept(this.tcb, this.tcp.memory)
     forgetDelivered(this.tcb)
   }
 
@@ -321,9 +324,9 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     clearSent(tcb, tcp.pieces, tcp.pool)
     if (listener !== null) {
       listener.childEnded(this)
-      clearReceived(tcb, tcp.pieces, tcp.pool)
+      clearReceived(tcb, tcp.memory)
     } else if (user === null) {
-      clearReceived(tcb, tcp.pieces, tcp.pool)
+      clearReceived(tcb, tcp.memory)
     } else if (error !== null) {
       user.failed(error)
     } else {
@@ -348,7 +351,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     const { tcb, tcp } = this
     tcp.forget(this)
     // No gap will be filled any more; a peer can have sent octets beyond its own FIN.
-    clearKept(tcb, tcp.pieces, tcp.pool)
+    clearKept(tcb, tcp.memory)
     tcb.timers = 0
     tcp.clock.disarm(this)
     this.binding?.release()

@@ -25,8 +25,8 @@ export interface Effects {
   sendReset(): void
   /** Octets of the send buffer are acknowledged. */
   releaseSent(octets: number): void
-  /** Queues the segment's payload, all of it in order, for the user. */
-  deliver(segment: Segment): void
+  /** Queues the segment's payload, all of it in order, for the user. @returns octets taken: less when memory is short. */
+  deliver(segment: Segment): number
   /** Keeps the segment's payload, which lies behind a gap. */
   keepAhead(segment: Segment): void
   /** Queues what was kept ahead and has become next; advances `rcvNxt`. */

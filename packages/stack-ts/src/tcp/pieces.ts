@@ -15,15 +15,15 @@ export class Pieces {
   /** Position of the octets in the frame pool. */
   at: Int32Array = new Int32Array(FIRST_CAPACITY)
   length: Int32Array = new Int32Array(FIRST_CAPACITY)
-  /** Sequence number of the first octet, where the queue needs one. */
-  sequence: Int32Array = new Int32Array(FIRST_CAPACITY)
+  /** Octets of memory that the node stands for, where the queue counts them. */
+  charge: Int32Array = new Int32Array(FIRST_CAPACITY)
   /** Nodes in use, for tests of leaks. */
   used = 0
   private free = NONE
   private fresh = 0
 
   /** A node with `next` = {@link NONE}. */
-  take(at: number, length: number, sequence = 0): number {
+  take(at: number, length: number, charge = 0): number {
     let node = this.free
     if (node !== NONE) this.free = this.next[node]!
     else {
@@ -34,7 +34,7 @@ export class Pieces {
     this.next[node] = NONE
     this.at[node] = at
     this.length[node] = length
-    this.sequence[node] = sequence
+    this.charge[node] = charge
     return node
   }
 
@@ -49,7 +49,7 @@ export class Pieces {
     this.next = enlarged(this.next, capacity)
     this.at = enlarged(this.at, capacity)
     this.length = enlarged(this.length, capacity)
-    this.sequence = enlarged(this.sequence, capacity)
+    this.charge = enlarged(this.charge, capacity)
   }
 }
 

@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 import type { Network } from '../ip/network.ts'
 import type { Path } from '../link/path.ts'
 import { Pieces } from './pieces.ts'
-import { clearKept, deliverKept, keep } from './reassembly.ts'
+import { clearKept, deliverKept, keep, MOST_RANGES } from './reassembly.ts'
+import { ReceiveMemory } from './receive-memory.ts'
 import { clearReceived, dequeue, enqueue, lend } from './receive-queue.ts'
 import { append, clearSent, locate, type Place, releaseSent, sendRoom } from './send-buffer.ts'
 import { add } from './seq.ts'
@@ -74,6 +75,7 @@ test('receive queue: read and lend give what was queued, in order, and release i
     fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
       const pool = createFramePool({ limit: 4 * 1024 * 1024 })
       const pieces = new Pieces()
+      const memory = new ReceiveMemory(pieces, pool, 64 * 1024 * 1024)
       const tcb = block(1_000_000)
       let arrived = 0
       let read = 0
@@ -81,7 +83,7 @@ test('receive queue: read and lend give what was queued, in order, and release i
       for (const { arrive, take, lends, stops } of commands) {
         const frame = pool.take(2048)
         pool.bytes.set(octets(arrive, arrived), frame + 54)
-        enqueue(tcb, pieces, pool, frame + 54, arrive)
+        enqueue(tcb, memory, frame + 54, arrive)
         pool.release(frame)
         arrived += arrive
         const check = (memory: Uint8Array, offset: number, length: number): boolean => {
@@ -93,10 +95,10 @@ test('receive queue: read and lend give what was queued, in order, and release i
         const before = read
         let count: number
         if (lends) {
-          count = lend(tcb, pieces, pool, take, { bytes: check })
+          count = lend(tcb, memory, take, { bytes: check })
           if (queued > 0) expect(count).toBe(read - before)
         } else {
-          count = dequeue(tcb, pieces, pool, into, 0, take)
+          count = dequeue(tcb, memory, into, 0, take)
           if (count > 0) check(into, 0, count)
           if (queued > 0) expect(count).toBe(Math.min(take, queued))
         }
@@ -104,7 +106,7 @@ test('receive queue: read and lend give what was queued, in order, and release i
         expect(tcb.rcvQueued).toBe(arrived - read)
         if (arrived === read) expect(pool.used).toBe(0)
       }
-      clearReceived(tcb, pieces, pool)
+      clearReceived(tcb, memory)
       expect([pool.used, pieces.used]).toEqual([0, 0])
     }),
   )
@@ -116,6 +118,7 @@ test('H-16 out of order: whatever overlaps, each octet is delivered once, when i
     fc.property(origin, fc.array(arrival, { maxLength: 40 }), (start, arrivals) => {
       const pool = createFramePool({ limit: 4 * 1024 * 1024 })
       const pieces = new Pieces()
+      const memory = new ReceiveMemory(pieces, pool, 64 * 1024 * 1024)
       const tcb = block(1_000_000, start)
       const have = new Set<number>()
       let next = 0
@@ -124,32 +127,86 @@ test('H-16 out of order: whatever overlaps, each octet is delivered once, when i
         if (skip >= length) continue
         const frame = pool.take(2048)
         pool.bytes.set(octets(length, offset), frame)
-        keep(tcb, pieces, pool, add(start, offset + skip), frame + skip, length - skip)
+        keep(tcb, memory, add(start, offset + skip), frame + skip, length - skip)
         pool.release(frame)
         for (let i = offset + skip; i < offset + length; i++) have.add(i)
-        deliverKept(tcb, pieces, pool)
+        deliverKept(tcb, memory)
         while (have.has(next)) next++
         expect(tcb.rcvNxt).toBe(add(start, next))
         expect(tcb.rcvQueued).toBe(next)
       }
       const got = new Uint8Array(next)
-      dequeue(tcb, pieces, pool, got, 0, next)
+      dequeue(tcb, memory, got, 0, next)
       expect(got).toEqual(octets(next, 0))
-      clearKept(tcb, pieces, pool)
-      clearReceived(tcb, pieces, pool)
+      clearKept(tcb, memory)
+      clearReceived(tcb, memory)
       expect([pool.used, pieces.used]).toEqual([0, 0])
     }),
   )
 })
 
-test('H-16 out of order: a flood of single octets is bounded in pieces', () => {
+test('H-16 out of order: a flood of single octets, from either end, is bounded in ranges and in memory', () => {
+  for (const place of [(i: number) => i * 2, (i: number) => 60_000 - i * 2, (i: number) => 60_000 - i]) {
+    const pool = createFramePool({ limit: 16 * 1024 * 1024 })
+    const pieces = new Pieces()
+    const memory = new ReceiveMemory(pieces, pool, 64 * 1024 * 1024)
+    const tcb = block(65_536)
+    for (let i = 1; i < 20_000; i++) {
+      const frame = pool.take(2048)
+      keep(tcb, memory, place(i), frame, 1)
+      pool.release(frame)
+    }
+    expect(tcb.ahead?.count).toBeLessThanOrEqual(MOST_RANGES)
+    expect(memory.held).toBe(tcb.rcvHeld)
+    expect(tcb.rcvHeld).toBeLessThanOrEqual(2 * (65_536 + 65_536))
+    clearKept(tcb, memory)
+    expect([pool.used, pieces.used, memory.held, tcb.rcvHeld]).toEqual([0, 0, 0, 0])
+  }
+})
+
+test('H-16 receive memory: segments of any size hold at most twice the buffer, whoever does not read them', () => {
+  for (const size of [1, 257, 513, 700, 1460, 2100, 9000]) {
+    for (const small of [0, 1]) {
+      const pool = createFramePool({ limit: 16 * 1024 * 1024 })
+      const memory = new ReceiveMemory(new Pieces(), pool, 64 * 1024 * 1024)
+      const tcb = block(262_144)
+      let taken = 0
+      for (let rounds = Math.floor(tcb.rcvLimit / (size + small)); rounds > 0; rounds--) {
+        for (const length of [size, small]) {
+          const frame = pool.take(66 + length)
+          if (enqueue(tcb, memory, frame + 66, length)) taken += length
+          pool.release(frame)
+        }
+      }
+      expect(taken).toBeGreaterThan(tcb.rcvLimit - size - small - 1)
+      expect(tcb.rcvQueued).toBe(taken)
+      expect(tcb.rcvHeld, `segments of ${size}`).toBeLessThanOrEqual(2 * tcb.rcvLimit + 3 * 65_536)
+      clearReceived(tcb, memory)
+      expect([pool.used, memory.held, tcb.rcvHeld]).toEqual([0, 0, 0])
+    }
+  }
+})
+
+test('H-16 receive memory: when it is short, who reads goes on, and who does not gets an equal share', () => {
   const pool = createFramePool({ limit: 16 * 1024 * 1024 })
-  const pieces = new Pieces()
-  const tcb = block(1_000_000)
-  const frame = pool.take(256)
-  for (let i = 1; i < 5000; i++) keep(tcb, pieces, pool, i * 2, frame, 1)
-  expect(tcb.oooCount).toBeLessThanOrEqual(512)
-  pool.release(frame)
-  clearKept(tcb, pieces, pool)
-  expect([pool.used, pieces.used]).toEqual([0, 0])
+  const memory = new ReceiveMemory(new Pieces(), pool, 1_000_000)
+  const arrives = (tcb: Tcb): boolean => {
+    if (!memory.admits(tcb)) return false
+    const frame = pool.take(1514)
+    const isTaken = enqueue(tcb, memory, frame + 54, 1460)
+    pool.release(frame)
+    return isTaken
+  }
+  const slow = Array.from({ length: 20 }, () => block(524_288))
+  for (const tcb of slow) for (let i = 0; i < 300; i++) arrives(tcb)
+  expect(memory.held).toBeGreaterThan(1_000_000)
+  expect(memory.held).toBeLessThan(1_000_000 * (1 + Math.log(20)))
+  const lively = block(524_288)
+  const into = new Uint8Array(2000)
+  for (let i = 0; i < 1000; i++) {
+    expect(arrives(lively)).toBe(true)
+    expect(dequeue(lively, memory, into, 0, 2000)).toBe(1460)
+  }
+  for (const tcb of slow) clearReceived(tcb, memory)
+  expect([pool.used, memory.held]).toEqual([0, 0])
 })

@@ -4,54 +4,38 @@
  *
  * @module
  */
-import { type ByteSink, type FramePool, WOULD_BLOCK } from '@ioth/core'
-import { NONE, type Pieces } from './pieces.ts'
+import { type ByteSink, WOULD_BLOCK } from '@ioth/core'
+import { NONE } from './pieces.ts'
+import type { ReceiveMemory } from './receive-memory.ts'
 import type { Tcb } from './tcb.ts'
 
-/** Pieces up to this size are copied together when others wait already. */
-const COALESCE = 512
-const SLOT = 2048
-
-/** Appends octets that lie in somebody else's slot. */
-export function enqueue(tcb: Tcb, pieces: Pieces, pool: FramePool, at: number, length: number): void {
-  if (length === 0) return
-  if (tcb.rcvHead !== NONE && length <= COALESCE && makeTailRoom(tcb, pieces, pool, length)) {
-    const tail = tcb.rcvTail
-    pool.bytes.copyWithin(pieces.at[tail]! + pieces.length[tail]!, at, at + length)
-    pieces.length[tail] = pieces.length[tail]! + length
-    tcb.rcvTailRoom -= length
-  } else {
-    pool.retain(at)
-    link(tcb, pieces, pieces.take(at, length))
-    tcb.rcvTailRoom = 0
-  }
+/** Appends octets that lie in somebody else's slot. @returns false when there is no memory for them. */
+export function enqueue(tcb: Tcb, memory: ReceiveMemory, at: number, length: number): boolean {
+  if (length === 0) return true
+  const node = memory.place(tcb, tcb.rcvTail, tcb.rcvTailRoom, at, length)
+  if (node === NONE) return false
+  if (node !== tcb.rcvTail) link(tcb, memory, node, node)
+  tcb.rcvTailRoom = memory.room
   tcb.rcvQueued += length
-}
-
-function makeTailRoom(tcb: Tcb, pieces: Pieces, pool: FramePool, octets: number): boolean {
-  if (tcb.rcvTailRoom >= octets) return true
-  const slot = pool.take(SLOT)
-  if (slot < 0) return false
-  link(tcb, pieces, pieces.take(slot, 0))
-  tcb.rcvTailRoom = SLOT
   return true
 }
 
-/** Appends a node that owns a reference already. */
-export function enqueueNode(tcb: Tcb, pieces: Pieces, node: number): void {
-  link(tcb, pieces, node)
-  tcb.rcvTailRoom = 0
-  tcb.rcvQueued += pieces.length[node]!
+/** Appends nodes that are linked to each other. @param room octets free in the last one. */
+export function enqueueNodes(tcb: Tcb, memory: ReceiveMemory, first: number, last: number, room: number): void {
+  const { pieces } = memory
+  for (let node = first; node !== NONE; node = pieces.next[node]!) tcb.rcvQueued += pieces.length[node]!
+  link(tcb, memory, first, last)
+  tcb.rcvTailRoom = room
 }
 
-function link(tcb: Tcb, pieces: Pieces, node: number): void {
-  if (tcb.rcvTail === NONE) tcb.rcvHead = node
-  else pieces.next[tcb.rcvTail] = node
-  tcb.rcvTail = node
+function link(tcb: Tcb, { pieces }: ReceiveMemory, first: number, last: number): void {
+  if (tcb.rcvTail === NONE) tcb.rcvHead = first
+  else pieces.next[tcb.rcvTail] = first
+  tcb.rcvTail = last
 }
 
-/** Takes the first node out; its reference passes to the caller. */
-function unlink(tcb: Tcb, pieces: Pieces): number {
+/** Takes the first node out of the queue. */
+function unlink(tcb: Tcb, { pieces }: ReceiveMemory): number {
   const node = tcb.rcvHead
   tcb.rcvHead = pieces.next[node]!
   if (tcb.rcvHead === NONE) {
@@ -62,15 +46,9 @@ function unlink(tcb: Tcb, pieces: Pieces): number {
 }
 
 /** Copies octets out. @returns how many, or WOULD_BLOCK. */
-export function dequeue(
-  tcb: Tcb,
-  pieces: Pieces,
-  pool: FramePool,
-  into: Uint8Array,
-  offset: number,
-  length: number,
-): number {
+export function dequeue(tcb: Tcb, memory: ReceiveMemory, into: Uint8Array, offset: number, length: number): number {
   if (tcb.rcvQueued === 0) return WOULD_BLOCK
+  const { pieces, pool } = memory
   let copied = 0
   while (copied < length && tcb.rcvHead !== NONE) {
     const node = tcb.rcvHead
@@ -84,9 +62,7 @@ export function dequeue(
       pieces.at[node] = at + count
       pieces.length[node] = held - count
     } else {
-      unlink(tcb, pieces)
-      pool.release(at)
-      pieces.release(node)
+      memory.release(tcb, unlink(tcb, memory))
     }
   }
   return copied
@@ -104,8 +80,9 @@ function copyOut(bytes: Uint8Array, at: number, count: number, into: Uint8Array,
  * Shows octets in place. What is shown is consumed before the sink sees it: the sink may read, close or reset, and may throw.
  * @returns how many, or WOULD_BLOCK.
  */
-export function lend(tcb: Tcb, pieces: Pieces, pool: FramePool, max: number, sink: ByteSink): number {
+export function lend(tcb: Tcb, memory: ReceiveMemory, max: number, sink: ByteSink): number {
   if (tcb.rcvQueued === 0) return WOULD_BLOCK
+  const { pieces, pool } = memory
   let shown = 0
   while (shown < max && tcb.rcvHead !== NONE) {
     const node = tcb.rcvHead
@@ -117,8 +94,7 @@ export function lend(tcb: Tcb, pieces: Pieces, pool: FramePool, max: number, sin
       pieces.at[node] = at + count
       pieces.length[node] = held - count
     } else {
-      unlink(tcb, pieces)
-      pieces.release(node)
+      memory.forget(tcb, unlink(tcb, memory))
     }
     tcb.rcvQueued -= count
     shown += count
@@ -133,11 +109,7 @@ export function lend(tcb: Tcb, pieces: Pieces, pool: FramePool, max: number, sin
   return shown
 }
 
-export function clearReceived(tcb: Tcb, pieces: Pieces, pool: FramePool): void {
-  while (tcb.rcvHead !== NONE) {
-    const node = unlink(tcb, pieces)
-    pool.release(pieces.at[node]!)
-    pieces.release(node)
-  }
+export function clearReceived(tcb: Tcb, memory: ReceiveMemory): void {
+  while (tcb.rcvHead !== NONE) memory.release(tcb, unlink(tcb, memory))
   tcb.rcvQueued = 0
 }

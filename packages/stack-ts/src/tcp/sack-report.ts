@@ -6,9 +6,7 @@
  * @module
  */
 import { OPTION_NOP, OPTION_SACK } from '../wire/tcp-option.ts'
-import { NONE, type Pieces } from './pieces.ts'
-import { endOf } from './reassembly.ts'
-import { later, lessOrEqual, lessThan } from './seq.ts'
+import { add, later, lessOrEqual, lessThan } from './seq.ts'
 import { SACK, SACK_DUE, type Tcb } from './tcb.ts'
 
 /** What the option has room for without timestamps. */
@@ -44,42 +42,23 @@ export function duplicateArrived(tcb: Tcb, left: number, right: number): void {
 }
 
 /** Octets that lie ahead of `rcvNxt` are about to be kept: those that are kept already come again. */
-export function noteOverlap(tcb: Tcb, pieces: Pieces, left: number, right: number): void {
-  if ((tcb.flags & SACK) === 0 || tcb.oooTail === NONE) return
-  if (lessOrEqual(endOf(pieces, tcb.oooTail), left)) return
-  for (let node = tcb.oooHead; node !== NONE; node = pieces.next[node]!) {
-    const start = pieces.sequence[node]!
-    if (lessOrEqual(right, start)) return
-    node = lastOfRun(pieces, node)
-    const end = endOf(pieces, node)
-    if (lessThan(left, end)) {
-      duplicateArrived(tcb, later(left, start), lessThan(right, end) ? right : end)
-      return
-    }
-  }
+export function noteOverlap(tcb: Tcb, left: number, right: number): void {
+  const { ahead } = tcb
+  if ((tcb.flags & SACK) === 0 || ahead === null) return
+  const range = ahead.find(add(left, 1))
+  if (range === ahead.count || !lessThan(ahead.left(range), right)) return
+  const end = ahead.right(range)
+  duplicateArrived(tcb, later(left, ahead.left(range)), lessThan(right, end) ? right : end)
 }
 
 /** Octets from `left` to `right` have been kept behind a gap, or some of them: the block they belong to goes first (RFC 2018 4). */
-export function keptAhead(tcb: Tcb, pieces: Pieces, left: number, right: number): void {
-  if ((tcb.flags & SACK) === 0 || tcb.oooTail === NONE) return
-  const report = reportOf(tcb)
-  const { edges } = report
-  // Mostly the newest block grows at the end of the queue.
-  if (report.count > 0 && edges[1] === left && pieces.sequence[tcb.oooTail] === left) {
-    edges[1] = endOf(pieces, tcb.oooTail)
-    return
-  }
-  for (let node = tcb.oooHead; node !== NONE; node = pieces.next[node]!) {
-    const start = pieces.sequence[node]!
-    if (lessOrEqual(right, start)) return
-    node = lastOfRun(pieces, node)
-    const end = endOf(pieces, node)
-    if (lessThan(left, end)) {
-      putFirst(report, start, end)
-      tcb.flags |= SACK_DUE
-      return
-    }
-  }
+export function keptAhead(tcb: Tcb, left: number, right: number): void {
+  const { ahead } = tcb
+  if ((tcb.flags & SACK) === 0 || ahead === null) return
+  const range = ahead.find(add(left, 1))
+  if (range === ahead.count || !lessThan(ahead.left(range), right)) return
+  putFirst(reportOf(tcb), ahead.left(range), ahead.right(range))
+  tcb.flags |= SACK_DUE
 }
 
 /** `rcvNxt` has moved: what lies before it is acknowledged. */
@@ -122,16 +101,6 @@ export function writeSack(view: DataView, at: number, tcb: Tcb, length: number):
     at += BLOCK
   }
   for (let edge = 0; at < end; at += 4) view.setInt32(at, report.edges[edge++]!)
-}
-
-/** The last node of those that follow each other without a gap. */
-function lastOfRun(pieces: Pieces, first: number): number {
-  let node = first
-  for (;;) {
-    const next = pieces.next[node]!
-    if (next === NONE || pieces.sequence[next] !== endOf(pieces, node)) return node
-    node = next
-  }
 }
 
 /** Puts a block in front, in place of those it contains; the oldest goes when there are too many. */

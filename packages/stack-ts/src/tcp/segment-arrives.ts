@@ -337,10 +337,15 @@ function textArrives(tcb: Tcb, segment: Segment, textLength: number, effects: Ef
     effects.acknowledge()
     return
   }
-  const fillsGap = tcb.oooCount > 0
+  const fillsGap = tcb.ahead !== null
   if (textLength > 0) {
-    effects.deliver(segment)
-    tcb.rcvNxt = add(tcb.rcvNxt, textLength)
+    const taken = effects.deliver(segment)
+    tcb.rcvNxt = add(tcb.rcvNxt, taken)
+    if (taken < textLength) {
+      // As if the rest had been lost: the peer sends it again.
+      effects.counters.drop('tcp.memory')
+      return
+    }
     if (fillsGap) effects.deliverAhead()
   }
   if (hasFin) {

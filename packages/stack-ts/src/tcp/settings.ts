@@ -29,6 +29,8 @@ export interface TcpOptions {
   readonly keepAliveProbes?: number
   /** How long a closed socket waits for the peer's FIN. @default 60000 */
   readonly finWait2Ms?: number
+  /** Octets of memory that unread input of all connections may hold before each gets an equal share only. @default 33554432 */
+  readonly receiveMemory?: number
 }
 
 /** All that the layer needs to know. */
@@ -42,4 +44,5 @@ export interface TcpSettings extends Patience {
   /** The largest receive buffer a socket may ask for: the window scale is chosen by it. */
   readonly largestWindow: number
   readonly connections: number
+  readonly receiveMemory: number
 }

@@ -8,6 +8,7 @@ import type { ErrorCode, IpAddress } from '@ioth/core'
 import type { Network } from '../ip/network.ts'
 import type { Path } from '../link/path.ts'
 import { NONE } from './pieces.ts'
+import type { Ahead } from './reassembly.ts'
 import type { SackReport } from './sack-report.ts'
 import { distance } from './seq.ts'
 import { CLOSED } from './state.ts'
@@ -61,6 +62,9 @@ export const OFFER_SACK: number = 1 << 24
 export const SACK: number = 1 << 25
 /** There is something to report by SACK. */
 export const SACK_DUE: number = 1 << 26
+
+/** The stack is short of memory: the window does not grow until the user has read what is there. */
+export const SQUEEZED: number = 1 << 28
 
 // ---------- loss recovery ----------
 export const OPEN = 0
@@ -164,10 +168,10 @@ export class Tcb {
   rcvQueued = 0
   /** Octets free in the last node's slot, when it is a slot of our own. */
   rcvTailRoom = 0
-  /** Out-of-order pieces, sorted. */
-  oooHead: number = NONE
-  oooTail: number = NONE
-  oooCount = 0
+  /** Octets behind a gap; null: none. */
+  ahead: Ahead | null = null
+  /** Octets of memory that all of it holds. */
+  rcvHeld = 0
   /** What we tell by SACK; made with the first gap or duplicate. */
   sackReport: SackReport | null = null
 

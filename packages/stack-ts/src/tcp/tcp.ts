@@ -31,6 +31,7 @@ import { TupleSecret } from './isn.ts'
 import { TcpListener } from './listener.ts'
 import { agree, fitSegments, shiftFor } from './options.ts'
 import { Pieces } from './pieces.ts'
+import { ReceiveMemory } from './receive-memory.ts'
 import { Segment } from './segment.ts'
 import { awaitPeersFin } from './segment-arrives.ts'
 import { add, distance, lessOrEqual } from './seq.ts'
@@ -58,6 +59,7 @@ export class Tcp implements Transport {
   readonly wildcard: IpAddress = ANY_V4
   readonly loopbackAddress: IpAddress = LOOPBACK_V4
   readonly pieces: Pieces = new Pieces()
+  readonly memory: ReceiveMemory
   readonly emitter: Emitter
   readonly timeWait: TimeWaitTable
   /** Closed sockets that are not through. */
@@ -96,6 +98,7 @@ export class Tcp implements Transport {
     this.defer = defer
     this.secret = new TupleSecret(this.random)
     this.connections = new Demux(this.random)
+    this.memory = new ReceiveMemory(this.pieces, pool, settings.receiveMemory)
     this.emitter = new Emitter(pool, this.pieces, this.clock, counters)
     this.timeWait = new TimeWaitTable(this.clock, this.random, this.emitter, settings.timeWaitMs)
   }

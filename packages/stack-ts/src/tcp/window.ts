@@ -5,7 +5,7 @@
  */
 
 import { distance, lessThan } from './seq.ts'
-import type { Tcb } from './tcb.ts'
+import { SQUEEZED, type Tcb } from './tcb.ts'
 
 /** The window as the peer knows it: RCV.WND. */
 export function receiveWindow(tcb: Tcb): number {
@@ -18,7 +18,7 @@ export function receiveWindow(tcb: Tcb): number {
  */
 export function advertise(tcb: Tcb): number {
   const told = distance(tcb.rcvNxt, tcb.rcvAdv)
-  const free = tcb.rcvLimit - tcb.rcvQueued
+  const free = (tcb.flags & SQUEEZED) === 0 ? tcb.rcvLimit - tcb.rcvQueued : told
   let window = told
   if (free - told >= Math.min(tcb.rcvLimit >> 1, tcb.mss)) window = free
   const scale = tcb.rcvScale
@@ -33,6 +33,7 @@ export function advertise(tcb: Tcb): number {
 
 /** Whether the user has read so much that the peer should hear of it at once. */
 export function isUpdateDue(tcb: Tcb): boolean {
+  if ((tcb.flags & SQUEEZED) !== 0) return false
   const told = distance(tcb.rcvNxt, tcb.rcvAdv)
   const gain = tcb.rcvLimit - tcb.rcvQueued - told
   if (gain < Math.min(tcb.rcvLimit >> 1, 2 * tcb.mss)) return false
