@@ -52,6 +52,29 @@ export function send(fd: number, from: Uint8Array): number {
   return result('send', libc().send(fd, from, from.length, MSG_NOSIGNAL))
 }
 
+/**
+ * Reads octets, or one message of a device (what is longer than `into` is cut).
+ * @returns a count, 0 at the end, or {@link WOULD_BLOCK}.
+ * @throws NetError EIO, EBADF…
+ */
+export function readDescriptor(fd: number, into: Uint8Array): number {
+  return result('read', libc().read(fd, into, into.length))
+}
+
+/**
+ * Writes octets, or one message to a device.
+ * @returns a count, or {@link WOULD_BLOCK}.
+ * @throws NetError EIO, EINVAL…
+ */
+export function writeDescriptor(fd: number, from: Uint8Array, length: number = from.length): number {
+  return result('write', libc().write(fd, from, length))
+}
+
+/** Asks a device something; `data` is the structure it reads and writes. @throws NetError EPERM, EBUSY, EINVAL, EBADF… */
+export function control(fd: number, request: number, data: Uint8Array): void {
+  if (libc().ioctl(fd, request, 'void *', data) < 0) throw errnoError('ioctl')
+}
+
 /** @throws NetError EBADF */
 export function closeDescriptor(fd: number): void {
   if (libc().close(fd) !== 0) throw errnoError('close')
@@ -75,6 +98,9 @@ interface Libc {
   fcntl(fd: number, command: number, type: 'int', argument: number): number
   recv(fd: number, into: Uint8Array, length: number, flags: number): number
   send(fd: number, from: Uint8Array, length: number, flags: number): number
+  read(fd: number, into: Uint8Array, length: number): number
+  write(fd: number, from: Uint8Array, length: number): number
+  ioctl(fd: number, request: number, type: 'void *', data: Uint8Array): number
   close(fd: number): number
 }
 
@@ -92,6 +118,9 @@ function bind(process: LibraryHandle): Libc {
     fcntl: process.func('int fcntl(int, int, ...)'),
     recv: process.func('intptr_t recv(int, void *, size_t, int)'),
     send: process.func('intptr_t send(int, const void *, size_t, int)'),
+    read: process.func('intptr_t read(int, void *, size_t)'),
+    write: process.func('intptr_t write(int, const void *, size_t)'),
+    ioctl: process.func('int ioctl(int, unsigned long, ...)'),
     close: process.func('int close(int)'),
   }
 }

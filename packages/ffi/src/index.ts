@@ -5,7 +5,18 @@
  * @module
  */
 export { Callbacks } from './callbacks.ts'
-export { closeDescriptor, makeNonBlocking, receive, type SocketKind, send, socketPair } from './descriptor.ts'
+export {
+  closeDescriptor,
+  control,
+  makeNonBlocking,
+  readDescriptor,
+  receive,
+  type SocketKind,
+  send,
+  socketPair,
+  writeDescriptor,
+} from './descriptor.ts'
+export { DescriptorLink, type DescriptorLinkCounters, type DescriptorLinkOptions } from './descriptor-link.ts'
 export { type DescriptorEvents, DescriptorWatch } from './descriptor-watch.ts'
 export { errnoError, errnoName, lastErrno } from './errno.ts'
 export { type Koffi, koffi, type LibraryHandle } from './koffi.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { FULL_OFFLOAD } from '@ioth/core'
@@ -63,6 +63,23 @@ describe('what is no switch', () => {
     const dir = scratch()
     writeFileSync(join(dir, 'ctl'), '')
     await refused(dir, /has ctl, but not stream/)
+  })
+
+  test.skipIf(process.platform !== 'linux')('an interface that cannot be', async () => {
+    await refused('tap://much-too-long-a-name', /at most 15 octets/)
+    await refused('tun://a/b', /no "\/"/)
+  })
+
+  test.skipIf(process.getuid?.() !== 0 || !existsSync('/dev/net/tun'))('an interface in use', async () => {
+    const name = `it${process.pid}`
+    const link = await openVnl(`tap://${name}`)
+    expect(link).toMatchObject({ name: `tap://${name}`, type: 'ethernet', state: 'up' })
+    await refused(`tap://${name}`, new RegExp(`another program uses the interface ${name}`))
+    await refused(`tun://${name}`, /is an interface of another kind|another program uses/)
+    await link.close()
+    const again = await openVnl(`tun://${name}`)
+    expect(again.type).toBe('ip')
+    await again.close()
   })
 
   test('a path too long for a Unix socket', async () => {

@@ -20,6 +20,7 @@ import {
   networkError,
   streamSocketPath,
 } from './switch-directory.ts'
+import { openTap } from './tap-link.ts'
 
 export interface OpenVnlOptions {
   /** How others see the plug, as in `ioth ps`. @default the program's file name */
@@ -62,6 +63,8 @@ const modules: Readonly<Record<string, Module>> = {
     }
   },
   null: async (vnl, setup) => openNull(vnl.text, setup.mtu),
+  tap: (vnl, setup) => openTap('tap', vnl.address, vnl.text, setup),
+  tun: (vnl, setup) => openTap('tun', vnl.address, vnl.text, setup),
   hub: async (vnl, setup) => openHub(vnl.address, vnl.text, setup),
 }
 
@@ -70,7 +73,7 @@ export const VNL_MODULES: readonly string[] = Object.keys(modules)
 
 /**
  * Opens a network by its locator, and settles when the link is up.
- * @param vnl a switch's directory, `vde://DIRECTORY`, `null://`, `hub://NAME` (within this thread), or nothing for the user's default network.
+ * @param vnl a switch's directory, `vde://DIRECTORY`, `tap://NAME`, `tun://NAME`, `null://`, `hub://NAME` (within this thread), or nothing for the user's default network.
  * @throws NetError ERR_IOTH_NETWORK with what is wrong and the next command; ERR_IOTH_PROTOCOL when something else answers there.
  */
 export async function openVnl(vnl: string, options: OpenVnlOptions = {}): Promise<Link> {
@@ -114,7 +117,7 @@ function refuseOptions({ text, options }: Vnl): void {
 
 function unknownModule({ module, text }: Vnl): Error {
   return networkError(
-    `"${text}": there is no network module "${module}". There are: a switch's directory, vde://DIR, hub://NAME and null://. Start a switch: ioth switch DIR`,
+    `"${text}": there is no network module "${module}". There are: a switch's directory, vde://DIR, tap://NAME, tun://NAME, hub://NAME and null://. Start a switch: ioth switch DIR`,
   )
 }
 
