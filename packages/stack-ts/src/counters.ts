@@ -22,6 +22,7 @@ export class Counters {
   arpIn = 0
   arpOut = 0
   addressConflicts = 0
+  neighborsEvicted = 0
   icmpIn = 0
   icmpOut = 0
   igmpIn = 0

@@ -59,7 +59,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     this.name = name
     this.port = port
     this.mac = formatMac(port.mac.high, port.mac.low)
-    this.arp = port.hasNeighbors ? new Arp(port, host.clock, this, host.stats, host.undeliverable) : null
+    this.arp = port.hasNeighbors ? new Arp(port, host.clock, host.random, this, host.stats, host.undeliverable) : null
     this.broadcast = new FixedPath(port)
   }
 

@@ -69,14 +69,14 @@ export class NeighborTable implements Table<Neighbor> {
   add({ address, mac, interface: on }: Readonly<Neighbor>): void {
     const cache = this.interfaces.find((candidate) => candidate === on)?.arp?.cache
     if (cache === undefined || address.family !== 4) throw new NetError('EINVAL', 'neighbor')
-    if (cache.find(address.w3) !== null) throw new NetError('EEXIST', 'neighbor')
+    if (cache.find(address.w0, address.w1, address.w2, address.w3) !== null) throw new NetError('EEXIST', 'neighbor')
     const { high, low } = macFromBytes(parseMac(mac))
-    cache.learn(cache.path(address.w3, address), high, low)
+    cache.answered(cache.path(address), high, low)
   }
 
   remove({ address, interface: on }: Readonly<Neighbor>): void {
     const cache = this.interfaces.find((candidate) => candidate === on)?.arp?.cache
-    const neighbor = address.family === 4 ? cache?.find(address.w3) : null
+    const neighbor = address.family === 4 ? cache?.find(address.w0, address.w1, address.w2, address.w3) : null
     if (cache === undefined || neighbor == null) throw new NetError('ESRCH', 'neighbor')
     cache.remove(neighbor)
   }

@@ -106,38 +106,102 @@ test('R-ARP-02 an entry is made by requests to us and by replies we asked for, a
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
-test('R-ARP-02 an announcement moves an entry, and the connection goes on', async () => {
+/** Somebody at another hardware address says that the peer's address is there. */
+function announceMove(scenario: Scenario): void {
+  const who = { senderMac: THIRD, senderIp: ipWord(PEER), targetMac: NOBODY, targetIp: ipWord(PEER) }
+  scenario.peer.send(buildArp({ operation: ARP_REQUEST, ...who }))
+  scenario.advance(MS)
+}
+
+test('R-ARP-02 P-21 a neighbour that moved: its old place is asked first, and nothing sent meanwhile is lost', async () => {
   const scenario = await Scenario.create()
   const peer = Conversation.connect(scenario)
-  scenario.peer.send(
-    buildArp({
-      operation: ARP_REQUEST,
-      senderMac: THIRD,
-      senderIp: ipWord(PEER),
-      targetMac: NOBODY,
-      targetIp: ipWord(PEER),
-    }),
-  )
-  scenario.advance(MS)
+  scenario.peer.answersArp = false
+  scenario.peer.arp.length = 0
+  announceMove(scenario)
   peer.write(10)
-  scenario.advance()
-  expect(scenario.peer.take().at(-1)?.ethernet.destination).toEqual(THIRD)
+  scenario.advance(50 * MS)
+  expect(scenario.peer.take()).toEqual([])
+  scenario.advance(150 * MS)
+  expect(scenario.peer.arp.map(({ operation, targetIp }) => [operation, targetIp])).toEqual([
+    [ARP_REQUEST, ipWord(PEER)],
+    [ARP_REQUEST, ipWord(PEER)],
+  ])
+  const [frame] = scenario.peer.take()
+  expect(frame?.tcp?.payload.length).toBe(10)
+  expect(frame?.ethernet.destination).toEqual(THIRD)
   peer.socket.reset()
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
-test('an old entry is checked, first with its holder, and used meanwhile', async () => {
+test('R-ARP-02 P-21 H-29 a neighbour that is still there keeps its address, whatever others say', async () => {
   const scenario = await Scenario.create()
   const peer = Conversation.connect(scenario)
+  scenario.peer.arp.length = 0
+  for (let i = 0; i < 100; i++) announceMove(scenario)
+  peer.write(10)
+  scenario.advance(MS)
+  expect(scenario.peer.take().map(({ ethernet }) => ethernet.destination)).toEqual([scenario.peer.station.mac])
+  // Asked once: after its answer others are not heard for a second.
+  expect(scenario.peer.arp.length).toBe(1)
+  peer.socket.reset()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
+test('R-ARP-02 a neighbour that nobody heard of lately is believed to have moved at once', async () => {
+  const scenario = await Scenario.create()
+  const peer = Conversation.connect(scenario)
+  scenario.advance(60 * SECOND)
+  scenario.peer.arp.length = 0
+  announceMove(scenario)
+  peer.write(10)
+  scenario.advance()
+  expect(scenario.peer.take().at(-1)?.ethernet.destination).toEqual(THIRD)
+  expect(scenario.peer.arp).toEqual([])
+  peer.socket.reset()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
+test('R-ARP-02 an old entry is used, and checked with its holder when nothing comes back for five seconds', async () => {
+  const scenario = await Scenario.create()
+  const peer = Conversation.connect(scenario)
+  const state = (): string | undefined => [...scenario.stack.neighbors.list()][0]?.state
+  expect(state()).toBe('REACHABLE')
   scenario.advance(61 * SECOND)
+  expect(state()).toBe('STALE')
   scenario.peer.arp.length = 0
   peer.write(10)
   expect(describe(peer.hear())).toBe('PSH,ACK(10)')
-  expect(scenario.peer.arp.length).toBe(1)
+  expect(state()).toBe('DELAY')
+  // What TCP hears is enough (RFC 4861 7.3.1).
   peer.send()
+  expect(state()).toBe('REACHABLE')
+  scenario.advance(61 * SECOND)
+  expect(scenario.peer.arp).toEqual([])
   peer.write(10)
-  peer.hear()
+  scenario.advance(5 * SECOND)
   expect(scenario.peer.arp.length).toBe(1)
+  expect(state()).toBe('REACHABLE')
+  peer.socket.reset()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
+test('R-ARP-02 a holder that is gone is asked three times, then everybody is', async () => {
+  const scenario = await Scenario.create()
+  const peer = Conversation.connect(scenario)
+  scenario.advance(61 * SECOND)
+  scenario.peer.answersArp = false
+  scenario.peer.arp.length = 0
+  peer.write(10)
+  scenario.advance(6.4 * SECOND)
+  expect(scenario.peer.arp.length).toBe(3)
+  expect([...scenario.stack.neighbors.list()].map(({ state }) => state)).toEqual(['PROBE'])
+  scenario.advance(10 * SECOND)
+  expect([...scenario.stack.neighbors.list()].map(({ state }) => state)).not.toContain('PROBE')
+  scenario.peer.answersArp = true
+  peer.hear()
+  scenario.advance(60 * SECOND)
+  expect(describe(peer.hear())).toContain('PSH,ACK(10)')
   peer.socket.reset()
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
@@ -176,7 +240,13 @@ test('R-ARP-03 what waits for the answer leaves with it', async () => {
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
-test('R-ARP-03 P-21 H-30 a scan of a network leaves a bounded cache and nothing else', async () => {
+/** A stack in a network of 16 million, and all the frames it sends. */
+async function inLargeNetwork(): Promise<{
+  scheduler: ReturnType<typeof createVirtualScheduler>
+  stack: Stack
+  peer: ScriptedPeer
+  finish(): Promise<void>
+}> {
   const scheduler = createVirtualScheduler()
   const pool = createFramePool()
   const [near, far] = createPipe({ scheduler, pool })
@@ -184,23 +254,78 @@ test('R-ARP-03 P-21 H-30 a scan of a network leaves a bounded cache and nothing 
   const stack = await createStack({
     scheduler,
     pool,
-    interfaces: [{ link: near, addresses: ['10.0.0.1/8'] }],
+    interfaces: [{ link: near, addresses: ['10.0.0.1/8'], mac: '02:00:00:00:00:01' }],
     settings: { probe: 'none' },
   })
+  const finish = async (): Promise<void> => {
+    const closed = stack.close()
+    await scheduler.settle(SECOND)
+    await closed
+    expect(pool.used).toBe(0)
+    expect(scheduler.timers).toBe(0)
+  }
+  return { scheduler, stack, peer, finish }
+}
+
+test('R-ARP-03 P-21 H-30 a scan of a network: a bounded cache, a bounded number of questions, and nothing is left', async () => {
+  const { scheduler, stack, peer, finish } = await inLargeNetwork()
   const udp = stack.openUdp(4)
-  for (let i = 0; i < 5000; i++) {
+  peer.arp.length = 0
+  for (let i = 0; i < 20_000; i++) {
     udp.send(new Uint8Array(10), 0, 10, ip(`10.1.${i >> 8}.${i & 255}`), 9)
-    if (i % 100 === 0) scheduler.advance(MS)
+    if (i % 10 === 0) scheduler.advance(MS)
   }
   expect([...stack.neighbors.list()].length).toBeLessThanOrEqual(1024)
+  // In two seconds: a burst, and a hundred a second after it, each asked for at most six times.
+  expect(peer.arp.length).toBeLessThanOrEqual((256 + 200) * 6)
+  expect(new Set(peer.arp.map(({ targetIp }) => targetIp)).size).toBeLessThanOrEqual(256 + 201)
   scheduler.advance(60 * SECOND)
-  expect(peer.arp.length).toBeGreaterThan(5000)
   udp.close()
-  const closed = stack.close()
-  await scheduler.settle(SECOND)
-  await closed
-  expect(pool.used).toBe(0)
-  expect(scheduler.timers).toBe(0)
+  await finish()
+})
+
+test('H-30 neighbours that answer cost nothing: hundreds of them are found at once', async () => {
+  const { scheduler, stack, peer, finish } = await inLargeNetwork()
+  const udp = stack.openUdp(4)
+  peer.answersForAll = true
+  for (let i = 0; i < 400; i++) udp.send(new Uint8Array(10), 0, 10, ip(`10.1.${i >> 8}.${i & 255}`), 9)
+  scheduler.advance(10 * MS)
+  expect(peer.take().filter(({ udp: datagram }) => datagram !== undefined).length).toBe(400)
+  udp.close()
+  await finish()
+})
+
+test('P-21 H-30 a flood of strangers: who is in use and the gateway stay, at their addresses', async () => {
+  const { scheduler, stack, peer, finish } = await inLargeNetwork()
+  const [on] = stack.interfaces
+  stack.routes.add({ destination: ip('0.0.0.0'), prefixLength: 0, via: ip('10.0.0.2'), interface: on! })
+  peer.answersForAll = true
+  const udp = stack.openUdp(4)
+  for (const to of ['192.0.2.1', '10.0.0.3']) udp.send(new Uint8Array(10), 0, 10, ip(to), 9)
+  scheduler.advance(MS)
+  peer.answersForAll = false
+  scheduler.advance(60 * SECOND)
+  const senderMac = macFromBytes([2, 0, 0, 0, 0, 9])
+  for (let i = 0; i < 20_000; i++) {
+    const senderIp = ipWord('10.2.0.0') + i
+    const request = {
+      operation: ARP_REQUEST,
+      senderMac,
+      senderIp,
+      targetMac: NOBODY,
+      targetIp: ipWord('10.0.0.1'),
+    } as const
+    peer.send(buildArp(request))
+    if (i % 100 === 0) scheduler.advance(MS)
+  }
+  scheduler.advance(MS)
+  const known = new Map(Array.from(stack.neighbors.list(), ({ address, mac }) => [address.toString(), mac]))
+  expect(known.size).toBeLessThanOrEqual(1024)
+  expect(known.get('10.0.0.2')).toBe('02:00:00:00:00:03')
+  expect(known.get('10.0.0.3')).toBe('02:00:00:00:00:03')
+  expect(stack.counters().neighborsEvicted).toBeGreaterThan(18_000)
+  udp.close()
+  await finish()
 })
 
 test('no route: ENETUNREACH at once, for connect and ping', async () => {

@@ -98,6 +98,7 @@ export class Echo {
     const from = packet.network.addressOf(packet.source)
     // An answer to a broadcast may come from anybody.
     if (!from.equals(pending.to) && !packet.network.isGroup(pending.to)) return
+    pending.path.confirm()
     this.settle(pending, null, {
       microseconds: this.scheduler.clock.now - pending.sentAt,
       ttl: packet.ttl,

@@ -134,7 +134,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     const { arp, broadcast } = route.interface
     if (arp === null) return broadcast
     const hop = route.via ?? word
-    return arp.cache.path(hop, this.addressOf(hop))
+    return arp.cache.path(this.addressOf(hop), route.via !== null)
   }
 
   sourceFor(destination: IpAddress): IpAddress | null {

@@ -23,6 +23,9 @@ export abstract class Path {
   /** Whether the next hop is known not to answer, or has not answered yet. */
   abstract readonly unresolved: boolean
 
+  /** A protocol above made progress with somebody behind the next hop: it is there (RFC 4861 7.3.1). */
+  confirm(): void {}
+
   /**
    * Sends a frame whose IP header stands at `at + LINK_HEADROOM`; its references pass to the path.
    * @param headLength octets of the head piece, the headroom among them.

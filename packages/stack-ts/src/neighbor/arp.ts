@@ -15,13 +15,15 @@ import {
   ETHERTYPE_ARP,
   ETHERTYPE_IP4,
   IpAddress,
+  type Random,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import { LINK_HEADROOM } from '../link/path.ts'
 import type { Port } from '../link/port.ts'
 import { ARP_REPLY, ARP_REQUEST, checkArp, writeArp } from '../wire/arp.ts'
 import { BROADCAST_MAC, isGroupMac, type Mac } from '../wire/ethernet.ts'
-import { type Neighbor, NeighborCache, type Resolver, type Undeliverable } from './cache.ts'
+import { NeighborCache, type Resolver, type ResolverTiming, type Undeliverable } from './cache.ts'
+import type { Neighbor } from './neighbor.ts'
 
 /** Which addresses are ours on this port. */
 export interface ArpOwner {
@@ -38,18 +40,38 @@ export interface ArpOwner {
 const NOBODY: Mac = { high: 0, low: 0 }
 const FRAME = ETHERNET_HEADER + ARP_LENGTH
 
+/**
+ * Six questions, half a second apart, then the neighbour counts as failed after three seconds. RFC 1122 2.3.2.1 recommends one a second; on
+ * a link that loses frames the closer questions are worth more than the few octets they cost.
+ */
+const TIMING: ResolverTiming = {
+  askInterval: 500_000,
+  groupAsks: 6,
+  directAsks: 3,
+  reachableTime: 30_000_000,
+  asksBeforeMove: true,
+}
+
 export class Arp implements Resolver {
   readonly etherType: number = ETHERTYPE_IP4
+  readonly timing: ResolverTiming = TIMING
   readonly cache: NeighborCache
   private readonly port: Port
   private readonly owner: ArpOwner
   private readonly counters: Counters
 
-  constructor(port: Port, clock: Clock, owner: ArpOwner, counters: Counters, undeliverable: Undeliverable) {
+  constructor(
+    port: Port,
+    clock: Clock,
+    random: Random,
+    owner: ArpOwner,
+    counters: Counters,
+    undeliverable: Undeliverable,
+  ) {
     this.port = port
     this.owner = owner
     this.counters = counters
-    this.cache = new NeighborCache(port, clock, this, counters, undeliverable)
+    this.cache = new NeighborCache(port, clock, random, this, counters, undeliverable)
   }
 
   ask(neighbor: Neighbor, direct: boolean): void {
@@ -106,11 +128,11 @@ export class Arp implements Resolver {
     }
     const forUs = owner.owns(targetIp)
     if (senderIp !== 0) {
-      const known = cache.find(senderIp)
-      if (known !== null) cache.learn(known, senderHigh, senderLow)
-      else if (forUs && isRequest) {
-        cache.learn(cache.path(senderIp, IpAddress.v4(senderIp)), senderHigh, senderLow)
-      }
+      const known = cache.find(0, 0, 0xffff, senderIp)
+      if (known === null) {
+        if (forUs && isRequest) cache.heard(cache.path(IpAddress.v4(senderIp)), senderHigh, senderLow)
+      } else if (forUs && !isRequest && known.asked > 0) cache.answered(known, senderHigh, senderLow)
+      else cache.heard(known, senderHigh, senderLow)
     }
     if (forUs && isRequest) this.send(sender, ARP_REPLY, targetIp, sender, senderIp)
   }

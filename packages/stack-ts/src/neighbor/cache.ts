@@ -1,172 +1,317 @@
 /**
- * The neighbour cache: which hardware address a next hop has, and the frames that wait for the answer.
+ * The neighbour cache of an interface and family: which hardware address a next hop has, and whether it is still there. Neighbour
+ * unreachability detection (RFC 4861 7.3) for both families; how a question looks is the resolver's business.
  *
- * States as in RFC 4861 7.3.2, for IPv4 as well: INCOMPLETE (asked, no answer yet), REACHABLE, PROBE (the answer grew old and is being
- * checked, still in use), FAILED. How a question looks is the resolver's business: ARP now, Neighbour Discovery beside it.
+ * Bounded, and hard to fill with rubbish: entries that never proved to be there make room first, gateways last; questions for absent
+ * neighbours are limited altogether.
+ *
+ * Whoever says that an address has moved is believed, and then checked (RFC 826, RFC 4861 7.2.5). Where the protocol has no such check
+ * (IPv4), a neighbour that was reachable a moment ago is asked first, and keeps the address if it answers.
  *
  * @module
  */
-import { type Clock, createBatch, type FrameBatch, type IpAddress, type Offload, pushFrame, Timer } from '@ioth/core'
+import { type Clock, type FrameBatch, type IpAddress, type Random, releaseFrame, removeFirst } from '@ioth/core'
 import type { Counters } from '../counters.ts'
-import { LINK_HEADROOM, Path } from '../link/path.ts'
+import { LINK_HEADROOM } from '../link/path.ts'
 import type { Port } from '../link/port.ts'
-
-export type NeighborState = 'INCOMPLETE' | 'REACHABLE' | 'PROBE' | 'FAILED'
+import { Neighbor, NeighborTimer } from './neighbor.ts'
+import { QuestionLimit } from './question-limit.ts'
 
 /** Asks the network for a neighbour's hardware address. */
 export interface Resolver {
   readonly etherType: number
+  readonly timing: ResolverTiming
   /** @param direct whether to ask the address known so far instead of everybody. */
   ask(neighbor: Neighbor, direct: boolean): void
+  /** A neighbour that was there does not answer any more, and is forgotten. */
+  lost?(neighbor: Neighbor): void
+}
+
+/** Microseconds, and counts. */
+export interface ResolverTiming {
+  /** Between two questions. */
+  askInterval: number
+  /** Questions to everybody before a neighbour counts as failed. */
+  readonly groupAsks: number
+  /** Questions to the neighbour alone before it counts as gone. */
+  readonly directAsks: number
+  /** How long an answer is good for, on average (RFC 4861 6.3.2). */
+  reachableTime: number
+  /** Whether a neighbour that was there a moment ago is asked before another takes its address. */
+  readonly asksBeforeMove: boolean
 }
 
 /** Is told of a packet that could not be delivered: positions of its IP header. */
 export type Undeliverable = (at: number, length: number) => void
 
-/** How long an answer is trusted without a question; well below the 20 minutes of RFC 1122 2.3.2.1. */
-const REACHABLE_TIME = 60_000_000
-/**
- * Six questions, half a second apart, then the neighbour counts as failed after three seconds. RFC 1122 recommends one a second; on a
- * link that loses frames the closer questions are worth more than the few octets they cost.
- */
-const ASK_INTERVAL = 500_000
-const ASK_TIMES = 6
-/** Questions to a neighbour of old: two to it alone, the rest to everybody. */
-const ASK_DIRECT_TIMES = 2
+/** RFC 4861 10: how long after a packet its answer may confirm the neighbour. */
+const DELAY_FIRST_PROBE = 5_000_000
 /** A neighbour that failed is asked again at most once a second. */
 const FAILED_TIME = 1_000_000
-/**
- * Frames that wait for one answer; the latest are kept (RFC 1122 2.3.2.2). A program may open hundreds of connections as its first words
- * to a neighbour, and a SYN that is dropped here costs it a second.
- */
-const WAITING = 256
+/** Who would lose its address to another has this long to object, twice; below the retransmission timeout of a connection. */
+const OBJECTION_TIME = 100_000
+const OBJECTION_ASKS = 2
+/** After an objection its rivals are not heard for a while. */
+const OBJECTION_HOLD = 1_000_000
+/** RFC 4861 6.3.2: a new random factor at least every few hours. */
+const REACHABLE_TIME_HOLD = 7_200_000_000
 
-export class Neighbor extends Path {
-  readonly address: IpAddress
-  readonly key: number
-  state: NeighborState = 'INCOMPLETE'
-  macHigh = 0
-  macLow = 0
-  /** Until when the answer is trusted, or the failure remembered. */
-  until = 0
-  /** When the next question is due, while one is open; 0: none is. */
-  askAt = 0
-  asked = 0
-  lastUsed = 0
-  override valid = true
-  waiting: FrameBatch | null = null
-  private readonly cache: NeighborCache
-
-  constructor(cache: NeighborCache, key: number, address: IpAddress) {
-    super()
-    this.cache = cache
-    this.key = key
-    this.address = address
-  }
-
-  override get mtu(): number {
-    return this.cache.port.mtu
-  }
-
-  override get offload(): Offload {
-    return this.cache.port.link.offload
-  }
-
-  override get room(): number {
-    return this.cache.port.outbox.room
-  }
-
-  override get isBusy(): boolean {
-    return this.cache.port.isBusy
-  }
-
-  override get unresolved(): boolean {
-    return this.state === 'INCOMPLETE' || this.state === 'FAILED'
-  }
-
-  override transmit(
-    at: number,
-    headLength: number,
-    body: number,
-    bodyLength: number,
-    flags: number,
-    segmentSize: number,
-    transportAt: number,
-  ): void {
-    const { port, clock, resolver } = this.cache
-    const now = clock.now
-    this.lastUsed = now
-    if (this.state === 'REACHABLE' || this.state === 'PROBE') {
-      if (now > this.until && this.state === 'REACHABLE') this.cache.check(this)
-      const { macHigh, macLow } = this
-      port.send(macHigh, macLow, resolver.etherType, at, headLength, body, bodyLength, flags, segmentSize, transportAt)
-      return
-    }
-    this.waiting ??= createBatch(port.pool, WAITING)
-    if (this.waiting.count === WAITING) this.cache.dropOldest(this.waiting)
-    pushFrame(this.waiting, at, headLength, body, bodyLength, flags, segmentSize, transportAt)
-    if (this.askAt === 0) this.cache.resolve(this)
-  }
-}
-
-export class NeighborCache extends Timer {
+export class NeighborCache {
   readonly port: Port
   readonly clock: Clock
   readonly resolver: Resolver
-  private readonly entries = new Map<number, Neighbor>()
-  /** Those with an open question. */
-  private readonly open = new Set<Neighbor>()
+  /** Largest IP packet for neighbours: the link's, or less if a router said so. */
+  mtu: number
+  private readonly random: Random
   private readonly counters: Counters
   private readonly undeliverable: Undeliverable
   private readonly limit: number
+  private readonly entries = new Map<number, Neighbor>()
+  private readonly questions: QuestionLimit<Neighbor>
+  private count = 0
+  /** Makes the places of IPv6 addresses unpredictable. */
+  private readonly salt: number
+  private reachableTime = 0
+  private reachableTimeUntil = Number.NEGATIVE_INFINITY
 
   constructor(
     port: Port,
     clock: Clock,
+    random: Random,
     resolver: Resolver,
     counters: Counters,
     undeliverable: Undeliverable,
     limit = 1024,
   ) {
-    super()
     this.port = port
     this.clock = clock
+    this.random = random
     this.resolver = resolver
     this.counters = counters
     this.undeliverable = undeliverable
     this.limit = limit
+    this.mtu = port.mtu
+    this.salt = random.int32() | 1
+    this.questions = new QuestionLimit(clock, (neighbor) => this.advance(neighbor))
   }
 
   get size(): number {
-    return this.entries.size
+    return this.count
   }
 
-  list(): Iterable<Neighbor> {
-    return this.entries.values()
+  /** The entries, in their states of now. */
+  *list(): Iterable<Neighbor> {
+    for (const first of this.entries.values()) {
+      for (let neighbor: Neighbor | null = first; neighbor !== null; neighbor = neighbor.next) yield this.aged(neighbor)
+    }
   }
 
-  find(key: number): Neighbor | null {
-    return this.entries.get(key) ?? null
+  /** The entry of an address of these four words (IPv4 in its mapped form), or null. */
+  find(w0: number, w1: number, w2: number, w3: number): Neighbor | null {
+    let neighbor = this.entries.get(this.keyOf(w0, w1, w2, w3)) ?? null
+    while (neighbor !== null) {
+      const { address } = neighbor
+      if (address.w3 === w3 && address.w2 === w2 && address.w1 === w1 && address.w0 === w0) return this.aged(neighbor)
+      neighbor = neighbor.next
+    }
+    return null
   }
 
-  /** The entry of a next hop, made when there is none yet. */
-  path(key: number, address: IpAddress): Neighbor {
-    const known = this.entries.get(key)
-    if (known !== undefined) return known
-    if (this.entries.size >= this.limit) this.evict()
-    const neighbor = new Neighbor(this, key, address)
-    neighbor.lastUsed = this.clock.now
+  /** The entry of a next hop, made when there is none yet. @param isGateway whether a route leads through it. */
+  path(address: IpAddress, isGateway = false): Neighbor {
+    const { w0, w1, w2, w3 } = address
+    const known = this.find(w0, w1, w2, w3)
+    if (known !== null) {
+      known.isGateway ||= isGateway
+      return known
+    }
+    if (this.count >= this.limit) this.makeRoom()
+    const key = this.keyOf(w0, w1, w2, w3)
+    const neighbor = new Neighbor(this, key, address, this.clock.now)
+    neighbor.isGateway = isGateway
+    neighbor.next = this.entries.get(key) ?? null
     this.entries.set(key, neighbor)
+    this.count++
     return neighbor
   }
 
-  /** The network told where a neighbour is. What waited for it leaves. */
-  learn(neighbor: Neighbor, macHigh: number, macLow: number): void {
+  // ---------- what the network tells ----------
+
+  /** An answer to a question of ours: the neighbour is there. What waited for it leaves. */
+  answered(neighbor: Neighbor, macHigh: number, macLow: number): void {
+    if (neighbor.rival) {
+      // Whoever it is that answers, only the holder was asked.
+      if (!isAt(neighbor, macHigh, macLow)) return
+      neighbor.rival = false
+      neighbor.unrivalledUntil = this.clock.now + OBJECTION_HOLD
+    }
+    this.settle(neighbor)
     neighbor.macHigh = macHigh
     neighbor.macLow = macLow
-    neighbor.state = 'REACHABLE'
-    neighbor.until = this.clock.now + REACHABLE_TIME
+    this.confirm(neighbor)
+    this.sendWaiting(neighbor)
+  }
+
+  /** The neighbour named its hardware address without being asked. */
+  heard(neighbor: Neighbor, macHigh: number, macLow: number): void {
+    if (!neighbor.unresolved) {
+      if (isAt(neighbor, macHigh, macLow)) return
+      if (this.resolver.timing.asksBeforeMove && neighbor.state === 'REACHABLE') {
+        this.askBeforeMove(neighbor, macHigh, macLow)
+        return
+      }
+      if (neighbor.rival) return
+    }
+    this.move(neighbor, macHigh, macLow)
+  }
+
+  /** Takes over a hardware address that is yet to be confirmed. */
+  move(neighbor: Neighbor, macHigh: number, macLow: number): void {
     this.settle(neighbor)
+    neighbor.rival = false
+    neighbor.macHigh = macHigh
+    neighbor.macLow = macLow
+    neighbor.state = 'STALE'
+    this.sendWaiting(neighbor)
+  }
+
+  /** It is no longer certain where the neighbour is. */
+  suspect(neighbor: Neighbor): void {
+    if (neighbor.state === 'REACHABLE') neighbor.state = 'STALE'
+  }
+
+  /** The neighbour is there: it answered, or a protocol above it made progress (RFC 4861 7.3.1). */
+  confirm(neighbor: Neighbor): void {
+    const { now } = this.clock
+    neighbor.until = now + this.currentReachableTime(now)
+    if (neighbor.state === 'REACHABLE') return
+    this.settle(neighbor)
+    neighbor.state = 'REACHABLE'
+    neighbor.isDoubtful = false
+    neighbor.wasReachable = true
+  }
+
+  /** The link is back, perhaps to another network: all answers are doubtful. */
+  doubt(): void {
+    for (const neighbor of this.list()) {
+      this.suspect(neighbor)
+      neighbor.isDoubtful = true
+    }
+  }
+
+  /** What a router said of {@link ResolverTiming.reachableTime}. */
+  timingChanged(): void {
+    this.reachableTimeUntil = Number.NEGATIVE_INFINITY
+  }
+
+  // ---------- the state machine ----------
+
+  /** Somebody sends to a neighbour that may have gone. */
+  used(neighbor: Neighbor): void {
+    neighbor.asked = 0
+    if (neighbor.isDoubtful) {
+      neighbor.state = 'PROBE'
+      this.advance(neighbor)
+      return
+    }
+    neighbor.state = 'DELAY'
+    this.arm(neighbor, this.clock.now + DELAY_FIRST_PROBE)
+  }
+
+  /** Opens the question for a neighbour that has no address yet. */
+  resolve(neighbor: Neighbor): void {
+    const isHeldOff = neighbor.state === 'FAILED' && this.clock.now < neighbor.until
+    neighbor.state = 'INCOMPLETE'
+    neighbor.asked = 0
+    if (isHeldOff) this.arm(neighbor, neighbor.until)
+    else this.due(neighbor)
+  }
+
+  /** Whether a question is open, or stands in line. */
+  isAsking(neighbor: Neighbor): boolean {
+    return neighbor.timer?.armed === true || this.questions.isWaiting(neighbor)
+  }
+
+  /** The time of a neighbour's next step has come. */
+  due(neighbor: Neighbor): void {
+    const { state, asked } = neighbor
+    if (state === 'DELAY') neighbor.state = 'PROBE'
+    // Silence is what the limit is about: questions again, and to one who was there, are few by themselves.
+    const isFree = state !== 'INCOMPLETE' || asked > 0 || neighbor.isGateway
+    if (isFree || this.questions.admit(neighbor)) this.advance(neighbor)
+  }
+
+  /** Asks, or gives up. */
+  private advance(neighbor: Neighbor): void {
+    const { timing } = this.resolver
+    const { now } = this.clock
+    const { state, asked } = neighbor
+    const isDirect = state !== 'INCOMPLETE'
+    const most = neighbor.rival ? OBJECTION_ASKS : isDirect ? timing.directAsks : timing.groupAsks
+    if (asked < most) {
+      neighbor.asked++
+      this.arm(neighbor, now + (neighbor.rival ? OBJECTION_TIME : timing.askInterval))
+      this.resolver.ask(neighbor, isDirect)
+      return
+    }
+    if (neighbor.rival) {
+      this.move(neighbor, neighbor.rivalHigh, neighbor.rivalLow)
+    } else if (isDirect) {
+      this.remove(neighbor)
+      this.resolver.lost?.(neighbor)
+    } else {
+      neighbor.state = 'FAILED'
+      neighbor.until = now + FAILED_TIME
+      this.discard(neighbor, true)
+      this.resolver.lost?.(neighbor)
+    }
+  }
+
+  /** Asks the holder we know whether it is still there before we believe another; what is to be sent waits. */
+  private askBeforeMove(neighbor: Neighbor, macHigh: number, macLow: number): void {
+    if (neighbor.unrivalledUntil > this.clock.now) {
+      this.counters.drop('neighbor.rival')
+      return
+    }
+    neighbor.rival = true
+    neighbor.rivalHigh = macHigh
+    neighbor.rivalLow = macLow
+    neighbor.state = 'PROBE'
+    neighbor.asked = 0
+    this.advance(neighbor)
+  }
+
+  /** The entry in its state of now: that it was reachable is only looked at when somebody asks. */
+  private aged(neighbor: Neighbor): Neighbor {
+    if (neighbor.state === 'REACHABLE' && this.clock.now > neighbor.until) neighbor.state = 'STALE'
+    return neighbor
+  }
+
+  private currentReachableTime(now: number): number {
+    if (now >= this.reachableTimeUntil) {
+      const { reachableTime } = this.resolver.timing
+      this.reachableTime = Math.round(reachableTime * (0.5 + (this.random.int32() >>> 0) / 2 ** 32))
+      this.reachableTimeUntil = now + REACHABLE_TIME_HOLD
+    }
+    return this.reachableTime
+  }
+
+  private arm(neighbor: Neighbor, at: number): void {
+    neighbor.timer ??= new NeighborTimer(neighbor)
+    this.clock.arm(neighbor.timer, at)
+  }
+
+  /** Ends a question, if one is open. */
+  private settle(neighbor: Neighbor): void {
+    if (neighbor.timer !== null) this.clock.disarm(neighbor.timer)
+    this.questions.withdraw(neighbor)
+    if (neighbor.state === 'INCOMPLETE' && neighbor.asked > 0 && !neighbor.isGateway) this.questions.refund()
+    neighbor.asked = 0
+  }
+
+  // ---------- frames that wait ----------
+
+  private sendWaiting(neighbor: Neighbor): void {
     const { waiting } = neighbor
     if (waiting === null) return
     neighbor.waiting = null
@@ -183,97 +328,10 @@ export class NeighborCache extends Timer {
     }
   }
 
-  /** Opens the question for a neighbour that has no address yet. */
-  resolve(neighbor: Neighbor): void {
-    const now = this.clock.now
-    const isHeldOff = neighbor.state === 'FAILED' && now < neighbor.until
-    neighbor.state = 'INCOMPLETE'
-    neighbor.asked = 0
-    neighbor.askAt = isHeldOff ? neighbor.until : now
-    this.open.add(neighbor)
-    this.advance(neighbor, now)
-    this.rearm()
-  }
-
-  /** Opens the question whether an old answer still holds. */
-  check(neighbor: Neighbor): void {
-    neighbor.state = 'PROBE'
-    neighbor.asked = 0
-    neighbor.askAt = this.clock.now
-    this.open.add(neighbor)
-    this.advance(neighbor, this.clock.now)
-    this.rearm()
-  }
-
   dropOldest(waiting: FrameBatch): void {
-    this.drop(waiting, 0)
-    waiting.count--
-    for (const column of [
-      waiting.head,
-      waiting.headLength,
-      waiting.body,
-      waiting.bodyLength,
-      waiting.flags,
-      waiting.segmentSize,
-      waiting.transportAt,
-    ]) {
-      column.copyWithin(0, 1, waiting.count + 1)
-    }
+    releaseFrame(waiting, 0)
+    removeFirst(waiting, 1)
     this.counters.lose('neighbor.waiting')
-  }
-
-  /** Forgets a neighbour; flows that used it look their way up again. */
-  remove(neighbor: Neighbor): void {
-    neighbor.valid = false
-    this.entries.delete(neighbor.key)
-    this.settle(neighbor)
-    this.discard(neighbor, false)
-  }
-
-  /** The link is back, perhaps to another network: all answers are doubtful. */
-  doubt(): void {
-    for (const neighbor of this.entries.values()) neighbor.until = 0
-  }
-
-  clear(): void {
-    for (const neighbor of [...this.entries.values()]) this.remove(neighbor)
-    this.clock.disarm(this)
-  }
-
-  override fire(): void {
-    const now = this.clock.now
-    for (const neighbor of [...this.open]) if (neighbor.askAt <= now) this.advance(neighbor, now)
-    this.rearm()
-  }
-
-  /** Asks, or gives up. */
-  private advance(neighbor: Neighbor, now: number): void {
-    if (neighbor.askAt > now) return
-    if (neighbor.asked === ASK_TIMES) {
-      neighbor.state = 'FAILED'
-      neighbor.until = now + FAILED_TIME
-      this.settle(neighbor)
-      this.discard(neighbor, true)
-      return
-    }
-    const direct = neighbor.state === 'PROBE' && neighbor.asked < ASK_DIRECT_TIMES
-    neighbor.asked++
-    neighbor.askAt = now + ASK_INTERVAL
-    this.resolver.ask(neighbor, direct)
-  }
-
-  private settle(neighbor: Neighbor): void {
-    if (neighbor.askAt === 0) return
-    neighbor.askAt = 0
-    this.open.delete(neighbor)
-    this.rearm()
-  }
-
-  private rearm(): void {
-    let earliest = Number.POSITIVE_INFINITY
-    for (const neighbor of this.open) earliest = Math.min(earliest, neighbor.askAt)
-    if (earliest === Number.POSITIVE_INFINITY) this.clock.disarm(this)
-    else if (!this.armed || this.at !== earliest) this.clock.arm(this, earliest)
   }
 
   private discard(neighbor: Neighbor, tell: boolean): void {
@@ -283,25 +341,72 @@ export class NeighborCache extends Timer {
     for (let i = 0; i < waiting.count; i++) {
       this.counters.lose('neighbor.unreachable')
       if (tell) this.undeliverable(waiting.head[i]! + LINK_HEADROOM, waiting.headLength[i]! - LINK_HEADROOM)
-      this.drop(waiting, i)
+      releaseFrame(waiting, i)
     }
   }
 
-  private drop(waiting: FrameBatch, index: number): void {
-    this.port.pool.release(waiting.head[index]!)
-    if (waiting.bodyLength[index] !== 0) this.port.pool.release(waiting.body[index]!)
+  // ---------- the table ----------
+
+  /** Forgets a neighbour; flows that used it look their way up again. */
+  remove(neighbor: Neighbor): void {
+    neighbor.valid = false
+    this.unlink(neighbor)
+    if (neighbor.timer !== null) this.clock.disarm(neighbor.timer)
+    this.questions.withdraw(neighbor)
+    this.discard(neighbor, false)
   }
 
-  /** Makes room: a failed entry first, then the one unused for longest. */
-  private evict(): void {
+  clear(): void {
+    for (const neighbor of [...this.list()]) this.remove(neighbor)
+  }
+
+  /** An IPv4 address alone in its place; IPv6 addresses spread by a factor that nobody knows. */
+  private keyOf(w0: number, w1: number, w2: number, w3: number): number {
+    const { salt } = this
+    return (Math.imul(Math.imul(Math.imul(w0, salt) ^ w1, salt) ^ w2, salt) + w3) | 0
+  }
+
+  private unlink(neighbor: Neighbor): void {
+    const { key } = neighbor
+    let before = this.entries.get(key) as Neighbor
+    if (before === neighbor) {
+      if (neighbor.next === null) this.entries.delete(key)
+      else this.entries.set(key, neighbor.next)
+    } else {
+      while (before.next !== neighbor) before = before.next as Neighbor
+      before.next = neighbor.next
+    }
+    neighbor.next = null
+    this.count--
+  }
+
+  /** Forgets the entry that will be missed least: of the lowest rank, the one unused for longest. */
+  private makeRoom(): void {
     let victim: Neighbor | null = null
-    for (const neighbor of this.entries.values()) {
-      if (neighbor.state === 'FAILED') {
+    let least = 0
+    for (const first of this.entries.values()) {
+      for (let neighbor: Neighbor | null = first; neighbor !== null; neighbor = neighbor.next) {
+        const rank = rankOf(neighbor)
+        if (victim !== null && (rank > least || (rank === least && neighbor.lastUsed >= victim.lastUsed))) continue
         victim = neighbor
-        break
+        least = rank
       }
-      if (victim === null || neighbor.lastUsed < victim.lastUsed) victim = neighbor
+      if (victim !== null && least === 0) break
     }
-    if (victim !== null) this.remove(victim)
+    if (victim === null) return
+    this.counters.neighborsEvicted++
+    this.remove(victim)
   }
+}
+
+/** How much an entry would be missed: failed, not yet answered, only heard of, known to have been there, a gateway. */
+function rankOf({ state, isGateway, wasReachable }: Neighbor): number {
+  if (isGateway) return 4
+  if (state === 'FAILED') return 0
+  if (state === 'INCOMPLETE') return 1
+  return wasReachable ? 3 : 2
+}
+
+function isAt({ macHigh, macLow }: Neighbor, high: number, low: number): boolean {
+  return macHigh === high && macLow === low
 }

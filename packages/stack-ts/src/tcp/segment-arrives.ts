@@ -95,6 +95,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment, effects: Effects, rules: R
 function acknowledgeSyn(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
   tcb.sndUna = segment.ack
   tcb.sndCursor = tcb.sndNxt
+  tcb.path.confirm()
   timeAcknowledgement(
     tcb,
     segment.ack,
@@ -287,6 +288,7 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
   const finAcknowledged = lessThan(tcb.sndEnd, ack)
   const queued = queuedOctets(tcb)
   tcb.sndUna = ack
+  tcb.path.confirm()
   if (lessThan(tcb.sndCursor, ack)) tcb.sndCursor = ack
   const octets = Math.min(acknowledged, queued)
   if (octets > 0) effects.releaseSent(octets)
@@ -340,6 +342,7 @@ function textArrives(tcb: Tcb, segment: Segment, textLength: number, effects: Ef
   const fillsGap = tcb.ahead !== null
   if (textLength > 0) {
     const taken = effects.deliver(segment)
+    tcb.path.confirm()
     tcb.rcvNxt = add(tcb.rcvNxt, taken)
     if (taken < textLength) {
       // As if the rest had been lost: the peer sends it again.

@@ -26,6 +26,8 @@ export class ScriptedPeer implements LinkSink {
   readonly received: CheckedFrame[] = []
   readonly arp: ArpPacket[] = []
   answersArp = true
+  /** Whether it answers for every address, as a proxy would. */
+  answersForAll = false
   private readonly link: Link
   private readonly pool: FramePool
 
@@ -67,9 +69,9 @@ export class ScriptedPeer implements LinkSink {
 
   private arpArrives(packet: ArpPacket): void {
     this.arp.push(packet)
-    const ours = ipWord(this.station.ip)
-    if (!this.answersArp || packet.operation !== ARP_REQUEST || packet.targetIp !== ours || packet.senderIp === 0)
-      return
+    const ours = packet.targetIp
+    const isOurs = ours === ipWord(this.station.ip) || (this.answersForAll && ours !== packet.senderIp)
+    if (!this.answersArp || packet.operation !== ARP_REQUEST || !isOurs || packet.senderIp === 0) return
     const { mac } = this.station
     const reply: ArpPacket = {
       operation: ARP_REPLY,
