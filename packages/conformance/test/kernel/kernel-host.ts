@@ -1,54 +1,37 @@
 /**
- * Linux as a host on a network of ours: a namespace, joined by a TAP interface whose other end is a link for a stack.
+ * Linux as a host on a network of ours: a namespace, joined by a TAP interface whose other end is a link for a stack; and Linux as a router
+ * to one more host behind it.
  *
  * @module
  */
-import { type ChildProcess, execFileSync } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { execFileSync } from 'node:child_process'
 import type { FramePool, Link, Scheduler } from '@ioth/core'
 import { openVnl } from '@ioth/vde'
+import { KernelProgram } from './kernel-program.ts'
 import { Namespace } from './namespace.ts'
-
-/** What one end of a connection does. */
-export interface Plan {
-  readonly send: number
-  readonly seed: number
-  readonly finish: 'first' | 'after-peer'
-  /** False: only after `resume`. */
-  readonly reads?: boolean
-}
-
-/** What one end saw. */
-export interface Outcome {
-  readonly received: number
-  readonly digest: string
-  readonly ended: boolean
-  readonly error: string | null
-}
-
-interface Answer {
-  readonly id: number
-  readonly answer?: unknown
-  readonly outcome?: Outcome
-  readonly failure?: string
-}
 
 let made = 0
 
+/** A name for an interface; it must be free in the namespace of the host for a moment. */
+const deviceName = (): string => `it${process.pid}x${++made}`
+
+/** A host behind the router. */
+export interface FarHost {
+  readonly namespace: Namespace
+  readonly program: KernelProgram
+}
+
 export class KernelHost {
   readonly namespace: Namespace
+  readonly program: KernelProgram
   /** The stack's end of the cable. */
   readonly link: Link
   readonly device: string
-  private program: ChildProcess | null = null
-  private asked = 0
-  private readonly answers = new Map<number, (answer: Answer) => void>()
-  private readonly outcomes: Outcome[] = []
-  private readonly waiting: ((outcome: Outcome) => void)[] = []
+  private readonly far: FarHost[] = []
 
   private constructor(namespace: Namespace, link: Link, device: string) {
     this.namespace = namespace
+    this.program = new KernelProgram(namespace)
     this.link = link
     this.device = device
   }
@@ -60,64 +43,46 @@ export class KernelHost {
     shared: { readonly scheduler: Scheduler; readonly pool: FramePool },
   ): Promise<KernelHost> {
     const namespace = await Namespace.create()
-    const device = `ioth${process.pid % 100_000}x${++made}`
+    const device = deviceName()
     const link = await openVnl(`tap://${device}`, { mtu, ...shared })
     execFileSync('ip', ['link', 'set', device, 'netns', String(namespace.pid)])
-    const host = new KernelHost(namespace, link, device)
-    // Duplicate address detection of its own would only make the tests slower.
-    namespace.run(`sysctl -qw net.ipv6.conf.${device}.accept_dad=0`)
-    namespace.run(`ip link set ${device} mtu ${mtu} up`)
-    for (const address of addresses) namespace.run(`ip addr add ${address} dev ${device}`)
-    return host
+    bringUp(namespace, device, mtu, addresses)
+    return new KernelHost(namespace, link, device)
   }
 
-  /** A task of `kernel-program.mjs`. @throws Error what went wrong there. */
-  async ask<Result>(task: string, words: object): Promise<Result> {
-    this.program ??= this.startProgram()
-    const id = ++this.asked
-    const answer = new Promise<Answer>((resolve) => this.answers.set(id, resolve))
-    this.program.stdin?.write(`${JSON.stringify({ task, ...words })}\n`)
-    const { answer: result, failure } = await answer
-    if (failure !== undefined) throw new Error(`${task}: ${failure}`)
-    return result as Result
-  }
-
-  listen(host: string, port: number, plan: Plan): Promise<{ port: number }> {
-    return this.ask('listen', { host, port, plan })
-  }
-
-  connect(host: string, port: number, plan: Plan): Promise<Outcome> {
-    return this.ask('connect', { host, port, plan })
-  }
-
-  /** What the next connection that was served here saw. */
-  served(): Promise<Outcome> {
-    const outcome = this.outcomes.shift()
-    return outcome === undefined ? new Promise((resolve) => this.waiting.push(resolve)) : Promise.resolve(outcome)
+  /**
+   * Makes this host a router, and one more host behind it, on a link of its own.
+   * @param near addresses of the router's end, in CIDR notation; the first of each family is the far host's gateway.
+   * @param far addresses of the far host.
+   * @param mtu of what the router sends there: neither end is told.
+   */
+  async addHostBehind(near: readonly string[], far: readonly string[], mtu = 1500): Promise<FarHost> {
+    const namespace = await Namespace.create()
+    const [here, there] = [deviceName(), deviceName()]
+    this.namespace.run(`ip link add ${here} type veth peer name ${there} netns ${namespace.pid}`)
+    this.namespace.run('sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1')
+    bringUp(this.namespace, here, 1500, near)
+    bringUp(namespace, there, 1500, far)
+    for (const address of far) this.namespace.run(`ip route add ${host(address)} dev ${here} mtu lock ${mtu}`)
+    for (const address of near) namespace.run(`ip route add default via ${host(address)}`)
+    const added = { namespace, program: new KernelProgram(namespace) }
+    this.far.push(added)
+    return added
   }
 
   async close(): Promise<void> {
     await this.link.close()
+    for (const { namespace } of this.far) await namespace.close()
     await this.namespace.close()
   }
+}
 
-  private startProgram(): ChildProcess {
-    const child = this.namespace.start([
-      process.execPath,
-      fileURLToPath(new URL('kernel-program.mjs', import.meta.url)),
-    ])
-    child.stderr?.pipe(process.stderr)
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      const answer = JSON.parse(line) as Answer
-      if (answer.outcome !== undefined) {
-        const taker = this.waiting.shift()
-        if (taker === undefined) this.outcomes.push(answer.outcome)
-        else taker(answer.outcome)
-        return
-      }
-      this.answers.get(answer.id)?.(answer)
-      this.answers.delete(answer.id)
-    })
-    return child
-  }
+/** `10.0.0.1` of `10.0.0.1/24`. */
+const host = (cidr: string): string => cidr.split('/')[0] as string
+
+function bringUp(namespace: Namespace, device: string, mtu: number, addresses: readonly string[]): void {
+  // Duplicate address detection of the kernel's own would only make the tests slower.
+  namespace.run(`sysctl -qw net.ipv6.conf.${device}.accept_dad=0`)
+  namespace.run(`ip link set ${device} mtu ${mtu} up`)
+  for (const address of addresses) namespace.run(`ip addr add ${address} dev ${device}`)
 }

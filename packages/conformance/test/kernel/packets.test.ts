@@ -35,7 +35,7 @@ describeKernel('packets with Linux', () => {
 
   kernelTest('R-UDP-07 datagrams of all lengths, both ways', {}, async ({ kernel, stack }) => {
     const lengths = [0, 1, 512, 1472, 1473, 9000, 65_507]
-    await kernel.ask('echo', { host: '0.0.0.0', port: 7 })
+    await kernel.program.ask('echo', { host: '0.0.0.0', port: 7 })
     await using ours = openDatagram(stack)
     for (const length of lengths) {
       await ours.send(new Uint8Array(length).fill(length), { host: `${KERNEL}`, port: 7 })
@@ -50,7 +50,7 @@ describeKernel('packets with Linux', () => {
         await echo.send(data, { host: `${address}`, port })
       }
     })()
-    const { received, error } = await kernel.ask<{ received: number[]; error: null }>('send', {
+    const { received, error } = await kernel.program.ask<{ received: number[]; error: null }>('send', {
       host: STACK,
       port: 7,
       lengths,
@@ -65,7 +65,7 @@ describeKernel('packets with Linux', () => {
     ours.connect({ host: `${KERNEL}`, port: 9 })
     await ours.send(new Uint8Array(1))
     await expect(ours.receive({ timeoutMs: 5000 })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
-    expect(await kernel.ask('send', { host: STACK, port: 9, lengths: [1], answers: 1 })).toMatchObject({
+    expect(await kernel.program.ask('send', { host: STACK, port: 9, lengths: [1], answers: 1 })).toMatchObject({
       error: 'ECONNREFUSED',
     })
   })

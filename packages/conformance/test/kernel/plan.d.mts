@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Outcome, Plan } from './kernel-host.ts'
+import type { Outcome, Plan } from './kernel-program.ts'
 
 /** Known octets: the same for the same seed. */
 export function octets(length: number, seed: number): Buffer

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import type { Impairments, Stack } from '@ioth/core'
 import { connect, createServer, type StackDuplex } from '@ioth/core/node'
 import { expect } from 'vitest'
-import type { Outcome, Plan } from './kernel-host.ts'
+import type { Outcome, Plan } from './kernel-program.ts'
 import { carryOut, digest, octets } from './plan.mjs'
 import { describeKernel, kernelTest } from './scene.ts'
 
@@ -47,9 +47,9 @@ describeKernel('TCP with Linux', () => {
       const theirs: Plan = { send: size / 2, seed: 5, finish: finish === 'first' ? 'after-peer' : 'first' }
 
       kernelTest(`R-TCP-06 R-TCP-17 we connect and close ${finish}: ${wire}`, { impair }, async ({ kernel, stack }) => {
-        await kernel.listen(KERNEL, 80, theirs)
+        await kernel.program.listen(KERNEL, 80, theirs)
         expectWhole(await dial(stack, KERNEL, 80, ours), theirs)
-        expectWhole(await kernel.served(), ours)
+        expectWhole(await kernel.program.served(), ours)
       })
 
       kernelTest(
@@ -57,7 +57,7 @@ describeKernel('TCP with Linux', () => {
         { impair },
         async ({ kernel, stack }) => {
           const served = serve(stack, 80, ours)
-          expectWhole(await kernel.connect(STACK, 80, theirs), ours)
+          expectWhole(await kernel.program.connect(STACK, 80, theirs), ours)
           expectWhole(await served, theirs)
         },
       )
@@ -67,14 +67,14 @@ describeKernel('TCP with Linux', () => {
   kernelTest('R-TCP-07 a closed port refuses, either way', {}, async ({ kernel, stack }) => {
     const plan: Plan = { send: 1, seed: 1, finish: 'first' }
     expect(await dial(stack, KERNEL, 81, plan)).toMatchObject({ error: 'ECONNREFUSED' })
-    expect(await kernel.connect(STACK, 81, plan)).toMatchObject({ error: 'ECONNREFUSED' })
+    expect(await kernel.program.connect(STACK, 81, plan)).toMatchObject({ error: 'ECONNREFUSED' })
   })
 
   kernelTest(
     'R-TCP-21 R-TCP-42 Linux sees our segment size, window scale, timestamps',
     {},
     async ({ kernel, stack }) => {
-      await kernel.listen(KERNEL, 80, { send: 10, seed: 1, finish: 'after-peer' })
+      await kernel.program.listen(KERNEL, 80, { send: 10, seed: 1, finish: 'after-peer' })
       const stream = connect(stack, { host: KERNEL, port: 80 })
       await once(stream, 'data')
       const seen = kernel.namespace.run('ss -tinH state established sport = :80')
@@ -92,15 +92,15 @@ describeKernel('TCP with Linux', () => {
   kernelTest('R-TCP-30 a reader that stops, and goes on: on either side', {}, async ({ kernel, stack }) => {
     const sent: Plan = { send: 8_000_000, seed: 7, finish: 'first' }
     const silent: Plan = { send: 0, seed: 1, finish: 'after-peer', reads: false }
-    await kernel.listen(KERNEL, 80, silent)
+    await kernel.program.listen(KERNEL, 80, silent)
     const ours = dial(stack, KERNEL, 80, sent)
     await until(() => (stack.counters().tcpZeroWindowProbes as number) >= 2)
-    await kernel.ask('resume', {})
-    expectWhole(await kernel.served(), sent)
+    await kernel.program.ask('resume', {})
+    expectWhole(await kernel.program.served(), sent)
     await ours
 
     const server = createServer(stack, { allowHalfOpen: true }).listen({ port: 80 })
-    const theirs = kernel.connect(STACK, 80, sent)
+    const theirs = kernel.program.connect(STACK, 80, sent)
     const [stream] = (await once(server, 'connection')) as [StackDuplex]
     // Until Linux probes the closed window.
     await until(() =>
@@ -119,7 +119,7 @@ describeKernel('TCP with Linux', () => {
       (stream) => void carryOut(stream, { ...plan, finish: 'after-peer' }),
     )
     server.listen({ port: 80, backlog: 4 })
-    const outcomes = await Promise.all(Array.from({ length: 8 }, () => kernel.connect(STACK, 80, plan)))
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => kernel.program.connect(STACK, 80, plan)))
     for (const outcome of outcomes) expectWhole(outcome, plan)
     server.close()
   })
