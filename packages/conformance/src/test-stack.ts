@@ -9,6 +9,7 @@ import { type Subject, Suite } from './suite.ts'
 import { addressing } from './suites/addressing.ts'
 import { backpressure } from './suites/backpressure.ts'
 import { capabilities } from './suites/capabilities.ts'
+import { dhcp } from './suites/dhcp.ts'
 import { hostile } from './suites/hostile.ts'
 import { lifecycle } from './suites/lifecycle.ts'
 import { ping } from './suites/ping.ts'
@@ -34,6 +35,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   backpressure,
   readiness,
   UDP: udp,
+  DHCP: dhcp,
   ping,
   resources,
   'hostile frames': hostile,

@@ -20,6 +20,7 @@ export function capabilitiesWith(limits: Limits): Capabilities {
     multicast: false,
     superSegments: true,
     ping: true,
+    dhcp: true,
     links: 'frames',
     stacksPerThread: Number.POSITIVE_INFINITY,
     virtualTime: true,

@@ -23,6 +23,8 @@ export class Counters {
   arpOut = 0
   addressConflicts = 0
   neighborsEvicted = 0
+  dhcpIn = 0
+  dhcpOut = 0
   icmpIn = 0
   icmpOut = 0
   igmpIn = 0

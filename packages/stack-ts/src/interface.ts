@@ -13,7 +13,9 @@ import {
   NetError,
   type Random,
 } from '@ioth/core'
+import type { DhcpLease } from '@ioth/core/dhcp'
 import type { Counters } from './counters.ts'
+import { InterfaceDhcp, type LeasedStack } from './dhcp.ts'
 import type { Events } from './events.ts'
 import { maskOf } from './ip/address-table.ts'
 import { FixedPath, type NetInterface } from './ip/interface.ts'
@@ -26,12 +28,14 @@ import { AddressProbe, type ProbeMode } from './neighbor/dad.ts'
 import { formatMac, type Mac } from './wire/ethernet.ts'
 
 /** What an interface asks of its stack. */
-export interface InterfaceHost {
+export interface InterfaceHost extends LeasedStack {
   readonly clock: Clock
   readonly random: Random
   readonly ip: Ipv4
   readonly stats: Counters
   readonly events: Events
+  /** How long a lease is waited for, where the caller says nothing. */
+  readonly dhcpWaitMs: number
   readonly probe: ProbeMode
   readonly undeliverable: Undeliverable
   /** Nobody may use this address any more. */
@@ -52,6 +56,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   private readonly claimed = new Set<number>()
   private readonly openWaiters: { resolve(): void; reject(reason: NetError): void }[] = []
   private isRemoved = false
+  private leasing: InterfaceDhcp | null = null
 
   constructor(host: InterfaceHost, index: number, name: string, port: Port) {
     this.host = host
@@ -115,9 +120,33 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     this.host.events.emit({ kind: 'address-removed', interface: this, address })
   }
 
+  get lease(): DhcpLease | null {
+    return this.leasing?.lease ?? null
+  }
+
+  async dhcp(timeoutMs: number = this.host.dhcpWaitMs): Promise<DhcpLease> {
+    if (this.isRemoved) throw new NetError('ENETDOWN', 'dhcp')
+    if (this.arp === null) {
+      const message = `DHCP needs an Ethernet, and ${this.link.name} carries IP packets only`
+      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'dhcp', { message })
+    }
+    if (this.leasing !== null) throw new NetError('EALREADY', 'dhcp')
+    const leasing = new InterfaceDhcp(this.host, this)
+    this.leasing = leasing
+    try {
+      if (this.link.state === 'opening') await this.opened()
+      return await leasing.start(timeoutMs)
+    } catch (error) {
+      if (this.leasing === leasing) this.leasing = null
+      throw error
+    }
+  }
+
   async remove(): Promise<void> {
     if (this.isRemoved) return
     this.isRemoved = true
+    this.leasing?.stop(new NetError('ENETDOWN', 'dhcp'))
+    this.port.flush()
     for (const { address } of [...this.addresses]) this.removeAddress(address)
     for (const probe of this.probes.values()) probe.stop()
     this.probes.clear()
@@ -160,7 +189,9 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     }
     // RFC 5227 2.4 b: defended once, lost the second time.
     if (isDefended) return
-    if (entry !== null) this.removeAddress(entry.address)
+    if (entry === null) return
+    this.removeAddress(entry.address)
+    this.leasing?.conflict(entry.address)
   }
 
   // ---------- inside ----------

@@ -14,12 +14,15 @@ export interface TsSettings {
   readonly mtu?: number
   /** How an address is checked before use, on networks without a register. @default 'fast' */
   readonly probe?: ProbeMode
+  /** How long a stack that is made with `dhcp` waits for its first lease, in milliseconds. @default 30000 */
+  readonly dhcpWaitMs?: number
   readonly tcp?: TcpOptions
 }
 
 export interface Settings {
   readonly mtu: number | null
   readonly probe: ProbeMode
+  readonly dhcpWaitMs: number
   readonly tcp: TcpSettings
 }
 
@@ -37,7 +40,7 @@ const LARGEST_MTU = 65535
 
 /** @throws NetError EINVAL */
 export function readSettings(given: StackOptions['settings'], limits: Limits): Settings {
-  const top = known('settings', given ?? {}, ['mtu', 'probe', 'tcp'])
+  const top = known('settings', given ?? {}, ['mtu', 'probe', 'dhcpWaitMs', 'tcp'])
   const tcp = known('settings.tcp', (top.tcp ?? {}) as Record<string, unknown>, [
     'minRtoMs',
     'synRetries',
@@ -55,6 +58,7 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
   return {
     mtu: top.mtu === undefined ? null : integer('mtu', top.mtu, 0, SMALLEST_MTU, LARGEST_MTU),
     probe: oneOf('probe', top.probe, ['fast', 'rfc', 'none'], 'fast'),
+    dhcpWaitMs: integer('dhcpWaitMs', top.dhcpWaitMs, 30_000, 1, 3_600_000),
     tcp: {
       minRtoMs: integer('tcp.minRtoMs', tcp.minRtoMs, 200, 1, 120_000),
       initialRtoMs: 1000,

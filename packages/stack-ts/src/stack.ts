@@ -101,6 +101,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   readonly routes: Table<Route>
   readonly neighbors: Table<Neighbor>
   nameServers: readonly IpAddress[]
+  searchDomains: readonly string[]
   readonly events: Events
   private readonly settings: Settings
   private readonly loopback: Loopback
@@ -124,6 +125,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.capabilities = capabilitiesWith(this.limits)
     this.ports = options.ports ?? createPortTable(random)
     this.nameServers = (options.nameServers ?? []).map((text) => parseIpAddress(text))
+    this.searchDomains = options.searchDomains ?? []
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve
     })
@@ -168,8 +170,8 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     if (!('attach' in link)) {
       throw new NetError('EINVAL', 'addInterface', { message: 'the stack "ts" takes an open link, not a locator' })
     }
-    if (options.dhcp || options.slaac) {
-      const message = `the stack "ts" does not implement ${options.dhcp ? 'DHCP' : 'SLAAC'}: give an address`
+    if (options.slaac) {
+      const message = `the stack "ts" does not implement SLAAC: give an address`
       throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'addInterface', { message })
     }
     const index = ++this.interfaceNumber
@@ -185,6 +187,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     link.attach(port)
     try {
       await Promise.all(cidrs.map(({ address, prefixLength }) => added.addAddress(address, prefixLength)))
+      if (options.dhcp === true) await added.dhcp()
     } catch (error) {
       await added.remove()
       throw error
@@ -222,6 +225,10 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   get random(): Random {
     return this.scheduler.random
+  }
+
+  get dhcpWaitMs(): number {
+    return this.settings.dhcpWaitMs
   }
 
   get probe(): ProbeMode {

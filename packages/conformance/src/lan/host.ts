@@ -11,6 +11,7 @@ import {
   type PortTable,
   parseIpAddress,
   type Stack,
+  type StackEvent,
 } from '@ioth/core'
 import type { Finding } from '../checker/finding.ts'
 import { HostChecker } from '../checker/host-checker.ts'
@@ -27,8 +28,10 @@ export interface HostFinding extends Finding {
 
 export class Host implements FrameObserver {
   readonly name: string
-  readonly address: IpAddress
-  readonly cidr: string
+  /** The address it was given; null: it gets one by DHCP. */
+  readonly cidr: string | null
+  /** What happened to the stack by itself. */
+  readonly events: StackEvent[] = []
   readonly findings: HostFinding[] = []
   readonly frames: RecordedFrame[] = []
   readonly ports: PortTable
@@ -39,15 +42,23 @@ export class Host implements FrameObserver {
 
   private readonly checker: HostChecker
   private readonly wire: Wire
+  private readonly given: IpAddress | null
 
-  constructor(name: string, cidr: string, mtu: number, ports: PortTable, line: ImpairedLink | null, wire: Wire) {
+  constructor(name: string, cidr: string | null, mtu: number, ports: PortTable, line: ImpairedLink | null, wire: Wire) {
     this.name = name
     this.cidr = cidr
-    this.address = parseIpAddress(cidr.slice(0, cidr.indexOf('/')))
+    this.given = cidr === null ? null : parseIpAddress(cidr.slice(0, cidr.indexOf('/')))
     this.ports = ports
     this.line = line
     this.wire = wire
     this.checker = new HostChecker({ mtu })
+  }
+
+  /** The address it was given, or else its first one. */
+  get address(): IpAddress {
+    const address = this.given ?? this.stack.interfaces[0]?.addresses[0]?.address
+    if (address === undefined) throw new Error(`${this.name} has no address`)
+    return address
   }
 
   /** Makes the line of this host bad, from the next frame it sends on. */

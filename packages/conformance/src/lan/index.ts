@@ -2,6 +2,7 @@ export { encodeCapture, type RecordedFrame, writeCapture } from './capture-file.
 export { Host, type HostFinding } from './host.ts'
 export { createLan, type HostOptions, Lan, type LanOptions, withLan } from './lan.ts'
 export { durationMs, type Phase, type Schedule, SchedulePlayer } from './schedule.ts'
+export { ScriptedDhcpServer } from './scripted-dhcp-server.ts'
 export { type Script, ScriptedPeer } from './scripted-peer.ts'
 export { Conversation, Service } from './service.ts'
 export { type Finish, StreamDriver, type StreamPlan } from './stream-driver.ts'

@@ -38,6 +38,8 @@ export interface HostOptions {
   readonly name?: string
   /** CIDR notation. @default `10.0.0.1/24`, `10.0.0.2/24`, … */
   readonly address?: string
+  /** Gets its address by DHCP instead. @default false */
+  readonly dhcp?: boolean
   /** What this host's line does to the frames it sends. */
   readonly impair?: Impairment
   readonly limits?: Partial<Limits>
@@ -249,8 +251,8 @@ export class Lan implements AsyncDisposable {
   private plug(options: HostOptions): { host: Host; link: Link } {
     const index = this.hosts.length
     const name = options.name ?? String.fromCharCode(97 + index)
-    const cidr = options.address ?? `10.0.0.${index + 1}/24`
-    parseCidr(cidr)
+    const cidr = options.dhcp === true ? null : (options.address ?? `10.0.0.${index + 1}/24`)
+    if (cidr !== null) parseCidr(cidr)
     const { seed = 1, mtu = 1500, offload = NO_OFFLOAD } = this.options
     const { scheduler, pool } = this
     const port = this.hub.port(name)
@@ -282,8 +284,9 @@ export class Lan implements AsyncDisposable {
     return backend.createStack({
       scheduler,
       pool,
-      interfaces: [{ link, addresses: [host.cidr] }],
+      interfaces: [host.cidr === null ? { link, dhcp: true } : { link, addresses: [host.cidr] }],
       name: host.name,
+      onEvent: (event) => host.events.push(event),
       ports: host.ports,
       ...(limits === undefined ? {} : { limits }),
       ...(gateways === undefined ? {} : { gateways }),

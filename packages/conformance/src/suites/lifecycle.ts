@@ -97,7 +97,7 @@ export function lifecycle(suite: Suite): void {
   }
 
   suite.test('an address that somebody has: EADDRINUSE', async ({ lan, a, b }) => {
-    await expectRejection(lan.join({ ...suite.host(), name: 'thief', address: b.cidr }), 'EADDRINUSE', {
+    await expectRejection(lan.join({ ...suite.host(), name: 'thief', address: `${b.address}/24` }), 'EADDRINUSE', {
       address: '10.0.0.2',
     })
     const service = new Service(b, 80)

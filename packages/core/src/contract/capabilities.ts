@@ -40,6 +40,8 @@ export interface Capabilities {
   readonly multicast: boolean
   readonly superSegments: boolean
   readonly ping: boolean
+  /** Gets addresses by DHCP: `InterfaceOptions.dhcp` and `Interface.dhcp`. */
+  readonly dhcp: boolean
   readonly links: 'frames' | 'vnl'
   readonly stacksPerThread: number
   readonly virtualTime: boolean

@@ -4,6 +4,7 @@
  * @module
  */
 import type { IpAddress } from '../address/ip-address.ts'
+import type { DhcpLease } from '../services/dhcp/lease.ts'
 import type { Capabilities, Limits } from './capabilities.ts'
 import type { FramePool } from './frame.ts'
 import type { Link } from './link.ts'
@@ -45,6 +46,7 @@ export interface InterfaceOptions {
   readonly addresses?: readonly string[]
   /** `aa:bb:cc:dd:ee:ff`. @default a random locally administered address */
   readonly mac?: string
+  /** Whether to get an IPv4 address by DHCP; the interface is ready when it is leased. @throws NetError ETIMEDOUT when no server answers. */
   readonly dhcp?: boolean
   readonly slaac?: boolean
 }
@@ -58,6 +60,8 @@ export interface StackOptions {
   /** Default gateways. */
   readonly gateways?: readonly string[]
   readonly nameServers?: readonly string[]
+  /** Domains in which names without dots are looked up. */
+  readonly searchDomains?: readonly string[]
   /** @default a table of the stack's own */
   readonly ports?: PortTable
   readonly limits?: Partial<Limits>
@@ -106,6 +110,14 @@ export interface Interface {
   addAddress(address: IpAddress, prefixLength: number): Promise<void>
   /** Connections from the address end with EADDRNOTAVAIL. @throws NetError EADDRNOTAVAIL. */
   removeAddress(address: IpAddress): void
+  /** What a DHCP server lent this interface; null or absent: nothing. */
+  readonly lease?: DhcpLease | null
+  /**
+   * Gets an IPv4 address by DHCP and keeps it renewed from now on; settles with the first lease. Absent where the backend has no DHCP client.
+   * @param timeoutMs how long to wait for it; the client is stopped then. @default 30000
+   * @throws NetError ETIMEDOUT, EALREADY (it runs already), ENETDOWN (the interface was removed).
+   */
+  dhcp?(timeoutMs?: number): Promise<DhcpLease>
   /** Takes the interface out and closes its link. */
   remove(): Promise<void>
 }
@@ -190,7 +202,10 @@ export interface Stack extends AsyncDisposable {
   readonly interfaces: readonly Interface[]
   readonly routes: Table<Route>
   readonly neighbors: Table<Neighbor>
+  /** Whom names are asked from. Leases fill it while it is empty. */
   nameServers: readonly IpAddress[]
+  /** Domains in which names without dots are looked up. Leases fill it while it is empty. */
+  searchDomains: readonly string[]
   /** Resolves when the stack has been closed; rejects with the cause when it died by itself. */
   readonly closed: Promise<void>
   /** Closed sockets whose octets are not acknowledged yet. */

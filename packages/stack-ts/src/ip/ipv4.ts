@@ -28,6 +28,7 @@ import {
   TCP_HEADER,
   UDP_HEADER,
 } from '@ioth/core'
+import { isForDhcpServer } from '@ioth/core/dhcp'
 import type { Counters } from '../counters.ts'
 import type { Loopback, LoopbackTaker } from '../link/loopback.ts'
 import { LINK_HEADROOM, type Path } from '../link/path.ts'
@@ -245,7 +246,9 @@ export class Ipv4 implements Network, LoopbackTaker {
     const source = view.getInt32(at + IP4_SOURCE)
     const destination = view.getInt32(at + IP4_DESTINATION)
     if (!looped) {
-      if (!this.addresses.isPossibleSource(source)) {
+      // RFC 1122 3.2.1.3 a: no address yet is a source for one purpose only.
+      const isInitializing = source === 0 && destination === LIMITED_BROADCAST && isForDhcpServer(view, at, length)
+      if (!isInitializing && !this.addresses.isPossibleSource(source)) {
         counters.drop('ip4.source')
         return
       }

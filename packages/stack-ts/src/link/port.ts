@@ -33,6 +33,12 @@ export interface PacketTaker {
   changed(port: Port, state: LinkState, reason?: NetError): void
 }
 
+/** Takes IPv4 packets out before the stack sees them: those of a DHCP client, who has no address yet. */
+export interface PacketTap {
+  /** @param frame where the Ethernet header begins. @returns whether the packet was taken. */
+  takes(frame: number, at: number, length: number, body: number, bodyLength: number, flags: number): boolean
+}
+
 /** Frames that may wait for a link. */
 const OUTBOX_LIMIT = 1024
 
@@ -45,6 +51,7 @@ export class Port implements LinkSink {
   readonly outbox: Outbox
   /** Whether the link took less than it was offered. */
   blocked = false
+  tap: PacketTap | null = null
   private readonly isEthernet: boolean
   private readonly counters: Counters
   private readonly taker: PacketTaker
@@ -113,8 +120,10 @@ export class Port implements LinkSink {
       return
     }
     const type = view.getUint16(at + ETH_TYPE)
+    const frame = at
     at += ETHERNET_HEADER
     length -= ETHERNET_HEADER
+    if (type === ETHERTYPE_IP4 && this.tap?.takes(frame, at, length, body, bodyLength, flags) === true) return
     if (type === ETHERTYPE_IP4) taker.ipv4(this, at, length, body, bodyLength, flags, group)
     else if (type === ETHERTYPE_ARP) taker.arp(this, at, length)
     else counters.drop('ethernet.type')

@@ -1,0 +1,8 @@
+/**
+ * `@ioth/core/dhcp`: the DHCPv4 client as a machine without input and output, for backends.
+ *
+ * @module
+ */
+export { DhcpClient, type DhcpClientHost, type DhcpState } from './services/dhcp/client.ts'
+export type { DhcpLease } from './services/dhcp/lease.ts'
+export { isForDhcpClient, isForDhcpServer } from './services/dhcp/packet.ts'
