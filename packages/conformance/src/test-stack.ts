@@ -11,6 +11,7 @@ import { backpressure } from './suites/backpressure.ts'
 import { capabilities } from './suites/capabilities.ts'
 import { dhcp } from './suites/dhcp.ts'
 import { hostile } from './suites/hostile.ts'
+import { hostileCampaigns } from './suites/hostile-campaigns.ts'
 import { lifecycle } from './suites/lifecycle.ts'
 import { ping } from './suites/ping.ts'
 import { readiness } from './suites/readiness.ts'
@@ -39,6 +40,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   ping,
   resources,
   'hostile frames': hostile,
+  'hostile campaigns': hostileCampaigns,
 }
 
 /**

@@ -155,8 +155,13 @@ export class Tcp implements Transport {
       counters.drop('tcp.group')
       return
     }
-    counters.tcpIn++
     const { sourcePort, destinationPort } = segment
+    // Port 0 is nobody's (RFC 6335 6): an answer could neither come from it nor go to it.
+    if (sourcePort === 0 || destinationPort === 0) {
+      counters.drop('tcp.port')
+      return
+    }
+    counters.tcpIn++
     const connection = this.connections.find(packet.destination, destinationPort, packet.source, sourcePort)
     if (connection !== null) {
       connection.receive(segment)
