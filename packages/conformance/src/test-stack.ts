@@ -13,6 +13,7 @@ import { dhcp } from './suites/dhcp.ts'
 import { hostile } from './suites/hostile.ts'
 import { hostileCampaigns } from './suites/hostile-campaigns.ts'
 import { lifecycle } from './suites/lifecycle.ts'
+import { multicast } from './suites/multicast.ts'
 import { ping } from './suites/ping.ts'
 import { readiness } from './suites/readiness.ts'
 import { resources } from './suites/resources.ts'
@@ -37,6 +38,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   readiness,
   UDP: udp,
   DHCP: dhcp,
+  'multicast and broadcast': multicast,
   ping,
   resources,
   'hostile frames': hostile,

@@ -17,7 +17,7 @@ export function capabilitiesWith(limits: Limits): Capabilities {
     noDelay: true,
     sack: true,
     ecn: false,
-    multicast: false,
+    multicast: true,
     superSegments: true,
     ping: true,
     dhcp: true,

@@ -6,6 +6,7 @@
  */
 import {
   type Clock,
+  ETHERTYPE_IP4,
   type Interface,
   type InterfaceAddress,
   type IpAddress,
@@ -17,9 +18,11 @@ import type { DhcpLease } from '@ioth/core/dhcp'
 import type { Counters } from './counters.ts'
 import { InterfaceDhcp, type LeasedStack } from './dhcp.ts'
 import type { Events } from './events.ts'
+import { ALL_HOSTS, Igmp } from './igmp/igmp.ts'
 import { maskOf } from './ip/address-table.ts'
-import { FixedPath, type NetInterface } from './ip/interface.ts'
+import { FixedPath, GroupPaths, type GroupScope, groupMac4, type NetInterface } from './ip/interface.ts'
 import type { Ipv4 } from './ip/ipv4.ts'
+import type { Loopback } from './link/loopback.ts'
 import type { Path } from './link/path.ts'
 import type { Port } from './link/port.ts'
 import { Arp, type ArpOwner } from './neighbor/arp.ts'
@@ -32,6 +35,7 @@ export interface InterfaceHost extends LeasedStack {
   readonly clock: Clock
   readonly random: Random
   readonly ip: Ipv4
+  readonly loopback: Loopback
   readonly stats: Counters
   readonly events: Events
   /** How long a lease is waited for, where the caller says nothing. */
@@ -49,7 +53,9 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   readonly mac: string
   readonly port: Port
   readonly arp: Arp | null
-  readonly broadcast: Path
+  readonly direct: Path
+  readonly groupPaths: GroupPaths
+  readonly igmp: Igmp
   private readonly host: InterfaceHost
   /** Addresses that are being checked, or that are ours. */
   private readonly probes = new Map<number, AddressProbe>()
@@ -65,7 +71,19 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     this.port = port
     this.mac = formatMac(port.mac.high, port.mac.low)
     this.arp = port.hasNeighbors ? new Arp(port, host.clock, host.random, this, host.stats, host.undeliverable) : null
-    this.broadcast = new FixedPath(port)
+    this.direct = new FixedPath(port)
+    port.interface = this
+    const { clock, random, stats: counters } = host
+    const source = (): number => host.ip.addresses.bestOn(this, 0)?.word ?? 0
+    this.igmp = new Igmp(this, { clock, random, counters, pool: port.pool, source })
+    const { memberships } = this.igmp
+    const scope: GroupScope = {
+      etherType: ETHERTYPE_IP4,
+      macOf: groupMac4,
+      isJoined: ({ isMulticast, w3 }) =>
+        !isMulticast || w3 === ALL_HOSTS || memberships.find(0, 0, 0xffff, w3) !== null,
+    }
+    this.groupPaths = new GroupPaths(this, scope, host.loopback)
   }
 
   get mtu(): number {
@@ -151,6 +169,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     for (const probe of this.probes.values()) probe.stop()
     this.probes.clear()
     this.arp?.cache.clear()
+    this.igmp.reporter.stop()
     this.host.interfaceRemoved(this)
     this.port.discard()
     await this.link.close()
@@ -160,6 +179,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   relinked(): void {
     for (const { resolve } of this.openWaiters.splice(0)) resolve()
     this.arp?.cache.doubt()
+    this.igmp.reporter.refresh()
     for (const probe of this.probes.values()) probe.announce()
   }
 

@@ -16,6 +16,8 @@ export interface TsSettings {
   readonly probe?: ProbeMode
   /** How long a stack that is made with `dhcp` waits for its first lease, in milliseconds. @default 30000 */
   readonly dhcpWaitMs?: number
+  /** Accepts packets to every unicast address, not only to ours: what a gateway is made of. @default false */
+  readonly anyAddress?: boolean
   readonly tcp?: TcpOptions
 }
 
@@ -23,6 +25,7 @@ export interface Settings {
   readonly mtu: number | null
   readonly probe: ProbeMode
   readonly dhcpWaitMs: number
+  readonly anyAddress: boolean
   readonly tcp: TcpSettings
 }
 
@@ -40,7 +43,7 @@ const LARGEST_MTU = 65535
 
 /** @throws NetError EINVAL */
 export function readSettings(given: StackOptions['settings'], limits: Limits): Settings {
-  const top = known('settings', given ?? {}, ['mtu', 'probe', 'dhcpWaitMs', 'tcp'])
+  const top = known('settings', given ?? {}, ['mtu', 'probe', 'dhcpWaitMs', 'anyAddress', 'tcp'])
   const tcp = known('settings.tcp', (top.tcp ?? {}) as Record<string, unknown>, [
     'minRtoMs',
     'synRetries',
@@ -59,6 +62,7 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
     mtu: top.mtu === undefined ? null : integer('mtu', top.mtu, 0, SMALLEST_MTU, LARGEST_MTU),
     probe: oneOf('probe', top.probe, ['fast', 'rfc', 'none'], 'fast'),
     dhcpWaitMs: integer('dhcpWaitMs', top.dhcpWaitMs, 30_000, 1, 3_600_000),
+    anyAddress: flag('anyAddress', top.anyAddress, false),
     tcp: {
       minRtoMs: integer('tcp.minRtoMs', tcp.minRtoMs, 200, 1, 120_000),
       initialRtoMs: 1000,

@@ -45,6 +45,7 @@ import { Counters } from './counters.ts'
 import { Events } from './events.ts'
 import { Echo } from './icmp/echo.ts'
 import { Icmpv4 } from './icmp/icmpv4.ts'
+import { igmpInput, PROTO_IGMP } from './igmp/igmp.ts'
 import { type InterfaceHost, StackInterface } from './interface.ts'
 import { Ipv4 } from './ip/ipv4.ts'
 import { Packet } from './ip/packet.ts'
@@ -104,7 +105,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   searchDomains: readonly string[]
   readonly events: Events
   private readonly settings: Settings
-  private readonly loopback: Loopback
+  readonly loopback: Loopback
   private readonly reassembly: Reassembly
   private readonly echo: Echo
   private readonly icmp: Icmpv4
@@ -143,6 +144,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       this.reassembly,
       new PacketIds(random),
       new PathMtu(clock),
+      this.settings.anyAddress,
     )
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)
@@ -151,6 +153,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.ip.transports[PROTO_TCP] = this.tcp
     this.ip.transports[PROTO_UDP] = this.udp
     this.ip.transports[PROTO_ICMP] = this.icmp
+    this.ip.transports[PROTO_IGMP] = igmpInput
     this.ip.onUnknownProtocol = (unknown) => this.icmp.protocolUnreachable(unknown)
     this.udp.onUnknownPort = (unknown) => this.icmp.portUnreachable(unknown)
     this.reassembly.onExpired = (headerAt, length) => this.icmp.reassemblyExpired(headerAt, length)
@@ -160,7 +163,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   // ---------- interfaces ----------
 
-  get interfaces(): readonly Interface[] {
+  get interfaces(): readonly StackInterface[] {
     return this.attached
   }
 

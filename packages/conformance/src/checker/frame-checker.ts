@@ -8,6 +8,7 @@ import { type ArpPacket, checkArp } from './arp.ts'
 import { checkEthernet, checkGroupMapping, checkPadding, ETHERNET_HEADER, type EthernetFrame } from './ethernet.ts'
 import { type Finding, Findings } from './finding.ts'
 import { checkIcmpv4, checkIcmpv6, type IcmpMessage } from './icmp.ts'
+import { checkIgmp, type IgmpMessage } from './igmp.ts'
 import type { IpPacket } from './ip.ts'
 import { checkIpv4 } from './ipv4.ts'
 import { checkIpv6 } from './ipv6.ts'
@@ -23,6 +24,7 @@ export interface Dissection {
   readonly arp: ArpPacket | null
   readonly ip: IpPacket | null
   readonly icmp: IcmpMessage | null
+  readonly igmp: IgmpMessage | null
   readonly udp: UdpDatagram | null
   readonly tcp: TcpSegment | null
 }
@@ -59,6 +61,7 @@ export class FrameChecker {
       arp: null,
       ip: null,
       icmp: null,
+      igmp: null,
       udp: null,
       tcp: null,
     }
@@ -96,7 +99,8 @@ export class FrameChecker {
     else if (packet.protocol === 17) parts.udp = checkUdp(packet, transport, findings)
     else if (packet.protocol === 1 && family === 4) parts.icmp = checkIcmpv4(packet, transport, findings)
     else if (packet.protocol === 58 && family === 6) parts.icmp = checkIcmpv6(packet, transport, findings)
-    else if (packet.protocol !== 2 && packet.protocol !== 59)
+    else if (packet.protocol === 2 && family === 4) parts.igmp = checkIgmp(packet, transport, findings)
+    else if (packet.protocol !== 59)
       findings.add('ip.protocol', `protocol ${packet.protocol} is none a host sends here`)
   }
 }

@@ -42,8 +42,9 @@ export class HostChecker {
     const { ethernet, ip, tcp } = dissection
     if (ip === null || tcp === null || !isSound(dissection)) return
     if (ethernet !== null && this.mac !== '' && ethernet.destination !== this.mac) return
-    // H-36: what claims to come from a group is dropped.
+    // H-36: what claims to come from a group, or from the host itself, is dropped.
     if (ethernet !== null && (Number.parseInt(ethernet.source.slice(0, 2), 16) & 1) === 1) return
+    if (ethernet !== null && ethernet.source === this.mac) return
     const key = flowKey(ip.destination, tcp.destinationPort, ip.source, tcp.sourcePort)
     if (tcp.syn && !tcp.ack) this.lastSyn.set(key, tcp)
     this.flows.get(key)?.arrived(tcp, now)

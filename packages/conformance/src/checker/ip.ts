@@ -22,6 +22,10 @@ export interface IpPacket extends PseudoHeader {
   readonly fragment: { readonly id: number; readonly offset: number; readonly more: boolean } | null
   readonly timeToLive: number
   readonly dontFragment: boolean
+  /** Identification; of IPv4 only. */
+  readonly id?: number
+  /** Whether the header has the router alert option (RFC 2113); of IPv4 only. */
+  readonly routerAlert?: boolean
 }
 
 /** The checksum over pseudo-header and segment (RFC 768, RFC 9293 3.1, RFC 8200 8.1); 0 when the one inside is right. */

@@ -29,7 +29,7 @@ export function checkIpv4(octets: Uint8Array, findings: Findings): { packet: IpP
   findings.expect(internetChecksum(header) === 0, 'ipv4.checksum', `header checksum ${hex(u16(octets, 10))} is wrong`)
   findings.expect(u8(octets, 8) > 0, 'ipv4.ttl', 'time to live 0')
   checkSource(octets, findings)
-  checkOptions(header, findings)
+  const options = checkOptions(header, findings)
 
   const flags = u8(octets, 6) >> 5
   const offset = (u16(octets, 6) & 0x1fff) * 8
@@ -50,6 +50,8 @@ export function checkIpv4(octets: Uint8Array, findings: Findings): { packet: IpP
     fragment: isFragment ? { id: u16(octets, 4), offset, more } : null,
     timeToLive: u8(octets, 8),
     dontFragment,
+    id: u16(octets, 4),
+    routerAlert: options.includes(148),
   }
   return { packet, length }
 }
@@ -60,8 +62,9 @@ function checkSource(octets: Uint8Array, findings: Findings): void {
   findings.expect(first < 224, 'ipv4.source', `the source ${source} is a group or reserved address`)
   findings.expect(first !== 127 && u8(octets, 16) !== 127, 'ipv4.source', 'a loopback address on the wire')
   if (first === 0) {
-    const isDhcp = u8(octets, 9) === 17 && source === '0.0.0.0'
-    findings.expect(isDhcp, 'ipv4.source', `the source ${source} is only for DHCP`)
+    // RFC 3376 4.2.13: a report may come from an interface without an address.
+    const isEarly = [2, 17].includes(u8(octets, 9)) && source === '0.0.0.0'
+    findings.expect(isEarly, 'ipv4.source', `the source ${source} is only for DHCP and IGMP`)
   }
 }
 
@@ -80,8 +83,12 @@ function checkFragment(
   findings.expect(whole <= LONGEST_PACKET, 'ipv4.fragment', `ends at ${whole}, beyond the longest packet`)
 }
 
-/** RFC 791 3.1: one-octet options 0 and 1, all others carry their length; zeros after the end of the list. */
-function checkOptions(header: Uint8Array, findings: Findings): void {
+/**
+ * RFC 791 3.1: one-octet options 0 and 1, all others carry their length; zeros after the end of the list.
+ * @returns the kinds that could be read.
+ */
+function checkOptions(header: Uint8Array, findings: Findings): number[] {
+  const kinds: number[] = []
   for (let at = SHORTEST_HEADER; at < header.length; ) {
     const kind = u8(header, at)
     if (kind === 0) {
@@ -91,7 +98,7 @@ function checkOptions(header: Uint8Array, findings: Findings): void {
         'ipv4.option-padding',
         'octets other than 0 after the end of options',
       )
-      return
+      return kinds
     }
     if (kind === 1) {
       at++
@@ -105,7 +112,9 @@ function checkOptions(header: Uint8Array, findings: Findings): void {
         `option ${kind} says ${length} octets, ${header.length - at} are there`,
       )
     )
-      return
+      return kinds
+    kinds.push(kind)
     at += length
   }
+  return kinds
 }

@@ -63,6 +63,15 @@ export interface IcmpFields {
   readonly checksum?: number
 }
 
+export interface IgmpFields {
+  readonly type: number
+  /** Maximum response time of a query, in tenths of a second. */
+  readonly code?: number
+  /** Four octets. */
+  readonly group?: readonly number[]
+  readonly checksum?: number
+}
+
 export interface ArpFields {
   readonly operation: number
   readonly senderMac: readonly number[]
@@ -185,6 +194,13 @@ export function craftIcmp(ip: Ipv4Fields, fields: IcmpFields, body: Uint8Array =
   const message = concat([fields.type, fields.code ?? 0, 0, 0], fields.rest ?? [0, 0, 0, 0], body)
   setWord(message, 2, fields.checksum ?? internetChecksum(message))
   return craftIpv4({ protocol: 1, ...ip }, message)
+}
+
+/** @param rest what follows the group: of version 3. */
+export function craftIgmp(ip: Ipv4Fields, fields: IgmpFields, rest: readonly number[] = []): Uint8Array {
+  const message = concat([fields.type, fields.code ?? 0, 0, 0], fields.group ?? [0, 0, 0, 0], rest)
+  setWord(message, 2, fields.checksum ?? internetChecksum(message))
+  return craftIpv4({ protocol: 2, timeToLive: 1, options: [148, 4, 0, 0], ...ip }, message)
 }
 
 function sum(ip: Ipv4Fields, protocol: number, segment: Uint8Array): number {

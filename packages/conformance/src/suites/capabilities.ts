@@ -22,6 +22,7 @@ const UDP_OPTIONS: Readonly<Partial<Record<OptionName, readonly number[]>>> = {
   ttl: [1, 255],
   multicastTtl: [0, 255],
   multicastLoop: [0, 1],
+  multicastInterface: [0],
   trafficClass: [0x10, 0],
 }
 
@@ -98,7 +99,7 @@ export function capabilities(suite: Suite): void {
 
   suite.test('options that make no sense for TCP are refused', ({ a }) => {
     const socket = a.stack.openTcp(4)
-    for (const name of ['broadcast', 'multicastTtl', 'multicastLoop'] as const) {
+    for (const name of ['broadcast', 'multicastTtl', 'multicastLoop', 'multicastInterface'] as const) {
       expect(() => socket.setOption(name, 1), name).toThrow()
       expect(() => socket.getOption(name), name).toThrow()
     }

@@ -16,7 +16,8 @@ export interface ByteSink {
 
 /** Takes datagrams lent by a stack, each whole, read-only, and only during the call. Returns false to get no further one. */
 export interface DatagramSink {
-  datagram(memory: Uint8Array, offset: number, length: number, from: IpAddress, port: number): boolean
+  /** @param to the address it was sent to: one of ours, or a group; undefined where the backend cannot say. */
+  datagram(memory: Uint8Array, offset: number, length: number, from: IpAddress, port: number, to?: IpAddress): boolean
 }
 
 export type OptionName =
@@ -117,8 +118,12 @@ export interface UdpSocket extends Endpoint {
   send(from: Uint8Array, offset: number, length: number, to: IpAddress | null, port: number): number
   /** Lends up to `max` datagrams to the sink. @returns how many, {@link WOULD_BLOCK} when there is none, or {@link FAILED} (a pending ICMP error, told once). */
   receive(max: number, sink: DatagramSink): number
-  /** @throws NetError ERR_IOTH_NOT_IMPLEMENTED, EINVAL, EADDRINUSE. */
+  /**
+   * Listens to a group on an interface (null: as the routes say), from one source or from all. Datagrams reach every socket of the port
+   * that is bound to the group or to the wildcard.
+   * @throws NetError ERR_IOTH_NOT_IMPLEMENTED, EINVAL, EADDRINUSE (joined already), ENODEV (no interface), ENOBUFS.
+   */
   join(group: IpAddress, on: Interface | null, source?: IpAddress): void
-  /** @throws NetError ERR_IOTH_NOT_IMPLEMENTED, EADDRNOTAVAIL. */
+  /** Without a source: leaves the group altogether. @throws NetError ERR_IOTH_NOT_IMPLEMENTED, EADDRNOTAVAIL (not joined). */
   leave(group: IpAddress, on: Interface | null, source?: IpAddress): void
 }

@@ -33,6 +33,7 @@ const table = {
   ENETDOWN: { errno: -100, text: 'network is down' },
   ENETUNREACH: { errno: -101, text: 'network is unreachable' },
   ENOBUFS: { errno: -105, text: 'no buffer space available' },
+  ENODEV: { errno: -19, text: 'no such device' },
   ENOENT: { errno: -2, text: 'no such file or directory' },
   ENOMEM: { errno: -12, text: 'not enough memory' },
   ENOPROTOOPT: { errno: -92, text: 'protocol not available' },

@@ -30,14 +30,17 @@ import {
 } from '@ioth/core'
 import { isForDhcpServer } from '@ioth/core/dhcp'
 import type { Counters } from '../counters.ts'
+import { ALL_HOSTS, PROTO_IGMP } from '../igmp/igmp.ts'
 import type { Loopback, LoopbackTaker } from '../link/loopback.ts'
 import { LINK_HEADROOM, type Path } from '../link/path.ts'
 import type { Port } from '../link/port.ts'
 import { pseudoSum4 } from '../wire/checksum.ts'
 import { checkIpv4, writeIpv4 } from '../wire/ipv4.ts'
-import { AddressTable, type LocalAddress } from './address-table.ts'
+import { checkOptions } from '../wire/ipv4-option.ts'
+import { AddressTable } from './address-table.ts'
 import { sendFragments } from './fragment.ts'
-import { LIMITED_BROADCAST } from './interface.ts'
+import { LIMITED_BROADCAST, type NetInterface } from './interface.ts'
+import type { Memberships } from './memberships.ts'
 import type { Network, Transport } from './network.ts'
 import type { Packet } from './packet.ts'
 import type { PacketIds } from './packet-id.ts'
@@ -59,6 +62,8 @@ export class Ipv4 implements Network, LoopbackTaker {
   readonly transports: (Transport | undefined)[] = []
   /** What nobody takes; ICMP's business. */
   onUnknownProtocol: ((packet: Packet) => void) | null = null
+  /** Accepts packets to every unicast address: what a gateway is made of. */
+  readonly anyAddress: boolean
   private readonly pool: FramePool
   private readonly counters: Counters
   private readonly loopback: Loopback
@@ -76,6 +81,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     reassembly: Reassembly,
     ids: PacketIds,
     pathMtu: PathMtu,
+    anyAddress: boolean,
   ) {
     this.pool = pool
     this.counters = counters
@@ -84,6 +90,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     this.reassembly = reassembly
     this.ids = ids
     this.pathMtu = pathMtu
+    this.anyAddress = anyAddress
     packet.network = this
   }
 
@@ -103,6 +110,10 @@ export class Ipv4 implements Network, LoopbackTaker {
   }
 
   isOurs(address: IpAddress): boolean {
+    return this.isHere(address) || (this.anyAddress && isUnicast(address.w3))
+  }
+
+  private isHere(address: IpAddress): boolean {
     return address.isLoopback || this.addresses.find(address.w3) !== null
   }
 
@@ -123,17 +134,13 @@ export class Ipv4 implements Network, LoopbackTaker {
   }
 
   findPath(destination: IpAddress): Path | null {
-    if (this.isOurs(destination)) return this.loopback
+    if (this.isHere(destination)) return this.loopback
     const word = destination.w3
-    // Groups are not supported: sending to them would need their own time to live, and nobody could answer to one of ours.
-    if (destination.isMulticast) return null
-    const network = this.addresses.broadcastOf(word)
-    if (network !== null) return network.interface.broadcast
+    if (!isUnicast(word) || this.addresses.broadcastOf(word) !== null) return null
     const route = this.routes.lookup(word)
-    if (word === LIMITED_BROADCAST) return (route?.interface ?? this.addresses.entries[0]?.interface)?.broadcast ?? null
     if (route === null) return null
-    const { arp, broadcast } = route.interface
-    if (arp === null) return broadcast
+    const { arp, direct } = route.interface
+    if (arp === null) return direct
     const hop = route.via ?? word
     return arp.cache.path(this.addressOf(hop), route.via !== null)
   }
@@ -141,16 +148,32 @@ export class Ipv4 implements Network, LoopbackTaker {
   sourceFor(destination: IpAddress): IpAddress | null {
     if (destination.isLoopback) return LOOPBACK_V4
     const word = destination.w3
-    const local = this.localFor(word)
-    return local === null ? null : local.address
+    const own = this.addresses.find(word)
+    if (own !== null) return own.address
+    if (this.isGroup(destination)) {
+      const on = this.groupInterface(destination)
+      return on === null ? null : this.sourceOn(on, destination)
+    }
+    const route = this.routes.lookup(word)
+    return route === null ? null : (this.addresses.bestOn(route.interface, route.via ?? word)?.address ?? null)
   }
 
-  private localFor(word: number): LocalAddress | null {
-    const own = this.addresses.find(word) ?? this.addresses.broadcastOf(word)
-    if (own !== null) return own
-    const route = this.routes.lookup(word)
-    if (route === null) return word === LIMITED_BROADCAST ? (this.addresses.entries[0] ?? null) : null
-    return this.addresses.bestOn(route.interface, route.via ?? word)
+  groupInterface(group: IpAddress): NetInterface | null {
+    const word = group.w3
+    const on = this.addresses.broadcastOf(word)?.interface ?? this.routes.lookup(word)?.interface
+    return on ?? this.addresses.entries[0]?.interface ?? null
+  }
+
+  groupPath(group: IpAddress, on: NetInterface, out: boolean, loop: boolean): Path {
+    return on.groupPaths.find(group, out, loop)
+  }
+
+  sourceOn(on: NetInterface, destination: IpAddress): IpAddress | null {
+    return this.addresses.bestOn(on, destination.w3)?.address ?? null
+  }
+
+  memberships(on: NetInterface): Memberships {
+    return on.igmp.memberships
   }
 
   // ---------- output ----------
@@ -171,6 +194,13 @@ export class Ipv4 implements Network, LoopbackTaker {
   ): void {
     const total = headLength + bodyLength - LINK_HEADROOM
     const header = at + LINK_HEADROOM
+    if (source.w3 >>> 24 === 127 && path !== this.loopback) {
+      // RFC 1122 3.2.1.3: a loopback address never leaves the host.
+      this.counters.lose('ip4.loopback')
+      this.pool.release(at)
+      if (bodyLength !== 0) this.pool.release(body)
+      return
+    }
     if (total > path.mtu && (flags & SEGMENT_ME) === 0) {
       const id = this.ids.next()
       sendFragments(
@@ -202,7 +232,7 @@ export class Ipv4 implements Network, LoopbackTaker {
 
   /** A packet from a link. */
   receive(
-    _port: Port,
+    port: Port,
     at: number,
     length: number,
     body: number,
@@ -210,15 +240,16 @@ export class Ipv4 implements Network, LoopbackTaker {
     flags: number,
     group: boolean,
   ): void {
-    this.take(at, length, body, bodyLength, flags, group, false)
+    this.take(port.interface, at, length, body, bodyLength, flags, group, false)
   }
 
   /** A packet of our own to ourselves. */
-  looped(at: number, length: number, body: number, bodyLength: number, flags: number): void {
-    this.take(at, length, body, bodyLength, flags, false, true)
+  looped(at: number, length: number, body: number, bodyLength: number, flags: number, on: NetInterface | null): void {
+    this.take(on, at, length, body, bodyLength, flags, on !== null, true)
   }
 
   private take(
+    on: NetInterface | null,
     at: number,
     length: number,
     body: number,
@@ -230,7 +261,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     const { pool, counters, packet } = this
     const { view } = pool
     if (bodyLength !== 0 && !isSplitWell(view, at, length)) {
-      this.takeJoined(at, length, body, bodyLength, flags, group, looped)
+      this.takeJoined(on, at, length, body, bodyLength, flags, group, looped)
       return
     }
     const reason = checkIpv4(view, at, length + bodyLength)
@@ -246,23 +277,29 @@ export class Ipv4 implements Network, LoopbackTaker {
     const source = view.getInt32(at + IP4_SOURCE)
     const destination = view.getInt32(at + IP4_DESTINATION)
     if (!looped) {
-      // RFC 1122 3.2.1.3 a: no address yet is a source for one purpose only.
-      const isInitializing = source === 0 && destination === LIMITED_BROADCAST && isForDhcpServer(view, at, length)
-      if (!isInitializing && !this.addresses.isPossibleSource(source)) {
-        counters.drop('ip4.source')
-        return
-      }
       if (this.addresses.find(destination) === null) {
-        if (!this.isBroadcast(destination)) {
+        const kind = this.kindOf(destination, on)
+        if (kind === 'not-ours') {
           counters.drop('ip4.destination')
           return
         }
-        group = true
+        group = kind === 'group'
+      } else if (group) {
+        // RFC 1122 3.3.6: a packet to one host in a frame to many.
+        counters.drop('ip4.link-group')
+        return
+      }
+      if (!this.addresses.isPossibleSource(source) && !(group && isUnnumbered(view, at, length))) {
+        counters.drop('ip4.source')
+        return
       }
     }
-    if (headerLength > IP4_HEADER && hasSourceRoute(view, at + IP4_HEADER, at + headerLength)) {
-      counters.drop('ip4.source-route')
-      return
+    if (headerLength > IP4_HEADER) {
+      const refusal = checkOptions(view, at + IP4_HEADER, at + headerLength)
+      if (refusal !== null) {
+        counters.drop(`ip4.${refusal}`)
+        return
+      }
     }
     const total = view.getUint16(at + IP4_TOTAL_LENGTH)
     const fragment = view.getUint16(at + IP4_FRAGMENT)
@@ -273,6 +310,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     } else {
       bodyLength = total - length
     }
+    packet.interface = on
     packet.source = source
     packet.destination = destination
     packet.protocol = view.getUint8(at + IP4_PROTOCOL)
@@ -309,12 +347,19 @@ export class Ipv4 implements Network, LoopbackTaker {
     transport.receive(packet)
   }
 
-  private isBroadcast(destination: number): boolean {
-    return destination === LIMITED_BROADCAST || this.addresses.broadcastOf(destination) !== null
+  /** What a destination that is no address of ours is to us. */
+  private kindOf(destination: number, on: NetInterface | null): 'group' | 'unicast' | 'not-ours' {
+    if (destination >>> 28 === 0xe) {
+      const isJoined = destination === ALL_HOSTS || on?.igmp.memberships.find(0, 0, 0xffff, destination) != null
+      return isJoined ? 'group' : 'not-ours'
+    }
+    if (destination === LIMITED_BROADCAST || this.addresses.broadcastOf(destination)?.interface === on) return 'group'
+    return this.anyAddress && isUnicast(destination) && destination >>> 24 !== 127 ? 'unicast' : 'not-ours'
   }
 
   /** A packet whose pieces are cut at an awkward place is copied into one. */
   private takeJoined(
+    on: NetInterface | null,
     at: number,
     length: number,
     body: number,
@@ -331,7 +376,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     }
     pool.bytes.copyWithin(joined, at, at + length)
     pool.bytes.copyWithin(joined + length, body, body + bodyLength)
-    this.take(joined, length + bodyLength, 0, 0, flags, group, looped)
+    this.take(on, joined, length + bodyLength, 0, 0, flags, group, looped)
     pool.release(joined)
   }
 }
@@ -352,24 +397,13 @@ function isSplitWell(view: DataView, at: number, length: number): boolean {
   return length >= header + transport && (length & 1) === 0
 }
 
-const OPTION_END = 0
-const OPTION_NOP = 1
-const LOOSE_SOURCE_ROUTE = 131
-const STRICT_SOURCE_ROUTE = 137
+/** Whether an address may name one host: neither "this network" (0/8), nor a group, nor reserved (RFC 1122 3.2.1.3). */
+function isUnicast(word: number): boolean {
+  return word >>> 24 !== 0 && word >>> 28 < 0xe
+}
 
-/** Options are skipped by their lengths; a source route, or a list that cannot be read, is refused (RFC 7126 4.3, 4.4). */
-function hasSourceRoute(view: DataView, at: number, end: number): boolean {
-  while (at < end) {
-    const kind = view.getUint8(at)
-    if (kind === OPTION_END) return false
-    if (kind === OPTION_NOP) {
-      at++
-      continue
-    }
-    if (kind === LOOSE_SOURCE_ROUTE || kind === STRICT_SOURCE_ROUTE || at + 1 >= end) return true
-    const length = view.getUint8(at + 1)
-    if (length < 2 || at + length > end) return true
-    at += length
-  }
-  return false
+/** Whether the sender may well have no address yet: a host that asks for one, or a switch that asks for groups (RFC 4541 2.1.1). */
+function isUnnumbered(view: DataView, at: number, length: number): boolean {
+  if (view.getInt32(at + IP4_SOURCE) !== 0) return false
+  return view.getUint8(at + IP4_PROTOCOL) === PROTO_IGMP || isForDhcpServer(view, at, length)
 }

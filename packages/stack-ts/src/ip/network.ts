@@ -5,6 +5,8 @@
  */
 import type { IpAddress } from '@ioth/core'
 import type { Path } from '../link/path.ts'
+import type { NetInterface } from './interface.ts'
+import type { Memberships } from './memberships.ts'
 import type { Packet } from './packet.ts'
 
 export interface Network {
@@ -15,12 +17,24 @@ export interface Network {
   readonly headerLength: number
   /** The segment size of a peer that names none (RFC 9293 3.7.1). */
   readonly defaultMss: number
-  /** The way to a destination; null when no route leads there. */
+  /** The way to one host; null when no route leads there, or the address names a group. */
   findPath(destination: IpAddress): Path | null
   /** Our address towards a destination; null when no route leads there. */
   sourceFor(destination: IpAddress): IpAddress | null
   /** Whether packets may be sent from this address. */
   isOurs(address: IpAddress): boolean
+  /** The interface that leads to a group or to everybody, as the routes say, else the first; null when there is none. */
+  groupInterface(group: IpAddress): NetInterface | null
+  /**
+   * The way to a group, or to everybody, by one interface.
+   * @param out whether it leaves the host.
+   * @param loop whether we hear it ourselves, if we listen to the group.
+   */
+  groupPath(group: IpAddress, on: NetInterface, out: boolean, loop: boolean): Path
+  /** Our address on one interface, as a source of what goes to a destination; null when there is none. */
+  sourceOn(on: NetInterface, destination: IpAddress): IpAddress | null
+  /** The groups of this family that an interface listens to. */
+  memberships(on: NetInterface): Memberships
   /** Whether the address names all hosts of a network, or a group. */
   isGroup(address: IpAddress): boolean
   /** The address as a demultiplexing key, as in {@link Packet}. */

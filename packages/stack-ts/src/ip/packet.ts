@@ -4,6 +4,7 @@
  * @module
  */
 import { CHECKSUM_MISSING, CHECKSUM_VERIFIED } from '@ioth/core'
+import type { NetInterface } from './interface.ts'
 import type { Network } from './network.ts'
 
 /** A checksum that nobody needs to compute. */
@@ -12,6 +13,8 @@ const TRUSTED = CHECKSUM_VERIFIED | CHECKSUM_MISSING
 export class Packet {
   /** The family it came by; set before any packet is handed on. */
   network!: Network
+  /** The interface it came by, or that our own packet to a group left by; null for packets to ourselves. */
+  interface: NetInterface | null = null
   /** Addresses as demultiplexing keys: the 32 bits of an IPv4 address. */
   source = 0
   destination = 0

@@ -16,13 +16,15 @@ import {
   releaseFrame,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
+import type { NetInterface } from '../ip/interface.ts'
 import { LINK_HEADROOM, Path } from './path.ts'
 
 const CAPACITY = 256
 
 /** Who takes a looped packet; the positions are those of the IP header. */
 export interface LoopbackTaker {
-  looped(at: number, length: number, body: number, bodyLength: number, flags: number): void
+  /** @param on the interface that a group packet went out by; null for packets to ourselves. */
+  looped(at: number, length: number, body: number, bodyLength: number, flags: number, on: NetInterface | null): void
 }
 
 export class Loopback extends Path {
@@ -37,6 +39,9 @@ export class Loopback extends Path {
   private readonly queued: () => void
   private filling: FrameBatch | null = null
   private draining: FrameBatch | null = null
+  /** Interfaces of the group packets in the batches; ordinary packets have none. */
+  private fillingOn: (NetInterface | null)[] = []
+  private drainingOn: (NetInterface | null)[] = []
 
   /** @param queued called when a packet was queued. */
   constructor(pool: FramePool, counters: Counters, queued: () => void) {
@@ -67,13 +72,33 @@ export class Loopback extends Path {
     segmentSize: number,
     transportAt: number,
   ): void {
+    this.push(null, at, headLength, body, bodyLength, flags, segmentSize, transportAt)
+  }
+
+  /** A copy of a packet to a group, for ourselves. */
+  copy(on: NetInterface, at: number, headLength: number, body: number, bodyLength: number, flags: number): void {
+    this.push(on, at, headLength, body, bodyLength, flags, 0, 0)
+  }
+
+  private push(
+    on: NetInterface | null,
+    at: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+    segmentSize: number,
+    transportAt: number,
+  ): void {
     this.filling ??= createBatch(this.pool, CAPACITY)
-    if (this.filling.count === CAPACITY) {
+    const { count } = this.filling
+    if (count === CAPACITY) {
       this.counters.lose('loopback.full')
       this.pool.release(at)
       if (bodyLength !== 0) this.pool.release(body)
       return
     }
+    this.fillingOn[count] = on
     pushFrame(this.filling, at, headLength, body, bodyLength, flags, segmentSize, transportAt)
     this.queued()
   }
@@ -82,18 +107,22 @@ export class Loopback extends Path {
   deliver(taker: LoopbackTaker): void {
     const batch = this.filling
     if (batch === null || batch.count === 0) return
+    const origins = this.fillingOn
     this.filling = this.draining
+    this.fillingOn = this.drainingOn
     this.draining = null
     for (let i = 0; i < batch.count; i++) {
       const flags = (batch.flags[i]! & ~CHECKSUM_MISSING) | CHECKSUM_VERIFIED
       const length = batch.headLength[i]! - LINK_HEADROOM
       this.counters.packetLoops(length + batch.bodyLength[i]!)
-      taker.looped(batch.head[i]! + LINK_HEADROOM, length, batch.body[i]!, batch.bodyLength[i]!, flags)
+      const on = origins[i] as NetInterface | null
+      taker.looped(batch.head[i]! + LINK_HEADROOM, length, batch.body[i]!, batch.bodyLength[i]!, flags, on)
       this.counters.frameEnds()
       releaseFrame(batch, i)
     }
     batch.count = 0
     this.draining = batch
+    this.drainingOn = origins
   }
 
   clear(): void {

@@ -19,6 +19,7 @@ import {
   type Offload,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
+import type { NetInterface } from '../ip/interface.ts'
 import { isGroupMac, type Mac, writeEthernet } from '../wire/ethernet.ts'
 import { Outbox } from './outbox.ts'
 import { LINK_HEADROOM } from './path.ts'
@@ -49,6 +50,8 @@ export class Port implements LinkSink {
   readonly mac: Mac
   readonly mtu: number
   readonly outbox: Outbox
+  /** Set by the interface that this is the port of. */
+  interface: NetInterface | null = null
   /** Whether the link took less than it was offered. */
   blocked = false
   tap: PacketTap | null = null

@@ -8,7 +8,9 @@ import {
   type DatagramSink,
   ERROR,
   FAILED,
+  type Interface,
   type IpAddress,
+  LOOPBACK_V4,
   NetError,
   type OptionName,
   type PortBinding,
@@ -18,11 +20,23 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
+import type { NetInterface } from '../ip/interface.ts'
 import type { Unreachable } from '../ip/network.ts'
+import type { Packet } from '../ip/packet.ts'
+import type { Path } from '../link/path.ts'
 import { type EndpointUser, UdpEndpoint } from '../udp/endpoint.ts'
 import { checkRange, invalid, notImplemented, type SocketHost, StackSocket } from './endpoint.ts'
 
 const SMALLEST_BUFFER = 1024
+
+/** A group this socket listens to; `source` null: from everybody. */
+interface Membership {
+  readonly group: IpAddress
+  readonly on: NetInterface
+  readonly source: IpAddress | null
+}
+
+const NO_MEMBERSHIPS: readonly Membership[] = []
 
 export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUser {
   private endpoint: UdpEndpoint | null = null
@@ -30,6 +44,11 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   private ttl = 64
   private trafficClass = 0
   private broadcast = 0
+  private multicastTtl = 1
+  private multicastLoop = 1
+  /** Index of the interface that groups are sent to by; 0: as the routes say. */
+  private multicastInterface = 0
+  private memberships: readonly Membership[] = NO_MEMBERSHIPS
   private receiveBuffer: number
   /** An ICMP error that has not been told. */
   private pending: Unreachable | null = null
@@ -41,7 +60,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   override get localAddress(): IpAddress | null {
-    return this.binding?.address ?? null
+    return this.endpoint?.address ?? this.binding?.address ?? null
   }
 
   override get localPort(): number {
@@ -73,45 +92,60 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
 
   connect(address: IpAddress, port: number): void {
     const { host } = this
+    const { network } = host
     if (this.isClosed) throw invalid('connect')
     const where = { address: address.toString(), port }
     if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalid('connect')
-    if (address.family !== host.network.family) throw new NetError('EAFNOSUPPORT', 'connect', where)
-    if (host.network.findPath(address) === null) throw new NetError('ENETUNREACH', 'connect', where)
-    this.bound().fix(address, port)
+    if (address.family !== network.family) throw new NetError('EAFNOSUPPORT', 'connect', where)
+    const remote = address.isUnspecified ? LOOPBACK_V4 : address
+    const isGroup = network.isGroup(remote)
+    if (isGroup && this.isForbidden(remote)) throw new NetError('EACCES', 'connect', where)
+    const source = this.sourceTowards(remote, isGroup)
+    if (source === null || this.pathTo(remote, isGroup) === null) throw new NetError('ENETUNREACH', 'connect', where)
+    const endpoint = this.bound()
+    // As on Linux: a connected socket has one address; what else comes for its port is not its business.
+    if (this.isWildcard) endpoint.address = source
+    endpoint.fix(remote, port)
   }
 
   disconnect(): void {
-    if (this.endpoint?.remote == null) throw new NetError('ENOTCONN', 'disconnect')
-    this.endpoint.fix(null, 0)
+    const { endpoint } = this
+    if (endpoint?.remote == null) throw new NetError('ENOTCONN', 'disconnect')
+    if (this.isWildcard) endpoint.address = null
+    endpoint.fix(null, 0)
   }
 
   send(from: Uint8Array, offset: number, length: number, to: IpAddress | null, port: number): number {
     const { host } = this
+    const { network } = host
     if (this.isClosed) return this.fail('EBADF')
     if (this.pending !== null) return this.tellPending('send')
     const endpoint = this.bound()
-    const remote = to ?? endpoint.remote
+    let remote = to ?? endpoint.remote
     const remotePort = to === null ? endpoint.remotePort : port
     if (remote === null) return this.fail('EDESTADDRREQ')
     if (to !== null && endpoint.remote !== null) return this.fail('EISCONN')
     if (remotePort < 1 || remotePort > 65535) return this.fail('EINVAL', remote, remotePort)
-    if (remote.family !== host.network.family) return this.fail('EAFNOSUPPORT', remote, remotePort)
+    if (remote.family !== network.family) return this.fail('EAFNOSUPPORT', remote, remotePort)
     if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', remote, remotePort)
-    if (!remote.isMulticast && host.network.isGroup(remote) && this.broadcast === 0) {
-      return this.fail('EACCES', remote, remotePort)
-    }
-    const path = host.network.findPath(remote)
-    const source = endpoint.address ?? host.network.sourceFor(remote)
+    // As everywhere: "any" as a destination is this host.
+    if (remote.isUnspecified) remote = LOOPBACK_V4
+    const isGroup = network.isGroup(remote)
+    if (isGroup && this.isForbidden(remote)) return this.fail('EACCES', remote, remotePort)
+    const path = this.pathTo(remote, isGroup)
+    const source = this.sourceTowards(remote, isGroup)
     if (path === null || source === null) return this.fail('ENETUNREACH', remote, remotePort)
+    // A datagram from 127.0.0.1 could not leave.
+    if (source.isLoopback && !network.isOurs(remote)) return this.fail('EINVAL', remote, remotePort)
     if (path.room <= Math.ceil(length / path.mtu) + 1) {
       this.lower(WRITABLE)
       host.udp.awaitRoom(endpoint)
       return WOULD_BLOCK
     }
-    const { ttl, trafficClass } = this
+    const ttl = remote.isMulticast ? this.multicastTtl : this.ttl
+    const { trafficClass } = this
     const isSent = host.udp.send(
-      host.network,
+      network,
       path,
       source,
       endpoint.port,
@@ -140,16 +174,40 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     }
   }
 
-  join(): void {
-    throw notImplemented('join')
+  join(group: IpAddress, on: Interface | null, source?: IpAddress): void {
+    const { network } = this.host
+    const where = { address: group.toString() }
+    const isFitting = group.isMulticast && group.family === network.family
+    const isFrom = source === undefined || (source.family === network.family && !network.isGroup(source))
+    if (this.isClosed || !isFitting || !isFrom) throw new NetError('EINVAL', 'join', where)
+    const chosen = this.interfaceFor(group, on, 'join')
+    for (const known of this.memberships) {
+      if (known.on !== chosen || !known.group.equals(group)) continue
+      if (known.source === null && source !== undefined) throw new NetError('EINVAL', 'join', where)
+      if (source === undefined || known.source?.equals(source)) throw new NetError('EADDRINUSE', 'join', where)
+    }
+    network.memberships(chosen).join(group, source ?? null)
+    this.memberships = [...this.memberships, { group, on: chosen, source: source ?? null }]
   }
 
-  leave(): void {
-    throw notImplemented('leave')
+  leave(group: IpAddress, on: Interface | null, source?: IpAddress): void {
+    const chosen = this.interfaceFor(group, on, 'leave')
+    const isMeant = (known: Membership): boolean =>
+      known.on === chosen &&
+      known.group.equals(group) &&
+      (source === undefined || known.source?.equals(source) === true)
+    const left = this.memberships.filter((known) => !isMeant(known))
+    if (left.length === this.memberships.length) {
+      throw new NetError('EADDRNOTAVAIL', 'leave', { address: group.toString() })
+    }
+    this.leaveAll(isMeant)
+    this.memberships = left
   }
 
   override close(): void {
     if (this.isClosed) return
+    this.leaveAll(() => true)
+    this.memberships = NO_MEMBERSHIPS
     if (this.endpoint !== null) {
       this.host.udp.remove(this.endpoint)
       this.endpoint.clear()
@@ -175,12 +233,29 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     this.raise(READABLE | ERROR)
   }
 
+  /** Whoever names sources gets those; whoever did not join hears what others of this host joined, as on Linux. */
+  wants(packet: Packet): boolean {
+    const { memberships } = this
+    if (memberships.length === 0) return true
+    const { network, source, destination } = packet
+    let isMember = false
+    for (const known of memberships) {
+      if (known.on !== packet.interface || network.keyOf(known.group) !== destination) continue
+      if (known.source === null || network.keyOf(known.source) === source) return true
+      isMember = true
+    }
+    return !isMember
+  }
+
   // ---------- options ----------
 
   override setOption(name: OptionName, value: number): void {
     if (name === 'ttl') this.ttl = checkRange(name, value, 1, 255)
     else if (name === 'trafficClass') this.trafficClass = checkRange(name, value, 0, 255)
     else if (name === 'broadcast') this.broadcast = checkRange(name, value, 0, 1)
+    else if (name === 'multicastTtl') this.multicastTtl = checkRange(name, value, 0, 255)
+    else if (name === 'multicastLoop') this.multicastLoop = checkRange(name, value, 0, 1)
+    else if (name === 'multicastInterface') this.multicastInterface = this.checkInterface(value)
     else if (name === 'receiveBuffer') {
       const size = checkRange(name, value, SMALLEST_BUFFER, 0x3fffffff)
       this.receiveBuffer = Math.min(size, this.host.limits.receiveBuffer)
@@ -193,12 +268,78 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     if (name === 'ttl') return this.ttl
     if (name === 'trafficClass') return this.trafficClass
     if (name === 'broadcast') return this.broadcast
+    if (name === 'multicastTtl') return this.multicastTtl
+    if (name === 'multicastLoop') return this.multicastLoop
+    if (name === 'multicastInterface') return this.multicastInterface
     if (name === 'receiveBuffer') return this.receiveBuffer
     if (name === 'sendBuffer') return this.host.limits.maxDatagram
     throw notImplemented(`the option ${name} on a UDP socket`)
   }
 
   // ---------- inside ----------
+
+  private get isWildcard(): boolean {
+    return this.binding?.address.isUnspecified === true
+  }
+
+  /** Whether everybody would hear it, and the socket did not ask for that. */
+  private isForbidden(group: IpAddress): boolean {
+    return this.broadcast === 0 && !group.isMulticast
+  }
+
+  private pathTo(remote: IpAddress, isGroup: boolean): Path | null {
+    const { network } = this.host
+    if (!isGroup) return network.findPath(remote)
+    const on = this.groupInterface(remote)
+    if (on === null) return null
+    // Nobody else hears a group packet that may not make a single hop (RFC 1112 6.1); a broadcast always loops.
+    if (remote.isMulticast) return network.groupPath(remote, on, this.multicastTtl > 0, this.multicastLoop === 1)
+    return network.groupPath(remote, on, true, true)
+  }
+
+  private sourceTowards(remote: IpAddress, isGroup: boolean): IpAddress | null {
+    const { network } = this.host
+    const own = this.endpoint?.address ?? null
+    // A socket that is bound to a group receives by it; what it sends has a source of its own.
+    if (own !== null && !network.isGroup(own)) return own
+    if (!isGroup) return network.sourceFor(remote)
+    const on = this.groupInterface(remote)
+    return on === null ? null : network.sourceOn(on, remote)
+  }
+
+  private groupInterface(group: IpAddress): NetInterface | null {
+    if (group.isMulticast && this.multicastInterface !== 0) {
+      return this.interfaceAt(this.multicastInterface)
+    }
+    return this.host.network.groupInterface(group)
+  }
+
+  private interfaceAt(index: number): NetInterface | null {
+    return this.host.interfaces.find((candidate) => candidate.index === index) ?? null
+  }
+
+  private checkInterface(index: number): number {
+    if (index !== 0 && this.interfaceAt(index) === null)
+      throw invalid('setsockopt', `no interface has the index ${index}`)
+    return index
+  }
+
+  private interfaceFor(group: IpAddress, on: Interface | null, syscall: string): NetInterface {
+    const { interfaces, network } = this.host
+    const chosen =
+      on === null ? this.groupInterface(group) : interfaces.find((candidate) => candidate.index === on.index)
+    if (chosen == null || (on !== null && network.family !== group.family)) {
+      throw new NetError('ENODEV', syscall, { address: group.toString() })
+    }
+    return chosen
+  }
+
+  private leaveAll(isMeant: (known: Membership) => boolean): void {
+    const { network } = this.host
+    for (const known of this.memberships) {
+      if (isMeant(known)) network.memberships(known.on).leave(known.group, known.source)
+    }
+  }
 
   private bound(): UdpEndpoint {
     if (this.endpoint === null) this.bind(this.host.tcp.wildcard, 0)

@@ -15,6 +15,7 @@ import {
   type Scheduler,
   type SocketInfo,
 } from '@ioth/core'
+import type { NetInterface } from '../ip/interface.ts'
 import type { Network } from '../ip/network.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import type { Udp } from '../udp/udp.ts'
@@ -27,6 +28,7 @@ export interface SocketHost {
   readonly ports: PortTable
   readonly limits: Limits
   readonly network: Network
+  readonly interfaces: readonly NetInterface[]
   /** Open sockets; the limit is checked by who opens one. */
   readonly openSockets: Set<StackSocket>
 }

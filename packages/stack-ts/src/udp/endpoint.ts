@@ -13,13 +13,16 @@ export interface EndpointUser {
   readable(): void
   writable(): void
   reported(code: Unreachable): void
+  /** Whether a datagram to a group is wanted from its source: a membership may name sources. */
+  wants(packet: Packet): boolean
 }
 
 const AT = 0
 const LENGTH = 1
 const SOURCE = 2
-const SOURCE_PORT = 3
-const COLUMNS = 4
+const DESTINATION = 3
+const SOURCE_PORT = 4
+const COLUMNS = 5
 const FIRST_CAPACITY = 8
 /** What a datagram costs beside its octets. */
 const OVERHEAD = 128
@@ -27,8 +30,8 @@ const OVERHEAD = 128
 export class UdpEndpoint {
   readonly network: Network
   readonly port: number
-  /** Null: all of ours. */
-  readonly address: IpAddress | null
+  /** Null: all of ours, groups among them. */
+  address: IpAddress | null
   /** Octets that wait at most, with {@link OVERHEAD} for each datagram. */
   limit: number
   remote: IpAddress | null = null
@@ -67,24 +70,27 @@ export class UdpEndpoint {
       score += 2
     }
     if (address !== null) {
-      if (network.keyOf(address) !== packet.destination && !packet.group) return -1
+      if (network.keyOf(address) !== packet.destination) return -1
       score += 1
     }
-    return score
+    return packet.group && !this.user.wants(packet) ? -1 : score
   }
 
-  isConnectedTo(remote: number, remotePort: number): boolean {
-    return this.remote !== null && this.remotePort === remotePort && this.network.keyOf(this.remote) === remote
+  isConnection(local: number, remote: number, remotePort: number): boolean {
+    const { network, address } = this
+    if (this.remote === null || this.remotePort !== remotePort || network.keyOf(this.remote) !== remote) return false
+    return address === null || network.keyOf(address) === local
   }
 
   /** Keeps a datagram; false when the queue is full. */
-  deliver(at: number, length: number, source: number, sourcePort: number): boolean {
+  deliver(at: number, length: number, source: number, destination: number, sourcePort: number): boolean {
     if (this.count > 0 && this.charged + length + OVERHEAD > this.limit) return false
     if (this.count === this.capacity) this.enlarge()
     const place = ((this.first + this.count) & (this.capacity - 1)) * COLUMNS
     this.ring[place + AT] = at
     this.ring[place + LENGTH] = length
     this.ring[place + SOURCE] = source
+    this.ring[place + DESTINATION] = destination
     this.ring[place + SOURCE_PORT] = sourcePort
     this.pool.retain(at)
     this.charged += length + OVERHEAD
@@ -102,6 +108,7 @@ export class UdpEndpoint {
       const at = this.ring[place + AT]!
       const length = this.ring[place + LENGTH]!
       const from = network.addressOf(this.ring[place + SOURCE]!)
+      const to = network.addressOf(this.ring[place + DESTINATION]!)
       const port = this.ring[place + SOURCE_PORT]!
       this.first = (this.first + 1) & (this.capacity - 1)
       this.count--
@@ -109,7 +116,7 @@ export class UdpEndpoint {
       shown++
       let goOn = false
       try {
-        goOn = sink.datagram(pool.bytes, at, length, from, port)
+        goOn = sink.datagram(pool.bytes, at, length, from, port, to)
       } finally {
         pool.release(at)
       }

@@ -21,6 +21,7 @@ import type { Path } from '../link/path.ts'
 import type { UdpEndpoint } from './endpoint.ts'
 
 const SLOT = 65536
+const NOBODY: readonly UdpEndpoint[] = []
 
 export class Udp implements Transport {
   /** Tells the sender that nobody listens; ICMP's business. */
@@ -78,21 +79,18 @@ export class Udp implements Transport {
       counters.drop('udp.port')
       return
     }
-    counters.udpIn++
-    const candidates = this.endpoints.get(port)
+    const candidates = this.endpoints.get(port) ?? NOBODY
     if (packet.group) {
-      for (const endpoint of candidates ?? []) {
-        if (endpoint.score(packet, sourcePort) >= 0 && !endpoint.deliver(textAt, text, packet.source, sourcePort)) {
-          counters.drop('udp.full')
-        }
-      }
+      this.deliverToAll(candidates, packet, textAt, text, sourcePort)
       return
     }
     let best: UdpEndpoint | null = null
     let bestScore = -1
-    for (const endpoint of candidates ?? []) {
+    for (let i = 0; i < candidates.length; i++) {
+      const endpoint = candidates[i]!
       const score = endpoint.score(packet, sourcePort)
-      if (score > bestScore) {
+      // Of sockets that share a port the one that came last has it, as on Linux.
+      if (score >= 0 && score >= bestScore) {
         best = endpoint
         bestScore = score
       }
@@ -100,8 +98,34 @@ export class Udp implements Transport {
     if (best === null) {
       counters.drop('udp.unreachable')
       this.onUnknownPort?.(packet)
-    } else if (!best.deliver(textAt, text, packet.source, sourcePort)) {
+    } else if (best.deliver(textAt, text, packet.source, packet.destination, sourcePort)) {
+      counters.udpIn++
+    } else {
       counters.drop('udp.full')
+    }
+  }
+
+  /** A datagram to a group is for everybody who wants it. */
+  private deliverToAll(
+    candidates: readonly UdpEndpoint[],
+    packet: Packet,
+    textAt: number,
+    text: number,
+    sourcePort: number,
+  ): void {
+    const { counters } = this
+    let delivered = 0
+    let refused = 0
+    for (const endpoint of candidates) {
+      if (endpoint.score(packet, sourcePort) < 0) continue
+      if (endpoint.deliver(textAt, text, packet.source, packet.destination, sourcePort)) delivered++
+      else refused++
+    }
+    if (delivered > 0) {
+      counters.udpIn++
+      for (; refused > 0; refused--) counters.lose('udp.full')
+    } else {
+      counters.drop(refused > 0 ? 'udp.full' : 'udp.unwanted')
     }
   }
 
@@ -110,9 +134,13 @@ export class Udp implements Transport {
     const { view } = this.pool
     const port = view.getUint16(error.at + UDP_SOURCE)
     const remotePort = view.getUint16(error.at + UDP_DESTINATION)
-    for (const endpoint of this.endpoints.get(port) ?? []) {
-      if (endpoint.isConnectedTo(error.remote, remotePort)) endpoint.report(error.code)
+    let isKnown = false
+    for (const endpoint of this.endpoints.get(port) ?? NOBODY) {
+      if (!endpoint.isConnection(error.local, error.remote, remotePort)) continue
+      isKnown = true
+      endpoint.report(error.code)
     }
+    if (!isKnown) this.counters.drop('udp.report')
   }
 
   /** Sends a datagram. @returns false when memory is short. */
