@@ -36,6 +36,8 @@ export class Counters {
   tcpRetransmitted = 0
   tcpTimeouts = 0
   tcpFastRetransmits = 0
+  tcpLossProbes = 0
+  tcpSpuriousRecoveries = 0
   tcpResetsOut = 0
   tcpChallengeAcks = 0
   tcpActiveOpens = 0

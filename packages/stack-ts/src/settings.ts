@@ -5,6 +5,7 @@
  */
 import { type Limits, NetError, type StackOptions } from '@ioth/core'
 import type { ProbeMode } from './neighbor/dad.ts'
+import { cubic } from './tcp/congestion/cubic.ts'
 import { reno } from './tcp/congestion/reno.ts'
 import type { TcpOptions, TcpSettings } from './tcp/settings.ts'
 
@@ -77,7 +78,7 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
       timestamps: flag('tcp.timestamps', tcp.timestamps, true),
       windowScale: flag('tcp.windowScale', tcp.windowScale, true),
       sack: flag('tcp.sack', tcp.sack, true),
-      congestion: { newreno: reno }[oneOf('tcp.congestion', tcp.congestion, ['newreno'], 'newreno')],
+      congestion: { cubic, newreno: reno }[oneOf('tcp.congestion', tcp.congestion, ['cubic', 'newreno'], 'cubic')],
       closedHoldMs: limits.closedHoldMs,
       largestWindow: limits.receiveBuffer,
       connections: limits.sockets,

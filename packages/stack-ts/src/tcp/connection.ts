@@ -17,6 +17,7 @@ import { segmentArrives } from './segment-arrives.ts'
 import { acknowledge, transmit } from './send.ts'
 import { append, clearSent, releaseSent, sendRoom } from './send-buffer.ts'
 import type { SendEffects } from './send-effects.ts'
+import type { SentRecords } from './sent-records.ts'
 import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
 import {
@@ -203,6 +204,10 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     return this.tcp.counters
   }
 
+  get records(): SentRecords {
+    return this.tcp.records
+  }
+
   get congestion(): CongestionController {
     return this.tcp.settings.congestion
   }
@@ -350,6 +355,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   private leave(): void {
     const { tcb, tcp } = this
     tcp.forget(this)
+    tcp.records.clear(tcb)
     // No gap will be filled any more; a peer can have sent octets beyond its own FIN.
     clearKept(tcb, tcp.memory)
     tcb.timers = 0

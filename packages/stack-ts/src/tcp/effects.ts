@@ -6,6 +6,7 @@
 import type { ErrorCode } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { Segment } from './segment.ts'
+import type { SentRecords } from './sent-records.ts'
 
 /** The way out of the state machine. */
 export interface Effects {
@@ -13,6 +14,7 @@ export interface Effects {
   readonly nowMs: number
   readonly nowUs: number
   readonly counters: Counters
+  readonly records: SentRecords
   /** Something may have to be sent at the end of this turn's input. */
   wantOutput(): void
   /** Sends an acknowledgement at once, without waiting for the end of the batch: each one counts as a duplicate at the peer. */

@@ -7,7 +7,9 @@
 import type { ErrorReport } from '../ip/network.ts'
 import type { Effects } from './effects.ts'
 import { fitSegments } from './options.ts'
+import { NONE } from './pieces.ts'
 import { stopTiming } from './rto.ts'
+import { boardOf, loseAll } from './scoreboard.ts'
 import { lessOrEqual, lessThan } from './seq.ts'
 import { SYN_RECEIVED, SYN_SENT } from './state.ts'
 import { extrasOf, MTU_LOWERED, type Tcb } from './tcb.ts'
@@ -33,7 +35,8 @@ function wasTooBig(tcb: Tcb, error: ErrorReport, effects: Effects): void {
   fitSegments(tcb)
   if (tcb.mss >= before) return
   tcb.flags |= MTU_LOWERED
-  tcb.sndCursor = tcb.sndUna
+  if (tcb.sentHead === NONE) tcb.sndCursor = tcb.sndUna
+  else loseAll(tcb, boardOf(tcb), effects.records, true)
   stopTiming(tcb)
   effects.wantOutput()
 }

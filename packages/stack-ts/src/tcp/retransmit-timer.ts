@@ -5,7 +5,7 @@
  * @module
  */
 import { MAX_RTO_MS } from './rto.ts'
-import { type Tcb, TIMER_PERSIST, TIMER_RETRANSMIT } from './tcb.ts'
+import { type Tcb, TIMER_PERSIST, TIMER_REORDER, TIMER_RETRANSMIT, TIMER_TAIL } from './tcb.ts'
 
 /** Starts the timer unless it runs (5.1). */
 export function startRetransmit(tcb: Tcb, nowMs: number): void {
@@ -20,7 +20,7 @@ export function restartRetransmit(tcb: Tcb, nowMs: number): void {
 }
 
 export function stopRetransmit(tcb: Tcb): void {
-  tcb.timers &= ~(TIMER_RETRANSMIT | TIMER_PERSIST)
+  tcb.timers &= ~(TIMER_RETRANSMIT | TIMER_PERSIST | TIMER_TAIL | TIMER_REORDER)
 }
 
 /** Probes after one RTO, then at doubled intervals. */

@@ -17,6 +17,7 @@ const LARGEST_SAMPLE = 240_000_000
 /** Takes a round trip of `sample` microseconds into account (2.2, 2.3). */
 export function sampleRtt(tcb: Tcb, sample: number, minRtoMs: number): void {
   if (sample < 0 || sample > LARGEST_SAMPLE) return
+  if (tcb.srtt === 0 || sample < tcb.minRtt) tcb.minRtt = Math.max(sample, 1)
   if (tcb.srtt === 0) {
     tcb.srtt = Math.max(sample, 1)
     tcb.rttvar = sample >> 1
@@ -31,8 +32,9 @@ export function sampleRtt(tcb: Tcb, sample: number, minRtoMs: number): void {
 /** The RTO as the estimate has it, without any backing off. */
 export function fromEstimate(tcb: Tcb, minRtoMs: number): void {
   if (tcb.srtt === 0) return
-  const rto = Math.ceil((tcb.srtt + Math.max(GRANULARITY, 4 * tcb.rttvar)) / 1000)
-  tcb.rto = Math.min(Math.max(rto, minRtoMs), MAX_RTO_MS)
+  // The floor is one for the variation: on a long path with a steady round trip a timeout of little more than that would be premature.
+  const variation = Math.max(GRANULARITY, 4 * tcb.rttvar)
+  tcb.rto = Math.min(Math.floor(tcb.srtt / 1000) + Math.max(Math.ceil(variation / 1000), minRtoMs), MAX_RTO_MS)
 }
 
 /** Starts timing when nothing is being timed: the segment that begins at `sequence` leaves now. */

@@ -6,13 +6,14 @@
  * @module
  */
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
-import type { CongestionController } from './congestion/controller.ts'
+import { openWindow } from './congestion/controller.ts'
 import { ackArrived, inOrderArrived } from './delayed-ack.ts'
 import type { Effects } from './effects.ts'
 import { onDuplicateAck, onNewAck } from './loss-recovery.ts'
 import { agree } from './options.ts'
 import { restartRetransmit, stopRetransmit } from './retransmit-timer.ts'
 import { timeAcknowledgement } from './rto.ts'
+import { type RecoveryRules, selectiveAckArrives } from './sack-recovery.ts'
 import { duplicateArrived } from './sack-report.ts'
 import type { Segment } from './segment.ts'
 import { add, distance, lessOrEqual, lessThan } from './seq.ts'
@@ -35,7 +36,9 @@ import {
   flightSize,
   ORPHAN,
   PASSIVE,
+  pipe,
   queuedOctets,
+  SACK,
   type Tcb,
   TIMER_LINGER,
   TIMESTAMPS,
@@ -43,9 +46,7 @@ import {
 import { receiveWindow } from './window.ts'
 
 /** What the machine is set to. */
-export interface Rules {
-  readonly minRtoMs: number
-  readonly congestion: CongestionController
+export interface Rules extends RecoveryRules {
   readonly finWait2Ms: number
 }
 
@@ -106,7 +107,7 @@ function acknowledgeSyn(tcb: Tcb, segment: Segment, effects: Effects, rules: Rul
     rules.minRtoMs,
   )
   stopRetransmit(tcb)
-  rules.congestion.onEstablished(tcb)
+  openWindow(tcb)
   // RFC 6298 5.7
   if (tcb.retries > 0) tcb.rto = Math.max(tcb.rto, 3000)
   tcb.retries = 0
@@ -243,6 +244,11 @@ function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules):
   if (acknowledged > 0) {
     newAckArrives(tcb, segment, acknowledged, effects, rules)
     if (tcb.state === 0) return false
+  } else if ((tcb.flags & SACK) !== 0) {
+    if (acknowledged === 0 && flightSize(tcb) > 0 && (segment.sackBlocks > 0 || tcb.board !== null)) {
+      selectiveAckArrives(tcb, segment, 0, pipe(tcb), effects, rules)
+      effects.wantOutput()
+    }
   } else if (
     // RFC 5681 2: outstanding data, no text, no SYN or FIN, the same number, the same window.
     acknowledged === 0 &&
@@ -252,7 +258,7 @@ function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules):
     window === tcb.sndWnd &&
     tcb.sndWnd !== 0
   ) {
-    if (onDuplicateAck(tcb, rules.congestion)) effects.counters.tcpFastRetransmits++
+    if (onDuplicateAck(tcb, rules.congestion, effects.nowMs)) effects.counters.tcpFastRetransmits++
     effects.wantOutput()
   }
   if (acknowledged < 0) return true
@@ -275,7 +281,7 @@ function updateWindow(tcb: Tcb, segment: Segment, window: number): void {
 
 function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects: Effects, rules: Rules): void {
   const { ack } = segment
-  const inFlight = flightSize(tcb)
+  const inFlight = (tcb.flags & SACK) === 0 ? flightSize(tcb) : pipe(tcb)
   timeAcknowledgement(
     tcb,
     ack,
@@ -292,7 +298,8 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
   if (lessThan(tcb.sndCursor, ack)) tcb.sndCursor = ack
   const octets = Math.min(acknowledged, queued)
   if (octets > 0) effects.releaseSent(octets)
-  onNewAck(tcb, rules.congestion, acknowledged, inFlight)
+  if ((tcb.flags & SACK) === 0) onNewAck(tcb, rules.congestion, acknowledged, inFlight, effects.nowMs)
+  else selectiveAckArrives(tcb, segment, acknowledged, inFlight, effects, rules)
   tcb.retries = 0
   tcb.waitingSince = effects.nowMs
   if (ack === tcb.sndNxt) stopRetransmit(tcb)

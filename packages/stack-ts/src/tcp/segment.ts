@@ -24,6 +24,9 @@ import {
   readOptions,
 } from '../wire/tcp-option.ts'
 
+/** What a header has room for. */
+const MOST_SACK_BLOCKS = 4
+
 export class Segment implements OptionSink {
   sourcePort = 0
   destinationPort = 0
@@ -45,6 +48,8 @@ export class Segment implements OptionSink {
   timestampEcho = 0
   sackAt = 0
   sackBlocks = 0
+  /** Left and right edges of the blocks, as they came. */
+  readonly sack: Int32Array = new Int32Array(2 * MOST_SACK_BLOCKS)
 
   /** Payload octets. */
   get textLength(): number {
@@ -86,6 +91,7 @@ export class Segment implements OptionSink {
       clearOptions(this)
     } else {
       readOptions(view, optionsAt, at + header, this)
+      for (let edge = 0; edge < 2 * this.sackBlocks; edge++) this.sack[edge] = view.getInt32(this.sackAt + 4 * edge)
     }
     return null
   }

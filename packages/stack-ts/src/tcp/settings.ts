@@ -13,8 +13,8 @@ export interface TcpOptions {
   readonly synRetries?: number
   /** @default 60000 */
   readonly timeWaitMs?: number
-  /** @default 'newreno' */
-  readonly congestion?: 'newreno'
+  /** RFC 9438, or RFC 5681 with RFC 6582. @default 'cubic' */
+  readonly congestion?: 'cubic' | 'newreno'
   /** RFC 7323 timestamps. @default true */
   readonly timestamps?: boolean
   /** RFC 7323 window scaling. @default true */

@@ -7,9 +7,11 @@
 import type { ErrorCode, IpAddress } from '@ioth/core'
 import type { Network } from '../ip/network.ts'
 import type { Path } from '../link/path.ts'
+import type { CubicState } from './congestion/cubic.ts'
 import { NONE } from './pieces.ts'
 import type { Ahead } from './reassembly.ts'
 import type { SackReport } from './sack-report.ts'
+import type { Scoreboard } from './scoreboard.ts'
 import { distance } from './seq.ts'
 import { CLOSED } from './state.ts'
 
@@ -62,6 +64,8 @@ export const OFFER_SACK: number = 1 << 24
 export const SACK: number = 1 << 25
 /** There is something to report by SACK. */
 export const SACK_DUE: number = 1 << 26
+/** A tail loss probe must leave. */
+export const PROBE_TAIL: number = 1 << 27
 
 /** The stack is short of memory: the window does not grow until the user has read what is there. */
 export const SQUEEZED: number = 1 << 28
@@ -84,6 +88,10 @@ export const TIMER_LINGER = 16
 export const TIMER_HOLD = 32
 /** When a writer that found no memory may try again. */
 export const TIMER_MEMORY = 64
+/** Tail loss probe (RFC 8985 7). */
+export const TIMER_TAIL = 128
+/** When something may be lost that is only late so far (RFC 8985 6.3). */
+export const TIMER_REORDER = 256
 
 /** What most connections never need: it is made with the first thing that has to be written into it. */
 export class TcbExtras {
@@ -150,6 +158,10 @@ export class Tcb {
   /** Where {@link sndNxt} stands in the buffer: node, and octets of it that were sent. */
   sndNode: number = NONE
   sndNodeSkip = 0
+  /** What is in flight, record by record (`sent-records.ts`), when SACK was agreed. */
+  sentHead: number = NONE
+  sentTail: number = NONE
+  sentCount = 0
 
   // ---------- receive sequence space ----------
   irs = 0
@@ -183,6 +195,8 @@ export class Tcb {
   // ---------- round trip time, in microseconds; RTO in milliseconds ----------
   srtt = 0
   rttvar = 0
+  /** Of all round trips so far. */
+  minRtt = 0
   rto = 1000
   timedSequence = 0
   timedAt = 0
@@ -201,10 +215,18 @@ export class Tcb {
   duplicateAcks = 0
   /** Octets acknowledged towards the next step of congestion avoidance. */
   cwndCredit = 0
+  /** What SACK and the clock say about the octets in flight; made with the first thing out of the ordinary. */
+  board: Scoreboard | null = null
+  /** What CUBIC remembers; made when it first leaves slow start. */
+  cubic: CubicState | null = null
+  /** Segments sent again. */
+  retransmitted = 0
 
   // ---------- timers ----------
   timers = 0
   retransmitAt = 0
+  /** Of the tail loss probe, or of the reordering timer. */
+  probeAt = 0
   delayedAckAt = 0
 
   /** What most connections never need. To write, see {@link extrasOf}. */
@@ -243,6 +265,13 @@ export function extrasOf(tcb: Tcb): TcbExtras {
 export function queuedOctets(tcb: Tcb): number {
   // While the SYN is on its way, nothing is queued and the space begins behind it.
   return tcb.sndHead === NONE ? 0 : distance(tcb.sndUna, tcb.sndEnd)
+}
+
+/** Octets in flight: sent, and neither acknowledged nor believed lost (RFC 6675 2, "pipe"). */
+export function pipe(tcb: Tcb): number {
+  const { board } = tcb
+  const span = distance(tcb.sndUna, tcb.sndCursor)
+  return board === null ? span : span - board.sacked - board.lost
 }
 
 /** Octets of sequence space sent and not acknowledged. */

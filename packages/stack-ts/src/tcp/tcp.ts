@@ -34,6 +34,7 @@ import { Pieces } from './pieces.ts'
 import { ReceiveMemory } from './receive-memory.ts'
 import { Segment } from './segment.ts'
 import { awaitPeersFin } from './segment-arrives.ts'
+import { SentRecords } from './sent-records.ts'
 import { add, distance, lessOrEqual } from './seq.ts'
 import type { TcpSettings } from './settings.ts'
 import { SYN_RECEIVED } from './state.ts'
@@ -60,6 +61,7 @@ export class Tcp implements Transport {
   readonly loopbackAddress: IpAddress = LOOPBACK_V4
   readonly pieces: Pieces = new Pieces()
   readonly memory: ReceiveMemory
+  readonly records: SentRecords = new SentRecords()
   readonly emitter: Emitter
   readonly timeWait: TimeWaitTable
   /** Closed sockets that are not through. */

@@ -9,8 +9,10 @@ import { keepAliveDue } from './keepalive.ts'
 import { onTimeout } from './loss-recovery.ts'
 import { continuePersist, restartRetransmit } from './retransmit-timer.ts'
 import { backOff } from './rto.ts'
+import { reorderDue } from './sack-recovery.ts'
 import type { Rules } from './segment-arrives.ts'
 import { SYN_RECEIVED, SYN_SENT } from './state.ts'
+import { probeDue } from './tail-loss-probe.ts'
 import {
   ORPHAN,
   PASSIVE,
@@ -24,7 +26,9 @@ import {
   TIMER_LINGER,
   TIMER_MEMORY,
   TIMER_PERSIST,
+  TIMER_REORDER,
   TIMER_RETRANSMIT,
+  TIMER_TAIL,
 } from './tcb.ts'
 
 /** How long the machine is patient. */
@@ -62,6 +66,7 @@ export function earliestDeadline(tcb: Tcb): number {
 function deadlineOf(tcb: Tcb, bit: number): number {
   if (bit === TIMER_RETRANSMIT || bit === TIMER_PERSIST) return tcb.retransmitAt
   if (bit === TIMER_DELAYED_ACK) return tcb.delayedAckAt
+  if (bit === TIMER_TAIL || bit === TIMER_REORDER) return tcb.probeAt
   if (bit === TIMER_KEEP_ALIVE) return tcb.extras.keepAliveAt
   if (bit === TIMER_LINGER) return tcb.extras.lingerAt
   return bit === TIMER_HOLD ? tcb.extras.holdAt : tcb.extras.memoryAt
@@ -76,6 +81,12 @@ export function timeouts(tcb: Tcb, effects: TimeoutEffects, patience: Patience, 
   if (isDue(tcb, TIMER_DELAYED_ACK, tcb.delayedAckAt, nowMs)) {
     tcb.timers &= ~TIMER_DELAYED_ACK
     ackArrived(tcb, effects)
+  }
+  if (isDue(tcb, TIMER_TAIL, tcb.probeAt, nowMs)) {
+    probeDue(tcb, effects.nowMs)
+    effects.wantOutput()
+  } else if (isDue(tcb, TIMER_REORDER, tcb.probeAt, nowMs)) {
+    reorderDue(tcb, effects, patience.congestion)
   }
   if (isDue(tcb, TIMER_RETRANSMIT, tcb.retransmitAt, nowMs)) retransmitDue(tcb, effects, patience)
   else if (isDue(tcb, TIMER_PERSIST, tcb.retransmitAt, nowMs)) persistDue(tcb, effects, patience)
@@ -111,7 +122,7 @@ function retransmitDue(tcb: Tcb, effects: Effects, patience: Patience): void {
     }
   }
   effects.counters.tcpTimeouts++
-  onTimeout(tcb, patience.congestion)
+  onTimeout(tcb, effects, patience.congestion)
   tcb.retries++
   backOff(tcb)
   restartRetransmit(tcb, nowMs)
