@@ -3,11 +3,16 @@
  *
  * @module
  */
-import type { NativeTcp } from './native.ts'
+import type { NativeTcp, NativeUdp } from './native.ts'
 import type { VirtualTcp } from './virtual-tcp.ts'
+import type { VirtualUdp } from './virtual-udp.ts'
 
-/** A stack's side; null: decided for the host; undefined: not decided yet. */
-export type HandleState = VirtualTcp | null | undefined
+export interface HandleState<Handle, Side> {
+  /** A stack's side; null: decided for the host; undefined: not decided yet. */
+  of(handle: Handle): Side | null | undefined
+  /** Decides for good. Once for each handle. */
+  decide(handle: Handle, side: Side | null): void
+}
 
 class Identity {
   constructor(handle: object) {
@@ -16,24 +21,42 @@ class Identity {
   }
 }
 
-class Mark extends Identity {
-  #state: VirtualTcp | null
+class TcpMark extends Identity {
+  #side: VirtualTcp | null
 
-  constructor(handle: object, state: VirtualTcp | null) {
+  constructor(handle: object, side: VirtualTcp | null) {
     super(handle)
-    this.#state = state
+    this.#side = side
   }
 
-  static get(handle: object): HandleState {
-    return #state in handle ? handle.#state : undefined
+  static of(handle: object): VirtualTcp | null | undefined {
+    return #side in handle ? handle.#side : undefined
   }
 }
 
-export function stateOf(handle: NativeTcp): HandleState {
-  return Mark.get(handle)
+class UdpMark extends Identity {
+  #side: VirtualUdp | null
+
+  constructor(handle: object, side: VirtualUdp | null) {
+    super(handle)
+    this.#side = side
+  }
+
+  static of(handle: object): VirtualUdp | null | undefined {
+    return #side in handle ? handle.#side : undefined
+  }
 }
 
-/** Decides for good. Once for each handle. */
-export function decide(handle: NativeTcp, state: VirtualTcp | null): void {
-  new Mark(handle, state)
+export const tcpState: HandleState<NativeTcp, VirtualTcp> = {
+  of: (handle) => TcpMark.of(handle),
+  decide(handle, side) {
+    new TcpMark(handle, side)
+  },
+}
+
+export const udpState: HandleState<NativeUdp, VirtualUdp> = {
+  of: (handle) => UdpMark.of(handle),
+  decide(handle, side) {
+    new UdpMark(handle, side)
+  },
 }

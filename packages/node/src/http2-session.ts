@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { stateOf } from './handle-state.ts'
+import { tcpState } from './handle-state.ts'
 import type { Natives, NativeTcp } from './native.ts'
 
 interface Http2Session {
@@ -21,7 +21,7 @@ export function interceptHttp2(natives: Natives): void {
     enumerable: true,
     get(this: NativeTcp) {
       // A client's session takes a handle before it connects, when nothing is decided yet.
-      if (!done && stateOf(this) !== null && isLoaded()) {
+      if (!done && tcpState.of(this) !== null && isLoaded()) {
         done = true
         replaceConsume(natives)
       }
@@ -41,7 +41,7 @@ function replaceConsume({ TCP }: Natives): void {
   if (prototype === null) return
   const { consume } = prototype
   prototype.consume = function (handle) {
-    const tcp = handle instanceof TCP ? stateOf(handle as unknown as NativeTcp) : null
+    const tcp = handle instanceof TCP ? tcpState.of(handle as unknown as NativeTcp) : null
     return consume.call(this, tcp ? tcp.jsStream().native : handle)
   }
 }

@@ -4,18 +4,20 @@
  * @module
  */
 import type { AsyncResource } from 'node:async_hooks'
+import dgram from 'node:dgram'
 import net from 'node:net'
 import type { Stack, TcpSocket } from '@ioth/core'
 import { Choices } from './choices.ts'
-import { decide, stateOf } from './handle-state.ts'
+import { tcpState, udpState } from './handle-state.ts'
 import { interceptHttp2 } from './http2-session.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
-import { compareMembers, loadNatives, type Methods, type Natives, type NativeTcp } from './native.ts'
+import { compareMembers, loadNatives, type Natives, type NativeTcp, type NativeUdp } from './native.ts'
 import type { TcpEnvironment } from './tcp-environment.ts'
-import { replaceMethods } from './tcp-methods.ts'
-import { refuseDatagrams } from './udp-methods.ts'
+import { replaceTcpMethods } from './tcp-methods.ts'
+import { replaceUdpMethods } from './udp-methods.ts'
 import { VirtualTcp } from './virtual-tcp.ts'
+import { VirtualUdp } from './virtual-udp.ts'
 
 export interface Interception {
   readonly choices: Choices
@@ -43,6 +45,8 @@ function install(natives: Natives): Interception {
   const choices = new Choices()
   const stacks = new Set<Stack>()
 
+  const drain = (): void => (process as unknown as { _tickCallback(): void })._tickCallback()
+  const unreachable = (address: string): void => made.onUnreachable?.(address)
   const environment: TcpEnvironment = {
     natives,
     accept(stack: Stack, connection: TcpSocket, listener: AsyncResource): VirtualTcp {
@@ -51,9 +55,9 @@ function install(natives: Natives): Interception {
       tcp.adopt(connection, listener)
       return tcp
     },
-    closeNative: (handle, done) => closeNative(handle, done),
-    drain: () => (process as unknown as { _tickCallback(): void })._tickCallback(),
-    unreachable: (address) => made.onUnreachable?.(address),
+    closeNative: (handle, done) => closeTcp(handle, done),
+    drain,
+    unreachable,
     destroyOwner(handle, error) {
       const owner = handle[natives.owner] as { destroy?(error: unknown): void } | null | undefined
       if (typeof owner?.destroy !== 'function') return false
@@ -66,23 +70,31 @@ function install(natives: Natives): Interception {
     // The HTTP parser must not read past JavaScript: it would read the native handle.
     handle._consumed = true
     const tcp = new VirtualTcp(environment, handle, stack)
-    decide(handle, tcp)
+    tcpState.decide(handle, tcp)
     return tcp
   }
 
   function decideNow(handle: NativeTcp): VirtualTcp | null {
     const choice = isOpen(handle) ? null : choices.forOwner(handle[natives.owner] as object | null | undefined)
     if (choice !== null) return attach(handle, choice)
-    decide(handle, null)
+    tcpState.decide(handle, null)
     return null
   }
 
-  const closeNative = replaceMethods(natives, decideNow)
-  refuseDatagrams(natives.UDP.prototype as Methods, natives.owner, choices)
+  function decideUdp(handle: NativeUdp): VirtualUdp | null {
+    const choice = isOpen(handle) ? null : choices.forOwner(handle[natives.owner] as object | null | undefined)
+    const udp = choice === null ? null : new VirtualUdp({ closeNative: closeUdp, drain, unreachable }, handle, choice)
+    udpState.decide(handle, udp)
+    return udp
+  }
+
+  const closeTcp = replaceTcpMethods(natives, decideNow)
+  const closeUdp = replaceUdpMethods(natives, decideUdp)
   interceptTls(natives, decideNow)
   interceptHttp2(natives)
   interceptLookup(natives, choices)
   interceptNet(choices)
+  interceptDgram(choices)
 
   process.once('exit', () => {
     for (const stack of stacks) stack.flush()
@@ -102,8 +114,8 @@ function install(natives: Natives): Interception {
 }
 
 /** A handle with a descriptor of its own came from the host: inherited, or opened before the interception. */
-function isOpen(handle: NativeTcp): boolean {
-  return ((handle as unknown as { fd?: number }).fd ?? -1) >= 0
+function isOpen(handle: object): boolean {
+  return ((handle as { fd?: number }).fd ?? -1) >= 0
 }
 
 /** TLS wraps the handle's C++ side: for a handle on a stack, that is a JSStream. */
@@ -113,7 +125,7 @@ function interceptTls(natives: Natives, decideNow: (handle: NativeTcp) => Virtua
   tlsWrap.wrap = function wrap(handle: object, ...rest: unknown[]): object {
     if (!(handle instanceof TCP)) return nativeWrap.call(this, handle, ...rest)
     const native = handle as unknown as NativeTcp
-    const state = stateOf(native)
+    const state = tcpState.of(native)
     const tcp = state === undefined ? decideNow(native) : state
     if (tcp === null) return nativeWrap.call(this, handle, ...rest)
     const stream = tcp.jsStream()
@@ -132,6 +144,13 @@ function interceptNet(choices: Choices): void {
   wrap(server, '_listen2', (owner, run) => choices.whileCreating(choices.chosen(owner), run))
   wrap(server, 'listen', (owner, run) => choices.whileResolving(choices.chosen(owner), run))
   wrap(net.Socket.prototype, 'connect', (owner, run) => choices.whileConnecting(owner, run))
+}
+
+/** The names that a datagram socket looks up are looked up for its network. */
+function interceptDgram(choices: Choices): void {
+  for (const name of ['bind', 'connect', 'send'] as const) {
+    wrap(dgram.Socket.prototype, name, (owner, run) => choices.whileResolving(choices.chosen(owner), run))
+  }
 }
 
 function wrap<T extends object>(

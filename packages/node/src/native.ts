@@ -29,6 +29,27 @@ export interface NativeTcp {
   readonly [owner: symbol]: unknown
 }
 
+/** What an instance of Node's `UDP` carries. */
+export interface NativeUdp {
+  /** Octets, or a negative number: an error. */
+  onmessage?: (octets: number, handle: NativeUdp, data?: Uint8Array, sender?: object) => void
+  hasRef(): boolean
+  readonly [owner: symbol]: unknown
+}
+
+/** A request to send a datagram. */
+export interface SendRequest {
+  oncomplete?: ((status: number, sent: number) => void) | undefined
+}
+
+/** What `bufferSize` fills in when it fails. */
+export interface BufferSizeContext {
+  errno?: number
+  code?: string
+  message?: string
+  syscall?: string
+}
+
 /** Node's `JSStream`: the C++ side of a stream that JavaScript feeds. */
 export interface NativeJsStream {
   onread: (buffer?: ArrayBufferLike) => unknown

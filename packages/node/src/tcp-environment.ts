@@ -8,16 +8,20 @@ import type { Stack, TcpSocket } from '@ioth/core'
 import type { Natives, NativeTcp } from './native.ts'
 import type { VirtualTcp } from './virtual-tcp.ts'
 
-export interface TcpEnvironment {
-  readonly natives: Natives
-  /** Makes the native handle of an accepted connection, and joins it to its stack's side. */
-  accept(stack: Stack, connection: TcpSocket, listener: AsyncResource): VirtualTcp
+/** What a handle of either kind is offered. */
+export interface HandleEnvironment<Handle> {
   /** The native `close`, which calls back in libuv's closing phase. */
-  closeNative(handle: NativeTcp, done: (() => void) | undefined): void
+  closeNative(handle: Handle, done: (() => void) | undefined): void
   /** There is no route to this address. */
   unreachable(address: string): void
   /** Runs what `process.nextTick` and promises have queued. */
   drain(): void
+}
+
+export interface TcpEnvironment extends HandleEnvironment<NativeTcp> {
+  readonly natives: Natives
+  /** Makes the native handle of an accepted connection, and joins it to its stack's side. */
+  accept(stack: Stack, connection: TcpSocket, listener: AsyncResource): VirtualTcp
   /** A failure that has no number in Node: it goes to the owner of the handle as it is. */
   destroyOwner(handle: NativeTcp, error: unknown): boolean
 }

@@ -209,22 +209,6 @@ describe('networks beside each other', () => {
 describe('what is not there says so', () => {
   const refused = { code: 'ERR_IOTH_NOT_IMPLEMENTED' }
 
-  test('datagram sockets', () => {
-    const { dgram: bound } = bindNode(fake())
-    expect(() => bound.createSocket('udp4')).toThrow(expect.objectContaining(refused))
-    expect(() => Reflect.construct(bound.Socket, ['udp4'])).toThrow(expect.objectContaining(refused))
-  })
-
-  test('a datagram socket inside a scope', () => {
-    const socket = dgram.createSocket('udp4')
-    const handle = Reflect.get(
-      socket,
-      Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol') as symbol,
-    ).handle as { bind(address: string, port: number): number }
-    expect(() => runInStack(fake(), () => handle.bind('127.0.0.1', 0))).toThrow(expect.objectContaining(refused))
-    socket.close()
-  })
-
   test('resolvers that speak DNS', () => {
     const { dns: bound } = bindNode(fake())
     expect(() => bound.resolve4('name.example', () => {})).toThrow(expect.objectContaining(refused))

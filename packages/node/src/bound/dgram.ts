@@ -1,17 +1,17 @@
 /**
- * `node:dgram` on a stack: not there yet, and never the host's instead.
+ * `node:dgram` on a stack.
  *
  * @module
  */
 import type dgram from 'node:dgram'
-import { refusal } from '../udp-methods.ts'
 import { type Binding, value } from './binding.ts'
 
 export function boundDgram(binding: Binding): typeof dgram {
   const node = process.getBuiltinModule('node:dgram')
-  function refuse(): never {
-    throw refusal('createSocket')
-  }
-  const Socket = new Proxy(node.Socket, { construct: refuse, apply: refuse })
-  return binding.module(node, { Socket: value(Socket), createSocket: value(refuse) })
+  const Socket = binding.class(node.Socket)
+  const make = Socket as unknown as new (...args: Parameters<typeof node.createSocket>) => dgram.Socket
+  return binding.module(node, {
+    Socket: value(Socket),
+    createSocket: value((...args: Parameters<typeof node.createSocket>) => new make(...args)),
+  })
 }

@@ -1,0 +1,349 @@
+/**
+ * The stack's side of one of Node's UDP handles. Its methods are those of the native class and give libuv's results; what comes later runs
+ * as upcalls of the stack's scheduler, in the async context of the handle.
+ *
+ * @module
+ */
+import { AsyncResource } from 'node:async_hooks'
+import { constants } from 'node:os'
+import {
+  type DatagramSink,
+  FAILED,
+  type Interface,
+  type IpAddress,
+  type NetError,
+  type OptionName,
+  type Pollable,
+  READABLE,
+  type Stack,
+  type UdpSocket,
+  WOULD_BLOCK,
+  WRITABLE,
+} from '@ioth/core'
+import { destination, readAddress, type SocketName, writeName } from './addresses.ts'
+import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
+import type { BufferSizeContext, NativeUdp, SendRequest } from './native.ts'
+import type { HandleEnvironment } from './tcp-environment.ts'
+
+/** Flags of `bind`, as libuv has them. */
+const IPV6_ONLY = 1
+const REUSE_ADDRESS = 4
+/** Datagrams in one upcall, as libuv reads them. */
+const RECEIVES = 32
+
+/** A datagram that waits for the link to take it. */
+interface Waiting {
+  readonly request: SendRequest
+  readonly data: Uint8Array
+  readonly to: IpAddress | null
+  readonly port: number
+}
+
+export class VirtualUdp implements DatagramSink {
+  readonly stack: Stack
+  readonly handle: NativeUdp
+  private readonly environment: HandleEnvironment<NativeUdp>
+  private socket: UdpSocket | null = null
+  private scope: AsyncResource | null = null
+  private family: 4 | 6 = 4
+  private receiving = false
+  private referenced: boolean
+  private closed = false
+  private holding = false
+  private readonly waiting: Waiting[] = []
+
+  constructor(environment: HandleEnvironment<NativeUdp>, handle: NativeUdp, stack: Stack) {
+    this.environment = environment
+    this.handle = handle
+    this.stack = stack
+    this.referenced = handle.hasRef()
+  }
+
+  // ---- addresses ----
+
+  bind(text: string, port: number, family: 4 | 6, flags: number): number {
+    const address = readAddress(text)
+    if (address === null || address.family !== family || this.closed) return errno('EINVAL')
+    return this.attempt(() =>
+      this.open(family).bind(address, port, {
+        reuse: (flags & REUSE_ADDRESS) !== 0,
+        ipv6Only: (flags & IPV6_ONLY) !== 0,
+      }),
+    )
+  }
+
+  connect(text: string, port: number, family: 4 | 6): number {
+    const address = readAddress(text)
+    if (address === null || address.family !== family || this.closed) return errno('EINVAL')
+    return this.attempt(() => this.open(family).connect(destination(address), port), text)
+  }
+
+  disconnect(): number {
+    return this.attempt(() => this.socket?.disconnect())
+  }
+
+  getsockname(name: SocketName): number {
+    if (this.socket === null || this.closed) return errno('EBADF')
+    writeName(name, this.socket.localAddress, this.family, this.socket.localPort)
+    return 0
+  }
+
+  getpeername(name: SocketName): number {
+    if (this.socket === null || this.closed) return errno('EBADF')
+    if (this.socket.remoteAddress === null) return errno('ENOTCONN')
+    writeName(name, this.socket.remoteAddress, this.family, this.socket.remotePort)
+    return 0
+  }
+
+  // ---- sending ----
+
+  /** @returns one more than the octets sent; 0: the request is called back later; else a negative number. */
+  send(
+    request: SendRequest,
+    list: readonly Uint8Array[],
+    count: number,
+    callback: boolean,
+    port = 0,
+    text: string | null = null,
+  ): number {
+    const address = text === null ? null : readAddress(text)
+    if (this.closed || (text !== null && address === null)) return errno('EINVAL')
+    const to = address === null ? null : destination(address)
+    const data = count === 1 ? (list[0] as Uint8Array) : Buffer.concat(list.slice(0, count))
+    let socket: UdpSocket
+    try {
+      socket = this.open(address?.family ?? this.family)
+    } catch (error) {
+      return errnoOfThrown(error)
+    }
+    const sent = this.waiting.length > 0 ? WOULD_BLOCK : socket.send(data, 0, data.length, to, port)
+    if (sent >= 0) return sent + 1
+    if (sent === FAILED) return this.failure(socket.error, text)
+    // Node looks at nothing but `oncomplete`, which it sets when there is somebody to tell.
+    if (!callback) request.oncomplete = undefined
+    this.waiting.push({ request, data, to, port })
+    this.update()
+    return 0
+  }
+
+  get queued(): number {
+    return this.waiting.length
+  }
+
+  get queuedOctets(): number {
+    return this.waiting.reduce((sum, { data }) => sum + data.length, 0)
+  }
+
+  private sendWaiting(socket: UdpSocket): void {
+    while (this.waiting.length > 0 && !this.closed) {
+      const { request, data, to, port } = this.waiting[0] as Waiting
+      const sent = socket.send(data, 0, data.length, to, port)
+      if (sent === WOULD_BLOCK) break
+      this.waiting.shift()
+      const status = sent === FAILED ? this.failure(socket.error, to === null ? null : to.toString()) : 0
+      this.complete(request, status, status === 0 ? sent : 0)
+    }
+    this.update()
+  }
+
+  private complete(request: SendRequest, status: number, sent: number): void {
+    request.oncomplete?.(status, sent)
+    this.environment.drain()
+  }
+
+  // ---- receiving ----
+
+  receiveStart(): number {
+    if (this.closed) return errno('EINVAL')
+    this.receiving = true
+    this.update()
+    return 0
+  }
+
+  receiveStop(): number {
+    this.receiving = false
+    this.update()
+    return 0
+  }
+
+  private receive(socket: UdpSocket): void {
+    for (let round = 0; round < RECEIVES && this.receiving; round++) {
+      const count = socket.receive(1, this)
+      if (count === WOULD_BLOCK) return
+      if (count === FAILED) this.handle.onmessage?.(errnoOfFailure(socket.error, 'ECONNREFUSED'), this.handle)
+      this.environment.drain()
+    }
+  }
+
+  /** {@link DatagramSink}: one datagram, whose octets are lent. */
+  datagram(memory: Uint8Array, offset: number, length: number, from: IpAddress, port: number): boolean {
+    const data = Buffer.allocUnsafeSlow(length)
+    data.set(memory.subarray(offset, offset + length))
+    const sender = { address: from.toString(), family: from.family === 4 ? 'IPv4' : 'IPv6', port }
+    this.handle.onmessage?.(length, this.handle, data, sender)
+    return true
+  }
+
+  // ---- groups and options ----
+
+  join(group: string, on: string | undefined, source?: string): number {
+    return this.member(group, on, source, (socket, ...which) => socket.join(...which))
+  }
+
+  leave(group: string, on: string | undefined, source?: string): number {
+    return this.member(group, on, source, (socket, ...which) => socket.leave(...which))
+  }
+
+  setOption(option: OptionName, value: number): number {
+    const { socket } = this
+    if (socket === null || this.closed) return errno('EBADF')
+    return this.attempt(() => socket.setOption(option, value))
+  }
+
+  setMulticastInterface(text: string): number {
+    if (this.socket === null || this.closed) return errno('EBADF')
+    const on = this.interfaceOf(text)
+    if (on === undefined) return errno('EADDRNOTAVAIL')
+    // With one interface there is nothing to choose.
+    return on === null || this.stack.interfaces.length === 1 ? 0 : errno('ENOTSUP')
+  }
+
+  bufferSize(size: number, isReceive: boolean, context: BufferSizeContext): number | undefined {
+    const option = isReceive ? 'receiveBuffer' : 'sendBuffer'
+    try {
+      const socket = this.open(this.family)
+      if (size === 0) return socket.getOption(option)
+      socket.setOption(option, size)
+      return size
+    } catch (error) {
+      const { code, errno: number } = error as { code: string; errno?: number }
+      context.code = code
+      context.errno = number ?? errno('ENOTSUP')
+      context.message = (error as Error).message
+      context.syscall = isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size'
+      return undefined
+    }
+  }
+
+  private member(
+    groupText: string,
+    on: string | undefined,
+    sourceText: string | undefined,
+    call: (socket: UdpSocket, group: IpAddress, on: Interface | null, source?: IpAddress) => void,
+  ): number {
+    const group = readAddress(groupText)
+    const source = sourceText === undefined ? undefined : readAddress(sourceText)
+    if (group === null || source === null || this.closed) return errno('EINVAL')
+    const chosen = this.interfaceOf(on)
+    if (chosen === undefined) return -constants.errno.ENODEV
+    return this.attempt(() => {
+      const socket = this.open(group.family)
+      if (source === undefined) call(socket, group, chosen)
+      else call(socket, group, chosen, source)
+    })
+  }
+
+  /** An interface by an address of its own, or by `%name` or `%index` as IPv6 has it; null: the stack's choice; undefined: there is none. */
+  private interfaceOf(text: string | undefined): Interface | null | undefined {
+    if (text === undefined || text === '') return null
+    const { interfaces } = this.stack
+    const zone = text.split('%', 2)[1]
+    if (zone !== undefined) return interfaces.find(({ name, index }) => name === zone || String(index) === zone)
+    const address = readAddress(text)
+    if (address === null) return undefined
+    if (address.isUnspecified) return null
+    return interfaces.find(({ addresses }) => addresses.some((own) => own.address.equals(address)))
+  }
+
+  // ---- references, the end ----
+
+  setReferenced(referenced: boolean): void {
+    this.referenced = referenced
+    this.update()
+  }
+
+  close(done: (() => void) | undefined): void {
+    const { environment, handle, socket } = this
+    if (this.closed) {
+      environment.closeNative(handle, done)
+      return
+    }
+    this.closed = true
+    this.receiving = false
+    if (socket !== null) {
+      socket.interest = 0
+      socket.onReady = null
+      socket.owner = null
+      socket.close()
+    }
+    const canceled = this.waiting.splice(0)
+    this.update()
+    this.scope?.emitDestroy()
+    environment.closeNative(handle, () => {
+      for (const { request } of canceled) this.complete(request, errno('ECANCELED'), 0)
+      done?.call(handle)
+    })
+  }
+
+  // ---- inside ----
+
+  /** What the socket in the stack is ready for. */
+  dispatch(bits: number): void {
+    const socket = this.socket as UdpSocket
+    if ((bits & WRITABLE) !== 0 && this.waiting.length > 0) this.sendWaiting(socket)
+    if ((bits & READABLE) !== 0 && this.receiving) this.receive(socket)
+  }
+
+  get context(): AsyncResource {
+    return this.scope as AsyncResource
+  }
+
+  private open(family: 4 | 6): UdpSocket {
+    if (this.socket === null) {
+      const socket = this.stack.openUdp(family)
+      this.family = family
+      this.socket = socket
+      this.scope = new AsyncResource('IOTH_UDP', { requireManualDestroy: true })
+      socket.owner = this
+      socket.onReady = onSocketReady
+      this.update()
+    }
+    return this.socket
+  }
+
+  private attempt(call: () => void, text: string | null = null): number {
+    try {
+      call()
+      return 0
+    } catch (error) {
+      return this.failure(error as NetError, text)
+    }
+  }
+
+  private failure(error: NetError | null, text: string | null): number {
+    if (text !== null && (error?.code === 'ENETUNREACH' || error?.code === 'EAFNOSUPPORT')) {
+      this.environment.unreachable(text)
+      return errno('ENETUNREACH')
+    }
+    return errnoOfFailure(error, 'ENOTSUP')
+  }
+
+  /** Brings interest and the hold on the event loop in line with what the handle is doing. */
+  private update(): void {
+    if (this.socket !== null && !this.closed) {
+      this.socket.interest = (this.receiving ? READABLE : 0) | (this.waiting.length > 0 ? WRITABLE : 0)
+    }
+    // libuv: a request holds the loop; a handle does when it is referenced and receives.
+    const hold = !this.closed && (this.waiting.length > 0 || (this.referenced && this.receiving))
+    if (hold === this.holding) return
+    this.holding = hold
+    if (hold) this.stack.scheduler.hold()
+    else this.stack.scheduler.release()
+  }
+}
+
+// One function for all handles; the handle is in the owner's slot.
+function onSocketReady(source: Pollable, bits: number): void {
+  const udp = source.owner as VirtualUdp
+  udp.context.runInAsyncScope(udp.dispatch, udp, bits)
+}
