@@ -201,11 +201,9 @@ export class VirtualUdp implements DatagramSink {
   }
 
   setMulticastInterface(text: string): number {
-    if (this.socket === null || this.closed) return errno('EBADF')
     const on = this.interfaceOf(text)
-    if (on === undefined) return errno('EADDRNOTAVAIL')
-    // With one interface there is nothing to choose.
-    return on === null || this.stack.interfaces.length === 1 ? 0 : errno('ENOTSUP')
+    if (on === undefined && this.socket !== null) return errno('EADDRNOTAVAIL')
+    return this.setOption('multicastInterface', on?.index ?? 0)
   }
 
   bufferSize(size: number, isReceive: boolean, context: BufferSizeContext): number | undefined {
