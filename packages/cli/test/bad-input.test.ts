@@ -35,7 +35,6 @@ const table: [words: string, exitCode: number, says: RegExp][] = [
     64,
     /\/nowhere\/x\.pcap cannot be written.*--pcap FILE/,
   ],
-  [`run -l ts -f hub://x -a fc00::1 ${script}`, 69, /fc00::1.*version of IP.*ioth backends/],
   ['switch /nowhere/at/all', 69, /\/nowhere\/at\/all.*ioth switch/],
   ['ps -f /nowhere', 69, /no switch at \/nowhere.*ioth switch/],
   ['ping 10.40.0', 64, /"10\.40\.0" is not an IP address.*ioth ping 10/],

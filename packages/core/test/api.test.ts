@@ -55,7 +55,7 @@ describe('connect and listen', () => {
     {
       const server = async () => {
         await using listener = listen(there, { port: 80 })
-        expect([String(listener.address), listener.port]).toEqual(['0.0.0.0', 80])
+        expect([String(listener.address), listener.port]).toEqual(['::', 80])
         await using connection = await listener.accept()
         expect(text(await connection.read())).toBe('request')
         await connection.end('reply')

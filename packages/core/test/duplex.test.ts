@@ -71,7 +71,7 @@ describe('a connection', () => {
     })
     expect(far.remotePort).toBe(near.localPort)
     expect(near.address()).toEqual({ address: '10.0.0.1', family: 'IPv4', port: near.localPort })
-    expect(server.address()).toEqual({ address: '0.0.0.0', family: 'IPv4', port: 80 })
+    expect(server.address()).toEqual({ address: '::', family: 'IPv6', port: 80 })
   })
 
   test('what is written before it stands arrives, and its end too', async () => {

@@ -8,7 +8,7 @@ import { LIMITS } from './settings.ts'
 
 export function capabilitiesWith(limits: Limits): Capabilities {
   return Object.freeze({
-    ipv6: false,
+    ipv6: true,
     udp: 'full',
     halfClose: 'native',
     reset: 'native',

@@ -18,10 +18,13 @@ import type { DhcpLease } from '@ioth/core/dhcp'
 import type { Counters } from './counters.ts'
 import { InterfaceDhcp, type LeasedStack } from './dhcp.ts'
 import type { Events } from './events.ts'
+import type { Icmpv6 } from './icmp/icmpv6.ts'
 import { ALL_HOSTS, Igmp } from './igmp/igmp.ts'
-import { maskOf } from './ip/address-table.ts'
+import { Interface6 } from './interface6.ts'
+import { type LocalAddress, maskOf } from './ip/address-table.ts'
 import { FixedPath, GroupPaths, type GroupScope, groupMac4, type NetInterface } from './ip/interface.ts'
 import type { Ipv4 } from './ip/ipv4.ts'
+import type { Ipv6 } from './ip/ipv6.ts'
 import type { Loopback } from './link/loopback.ts'
 import type { Path } from './link/path.ts'
 import type { Port } from './link/port.ts'
@@ -36,12 +39,16 @@ export interface InterfaceHost extends LeasedStack {
   readonly random: Random
   readonly ip: Ipv4
   readonly loopback: Loopback
+  readonly loopback6: Loopback
+  readonly ip6: Ipv6
+  readonly icmp6: Icmpv6
   readonly stats: Counters
   readonly events: Events
   /** How long a lease is waited for, where the caller says nothing. */
   readonly dhcpWaitMs: number
   readonly probe: ProbeMode
   readonly undeliverable: Undeliverable
+  readonly undeliverable6: Undeliverable
   /** Nobody may use this address any more. */
   addressRemoved(address: IpAddress): void
   interfaceRemoved(removed: StackInterface): void
@@ -56,10 +63,12 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   readonly direct: Path
   readonly groupPaths: GroupPaths
   readonly igmp: Igmp
+  readonly v6: Interface6
   private readonly host: InterfaceHost
   /** Addresses that are being checked, or that are ours. */
   private readonly probes = new Map<number, AddressProbe>()
-  private readonly claimed = new Set<number>()
+  /** As text: in both families. */
+  private readonly claimed = new Set<string>()
   private readonly openWaiters: { resolve(): void; reject(reason: NetError): void }[] = []
   private isRemoved = false
   private leasing: InterfaceDhcp | null = null
@@ -84,6 +93,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
         !isMulticast || w3 === ALL_HOSTS || memberships.find(0, 0, 0xffff, w3) !== null,
     }
     this.groupPaths = new GroupPaths(this, scope, host.loopback)
+    this.v6 = new Interface6(host, this)
   }
 
   get mtu(): number {
@@ -95,16 +105,17 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   }
 
   get addresses(): readonly InterfaceAddress[] {
+    return [...this.addresses4, ...this.v6.addresses]
+  }
+
+  private get addresses4(): readonly LocalAddress[] {
     return this.host.ip.addresses.entries.filter((entry) => entry.interface === this)
   }
 
   async addAddress(address: IpAddress, prefixLength: number): Promise<void> {
     const { ip } = this.host
     const text = address.toString()
-    if (address.family !== 4) {
-      const message = `the stack "ts" has no IPv6 yet: ${text} cannot be its address`
-      throw new NetError('EAFNOSUPPORT', 'address', { address: text, message })
-    }
+    if (address.family === 6) return await this.v6.add(address, prefixLength)
     const isUnusable = address.isUnspecified || address.isMulticast || address.isLoopback || address.w3 === -1
     if (isUnusable || !(prefixLength >= 0 && prefixLength <= 32)) {
       throw new NetError('EINVAL', 'address', {
@@ -123,14 +134,18 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   }
 
   removeAddress(address: IpAddress): void {
+    if (address.family === 6) {
+      this.v6.remove(address)
+      return
+    }
     const { ip } = this.host
     const entry = ip.addresses.find(address.w3)
     if (entry === null || entry.interface !== this) {
       throw new NetError('EADDRNOTAVAIL', 'address', { address: address.toString() })
     }
     ip.addresses.remove(entry.word)
-    const isShared = this.addresses.some(
-      (other) => other.prefixLength === entry.prefixLength && ((other.address.w3 ^ entry.word) & entry.mask) === 0,
+    const isShared = this.addresses4.some(
+      (other) => other.prefixLength === entry.prefixLength && ((other.word ^ entry.word) & entry.mask) === 0,
     )
     if (!isShared) ip.routes.remove(entry.word, entry.prefixLength, null, this)
     this.giveBack(address)
@@ -166,6 +181,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     this.leasing?.stop(new NetError('ENETDOWN', 'dhcp'))
     this.port.flush()
     for (const { address } of [...this.addresses]) this.removeAddress(address)
+    this.v6.clear()
     for (const probe of this.probes.values()) probe.stop()
     this.probes.clear()
     this.arp?.cache.clear()
@@ -180,6 +196,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     for (const { resolve } of this.openWaiters.splice(0)) resolve()
     this.arp?.cache.doubt()
     this.igmp.reporter.refresh()
+    this.v6.relinked()
     for (const probe of this.probes.values()) probe.announce()
   }
 
@@ -219,9 +236,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   /** Makes sure that nobody else has the address. */
   private async acquire(address: IpAddress): Promise<void> {
     const { host, arp } = this
-    if (this.link.state === 'opening') await this.opened()
-    const isGranted = (await this.link.claim?.(address, this.mac)) === true
-    if (isGranted) this.claimed.add(address.w3)
+    const isGranted = await this.claim(address)
     if (arp === null) return
     const mode = isGranted ? 'none' : host.probe
     await new Promise<void>((resolve, reject) => {
@@ -237,6 +252,23 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     })
   }
 
+  /**
+   * Waits for the link and asks its register for an address.
+   * @returns whether the register granted it; false: there is none.
+   * @throws NetError EADDRINUSE; ENETDOWN when the interface went away meanwhile.
+   */
+  async claim(address: IpAddress): Promise<boolean> {
+    if (this.link.state === 'opening') await this.opened()
+    const isGranted = (await this.link.claim?.(address, this.mac)) === true
+    if (isGranted) this.claimed.add(address.toString())
+    if (this.isRemoved) throw new NetError('ENETDOWN', 'address', { address: address.toString() })
+    return isGranted
+  }
+
+  unclaim(address: IpAddress): void {
+    if (this.claimed.delete(address.toString())) this.link.unclaim?.(address)
+  }
+
   /** A question on a link that is not up yet would be lost. */
   private opened(): Promise<void> {
     return new Promise((resolve, reject) => this.openWaiters.push({ resolve, reject }))
@@ -250,6 +282,6 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   private giveBack(address: IpAddress): void {
     this.probes.get(address.w3)?.stop()
     this.probes.delete(address.w3)
-    if (this.claimed.delete(address.w3)) this.link.unclaim?.(address)
+    this.unclaim(address)
   }
 }

@@ -5,6 +5,7 @@
  */
 import {
   AbortError,
+  ANY_V6,
   type Capabilities,
   type Clock,
   createPortTable,
@@ -23,6 +24,7 @@ import {
   type PingReply,
   type PortTable,
   PROTO_ICMP,
+  PROTO_ICMP6,
   PROTO_TCP,
   PROTO_UDP,
   parseCidr,
@@ -45,9 +47,13 @@ import { Counters } from './counters.ts'
 import { Events } from './events.ts'
 import { Echo } from './icmp/echo.ts'
 import { Icmpv4 } from './icmp/icmpv4.ts'
+import { type DiscoveryHandler, Icmpv6 } from './icmp/icmpv6.ts'
 import { igmpInput, PROTO_IGMP } from './igmp/igmp.ts'
 import { type InterfaceHost, StackInterface } from './interface.ts'
 import { Ipv4 } from './ip/ipv4.ts'
+import { Ipv6 } from './ip/ipv6.ts'
+import { KnownAddresses } from './ip/known-addresses.ts'
+import type { Network } from './ip/network.ts'
 import { Packet } from './ip/packet.ts'
 import { PacketIds } from './ip/packet-id.ts'
 import { PathMtu } from './ip/path-mtu.ts'
@@ -99,6 +105,8 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   readonly tcp: Tcp
   readonly udp: Udp
   readonly ip: Ipv4
+  readonly ip6: Ipv6
+  readonly icmp6: Icmpv6
   readonly routes: Table<Route>
   readonly neighbors: Table<Neighbor>
   nameServers: readonly IpAddress[]
@@ -106,6 +114,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   readonly events: Events
   private readonly settings: Settings
   readonly loopback: Loopback
+  readonly loopback6: Loopback
   private readonly reassembly: Reassembly
   private readonly echo: Echo
   private readonly icmp: Icmpv4
@@ -146,18 +155,37 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       new PathMtu(clock),
       this.settings.anyAddress,
     )
+    this.loopback6 = new Loopback(pool, this.stats, defer)
+    this.ip6 = new Ipv6(
+      pool,
+      this.stats,
+      this.loopback6,
+      new Packet(),
+      new KnownAddresses(random),
+      new PathMtu(clock),
+      this.attached,
+    )
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)
     this.echo = new Echo(scheduler, pool)
     this.icmp = new Icmpv4(pool, clock, this.stats, this.ip, this.echo)
+    this.icmp6 = new Icmpv6(pool, clock, this.stats, this.ip6, this.echo)
     this.ip.transports[PROTO_TCP] = this.tcp
     this.ip.transports[PROTO_UDP] = this.udp
     this.ip.transports[PROTO_ICMP] = this.icmp
     this.ip.transports[PROTO_IGMP] = igmpInput
+    this.ip6.transports[PROTO_TCP] = this.tcp
+    this.ip6.transports[PROTO_UDP] = this.udp
+    this.ip6.transports[PROTO_ICMP6] = this.icmp6
+    this.ip6.onProblem = (packet, code, pointer, toGroup) => this.icmp6.parameterProblem(packet, code, pointer, toGroup)
+    this.icmp6.discovery = discovery
     this.ip.onUnknownProtocol = (unknown) => this.icmp.protocolUnreachable(unknown)
-    this.udp.onUnknownPort = (unknown) => this.icmp.portUnreachable(unknown)
+    this.udp.onUnknownPort = (unknown) => {
+      if (unknown.network.family === 4) this.icmp.portUnreachable(unknown)
+      else this.icmp6.portUnreachable(unknown)
+    }
     this.reassembly.onExpired = (headerAt, length) => this.icmp.reassemblyExpired(headerAt, length)
-    this.routes = new RoutingTable(this.ip.routes, this.attached)
+    this.routes = new RoutingTable(this.ip.routes, this.ip6.routes, this.attached)
     this.neighbors = new NeighborTable(this.attached)
   }
 
@@ -213,14 +241,11 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       const message = `the gateway ${text} lies in no network of this stack`
       throw new NetError('ENETUNREACH', 'createStack', { address: text, message })
     }
-    this.ip.routes.add(0, 0, via.w3, on)
+    if (via.family === 4) this.ip.routes.add(0, 0, via.w3, on)
+    else this.ip6.routes.add(ANY_V6, 0, via, on)
   }
 
   // ---------- what interfaces and sockets need ----------
-
-  get network(): Ipv4 {
-    return this.ip
-  }
 
   get clock(): Clock {
     return this.scheduler.clock
@@ -239,6 +264,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   }
 
   undeliverable: Undeliverable = (at, length) => this.icmp.undeliverable(at, length)
+  undeliverable6: Undeliverable = (at, length) => this.icmp6.undeliverable(at, length)
 
   addressRemoved(address: IpAddress): void {
     for (const connection of this.tcp.list()) {
@@ -250,18 +276,33 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     const index = this.attached.indexOf(removed)
     if (index >= 0) this.attached.splice(index, 1)
     this.ip.routes.removeInterface(removed)
+    this.ip6.routes.removeInterface(removed)
+  }
+
+  scoped(address: IpAddress, syscall: string): IpAddress {
+    const { zone } = address
+    if (zone === '' && (address.scope !== 0 || !address.isLinkLocal)) return address
+    // A link-local address without a scope: there is one link, or the first is meant.
+    const on = zone === '' ? this.attached[0] : this.attached.find(({ name }) => name === zone)
+    if (on !== undefined) return address.withScope(on.index)
+    if (zone === '') return address
+    throw new NetError('EINVAL', syscall, { message: `the stack has no interface "${zone}": ${address}` })
+  }
+
+  networkOf(address: IpAddress): Network {
+    return address.family === 4 ? this.ip : this.ip6
   }
 
   // ---------- sockets ----------
 
   openTcp(family: 4 | 6): TcpSocket {
-    this.checkSocket(family)
-    return new StreamSocket(this)
+    this.checkSocket()
+    return new StreamSocket(this, family)
   }
 
   openUdp(family: 4 | 6): UdpSocket {
-    this.checkSocket(family)
-    return new DatagramSocket(this)
+    this.checkSocket()
+    return new DatagramSocket(this, family)
   }
 
   sockets(): Iterable<SocketInfo> {
@@ -269,19 +310,21 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   }
 
   sourceFor(destination: IpAddress): IpAddress | null {
-    return destination.family === this.ip.family ? this.ip.sourceFor(destination) : null
+    return this.networkOf(destination).sourceFor(destination)
   }
 
   // ---------- ping ----------
 
-  async ping(to: IpAddress, options: PingOptions = {}): Promise<PingReply> {
+  async ping(destination: IpAddress, options: PingOptions = {}): Promise<PingReply> {
     this.checkOpen('ping')
     const { size = DEFAULT_PING, timeoutMs = DEFAULT_PING_TIMEOUT_MS, ttl = 64, signal } = options
     if (!(Number.isInteger(size) && size >= 0 && size <= MAX_PING)) {
       throw new NetError('EMSGSIZE', 'ping', { message: `a ping carries 0 to ${MAX_PING} octets, not ${size}` })
     }
-    const path = to.family === this.ip.family ? this.ip.findPath(to) : null
-    const source = path === null ? null : this.ip.sourceFor(to)
+    const to = this.scoped(destination, 'ping')
+    const network = this.networkOf(to)
+    const path = network.findPath(to)
+    const source = path === null ? null : network.sourceFor(to)
     if (path === null || source === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
     if (signal?.aborted) throw new AbortError(signal.reason)
     return await new Promise<PingReply>((resolve, reject) => {
@@ -295,7 +338,8 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
         else reject(error)
       })
       signal?.addEventListener('abort', abort, { once: true })
-      if (!this.icmp.ask(path, source, to, ttl, id, size)) {
+      const icmp = network.family === 4 ? this.icmp : this.icmp6
+      if (!icmp.ask(path, source, to, ttl, id, size)) {
         this.echo.cancel(id)
         reject(new NetError('ENOBUFS', 'ping', { address: to.toString() }))
       }
@@ -306,6 +350,10 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   ipv4(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void {
     this.ip.receive(port, at, length, body, bodyLength, flags, group)
+  }
+
+  ipv6(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void {
+    this.ip6.receive(port, at, length, body, bodyLength, flags, group)
   }
 
   arp(port: Port, at: number, length: number): void {
@@ -330,8 +378,13 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   private linkClosed(on: StackInterface, reason: NetError): void {
     on.failed(reason)
     for (const connection of this.tcp.list()) {
-      if (this.ip.addresses.find(connection.tcb.local.w3)?.interface === on) connection.ended('ENETDOWN')
+      if (this.interfaceWith(connection.tcb.local) === on) connection.ended('ENETDOWN')
     }
+  }
+
+  private interfaceWith(address: IpAddress): unknown {
+    const entry = address.family === 4 ? this.ip.addresses.find(address.w3) : this.ip6.addresses.of(address)
+    return entry?.interface
   }
 
   private interfaceOf(port: Port): StackInterface | undefined {
@@ -343,13 +396,14 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   /** Everything that became due by input, timers or calls: loopback first, then output, then the links. */
   private work(): void {
     this.loopback.deliver(this.ip)
+    this.loopback6.deliver(this.ip6)
     for (let round = 0; round < ROUNDS; round++) {
       const hasStalled = this.tcp.output()
       const isClear = this.flushPorts()
       if (!hasStalled || !isClear) break
     }
     this.udp.roomMade()
-    if (!this.loopback.isEmpty) this.scheduler.defer(this.job)
+    if (!this.loopback.isEmpty || !this.loopback6.isEmpty) this.scheduler.defer(this.job)
   }
 
   private flushPorts(): boolean {
@@ -397,6 +451,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.echo.clear(new NetError('ENETDOWN', 'ping'))
     for (const attached of [...this.attached]) await attached.remove()
     this.loopback.clear()
+    this.loopback6.clear()
     this.resolveClosed()
   }
 
@@ -419,11 +474,15 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     if (this.closing !== null) throw new NetError('ENETDOWN', syscall)
   }
 
-  private checkSocket(family: 4 | 6): void {
+  private checkSocket(): void {
     this.checkOpen('socket')
-    if (family !== this.ip.family) throw new NetError('EAFNOSUPPORT', 'socket')
     if (this.openSockets.size >= this.limits.sockets) throw new NetError('EMFILE', 'socket')
   }
+}
+
+/** Messages of neighbour discovery go to the interface they came by. */
+const discovery: DiscoveryHandler = {
+  receive: (packet, type) => packet.interface?.v6.nd?.receive(packet, type),
 }
 
 class Patience extends Timer {

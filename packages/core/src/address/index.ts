@@ -12,3 +12,4 @@ export {
 } from './cidr.ts'
 export * from './ip-address.ts'
 export { BROADCAST_MAC, formatMac, parseMac, randomMac } from './mac.ts'
+export { type SourceCandidate, selectSource, sortDestinations } from './selection.ts'

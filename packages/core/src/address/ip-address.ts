@@ -16,17 +16,21 @@ export class IpAddress {
   readonly w1: number
   readonly w2: number
   readonly w3: number
-  /** Interface index of a link-local IPv6 address; 0 otherwise. */
+  /** Interface index of a link-local IPv6 address (RFC 4007); 0: none is given. */
   readonly scope: number
+  /** Name of the interface, as in `fe80::1%eth0`, until a stack puts its index into {@link scope}; `''`: none is given. */
+  readonly zone: string
   private text: string | null = null
+  private twin: IpAddress | null = null
 
-  constructor(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, scope = 0) {
+  constructor(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, scope = 0, zone = '') {
     this.family = family
     this.w0 = w0 | 0
     this.w1 = w1 | 0
     this.w2 = w2 | 0
     this.w3 = w3 | 0
     this.scope = scope
+    this.zone = zone
   }
 
   /** An IPv4 address from its 32 bits. */
@@ -34,12 +38,13 @@ export class IpAddress {
     return new IpAddress(4, 0, 0, 0xffff, word)
   }
 
-  /** Dotted quad or RFC 5952 text, without a scope. */
+  /** Dotted quad or RFC 5952 text, with the scope of a link-local address: `fe80::1%2`. */
   toString(): string {
     this.text ??= format(this)
     return this.text
   }
 
+  /** Whether family and octets are the same; scopes are not compared. */
   equals(other: IpAddress): boolean {
     return (
       this.w3 === other.w3 &&
@@ -74,12 +79,22 @@ export class IpAddress {
 
   /** The same four words, seen as IPv4. */
   unmapped(): IpAddress {
-    return this.isV4Mapped ? IpAddress.v4(this.w3) : this
+    if (!this.isV4Mapped) return this
+    this.twin ??= IpAddress.v4(this.w3)
+    return this.twin
   }
 
   /** The same four words, seen as IPv6. */
   mapped(): IpAddress {
-    return this.family === 4 ? new IpAddress(6, 0, 0, 0xffff, this.w3) : this
+    if (this.family === 6) return this
+    this.twin ??= new IpAddress(6, 0, 0, 0xffff, this.w3)
+    return this.twin
+  }
+
+  /** The same address on an interface; 0: on none in particular. */
+  withScope(scope: number): IpAddress {
+    if (this.scope === scope && this.zone === '') return this
+    return new IpAddress(this.family, this.w0, this.w1, this.w2, this.w3, scope)
   }
 }
 
@@ -90,7 +105,8 @@ export const LOOPBACK_V6: IpAddress = new IpAddress(6, 0, 0, 0, 1)
 export const BROADCAST_V4: IpAddress = IpAddress.v4(-1)
 
 /**
- * Reads an address in standard text: four decimal octets (no abbreviations, no leading zeros), or IPv6.
+ * Reads an address in standard text: four decimal octets (no abbreviations, no leading zeros), or IPv6, which may name an interface by
+ * index or by name: `fe80::1%2`, `fe80::1%eth0`.
  * @throws NetError EINVAL
  */
 export function parseIpAddress(text: string): IpAddress {
@@ -102,9 +118,14 @@ export function parseIpAddress(text: string): IpAddress {
 /** As {@link parseIpAddress}, null instead of an error. */
 export function tryParseIpAddress(text: string): IpAddress | null {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return fromBytes(ipaddr.IPv4.parse(text).toByteArray())
-  const bare = text.split('%', 1)[0] as string
-  if (text.includes(':') && ipaddr.IPv6.isValid(bare)) return fromBytes(ipaddr.IPv6.parse(bare).toByteArray())
-  return null
+  const [bare = '', zone, ...more] = text.split('%')
+  if (!bare.includes(':') || !ipaddr.IPv6.isValid(bare) || zone === '' || more.length > 0) return null
+  const address = fromBytes(ipaddr.IPv6.parse(bare).toByteArray())
+  if (zone === undefined) return address
+  const { w0, w1, w2, w3 } = address
+  return /^\d{1,9}$/.test(zone)
+    ? new IpAddress(6, w0, w1, w2, w3, Number(zone))
+    : new IpAddress(6, w0, w1, w2, w3, 0, zone)
 }
 
 /** An address from its 4 or 16 octets in network order. */
@@ -134,5 +155,8 @@ function format(address: IpAddress): string {
   const octets = Array.from(toBytes(address))
   if (address.family === 4) return octets.join('.')
   const v6 = new ipaddr.IPv6(octets)
-  return v6.isIPv4MappedAddress() ? `::ffff:${v6.toIPv4Address().toString()}` : v6.toRFC5952String()
+  if (v6.isIPv4MappedAddress()) return `::ffff:${v6.toIPv4Address().toString()}`
+  const text = v6.toRFC5952String()
+  if (address.zone !== '') return `${text}%${address.zone}`
+  return address.scope === 0 ? text : `${text}%${address.scope}`
 }

@@ -95,7 +95,7 @@ export class Echo {
   answered(packet: Packet): void {
     const pending = this.pending.get(this.pool.view.getInt32(packet.at + ICMP_ID))
     if (pending === undefined) return
-    const from = packet.network.addressOf(packet.source)
+    const from = packet.network.sourceOf(packet)
     // An answer to a broadcast may come from anybody.
     if (!from.equals(pending.to) && !packet.network.isGroup(pending.to)) return
     pending.path.confirm()
@@ -109,7 +109,7 @@ export class Echo {
 
   failed(error: ErrorReport): void {
     const pending = this.pending.get(this.pool.view.getInt32(error.at + ICMP_ID))
-    if (pending === undefined || error.network.keyOf(pending.to) !== error.remote) return
+    if (pending === undefined || !pending.to.equals(error.remote)) return
     this.settle(pending, fail(error.code === 'ENETUNREACH' ? 'ENETUNREACH' : 'EHOSTUNREACH', pending.to), null)
   }
 

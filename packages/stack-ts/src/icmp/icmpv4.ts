@@ -257,9 +257,19 @@ export class Icmpv4 implements Transport {
       counters.drop('icmp4.quote')
       return
     }
-    const remote = view.getInt32(quoteAt + IP4_DESTINATION)
+    const remote = ip.addressOf(view.getInt32(quoteAt + IP4_DESTINATION))
     const at = quoteAt + header
     const packetLength = view.getUint16(quoteAt + IP4_TOTAL_LENGTH)
-    transport.report({ code, hard, mtu, packetLength, network: ip, local, remote, at, length: quoteLength - header })
+    transport.report({
+      code,
+      hard,
+      mtu,
+      packetLength,
+      network: ip,
+      local: ip.addressOf(local),
+      remote,
+      at,
+      length: quoteLength - header,
+    })
   }
 }

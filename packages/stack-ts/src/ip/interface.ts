@@ -9,7 +9,9 @@ import type { Loopback } from '../link/loopback.ts'
 import { Path } from '../link/path.ts'
 import type { Port } from '../link/port.ts'
 import type { Arp } from '../neighbor/arp.ts'
+import type { NeighborDiscovery } from '../neighbor/nd.ts'
 import { BROADCAST_MAC, type Mac } from '../wire/ethernet.ts'
+import type { Memberships } from './memberships.ts'
 
 export interface NetInterface {
   readonly index: number
@@ -23,6 +25,19 @@ export interface NetInterface {
   readonly groupPaths: GroupPaths
   /** Membership in IPv4 groups. */
   readonly igmp: Igmp
+  /** Its half that speaks IPv6. */
+  readonly v6: NetInterface6
+}
+
+/** What IPv6 needs of an interface. */
+export interface NetInterface6 {
+  /** Neighbours; null on links without hardware addresses. */
+  readonly nd: NeighborDiscovery | null
+  /** On links without hardware addresses: the way to anybody. */
+  readonly direct: Path
+  readonly groupPaths: GroupPaths
+  /** Membership in groups. */
+  readonly memberships: Memberships
 }
 
 /** A path to a hardware address that needs no resolution: everybody, a group, or the far end of a point-to-point link. */
@@ -155,6 +170,11 @@ export class GroupPaths {
     kinds[kind] = path
     return path
   }
+}
+
+/** RFC 2464 7: the low 32 bits of a group's address. */
+export function groupMac6(group: IpAddress): Mac {
+  return { high: 0x3333, low: group.w3 }
 }
 
 export const LIMITED_BROADCAST: number = BROADCAST_V4.w3

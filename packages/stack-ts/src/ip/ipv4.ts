@@ -109,6 +109,19 @@ export class Ipv4 implements Network, LoopbackTaker {
     return address
   }
 
+  sourceOf(packet: Packet): IpAddress {
+    return this.addressOf(packet.source)
+  }
+
+  destinationOf(packet: Packet): IpAddress {
+    return this.addressOf(packet.destination)
+  }
+
+  /** Keys are the addresses themselves. */
+  isBetween(): boolean {
+    return true
+  }
+
   isOurs(address: IpAddress): boolean {
     return this.isHere(address) || (this.anyAddress && isUnicast(address.w3))
   }

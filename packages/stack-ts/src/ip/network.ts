@@ -39,8 +39,11 @@ export interface Network {
   isGroup(address: IpAddress): boolean
   /** The address as a demultiplexing key, as in {@link Packet}. */
   keyOf(address: IpAddress): number
-  /** The address behind a key. */
-  addressOf(key: number): IpAddress
+  /** The addresses of the packet in hand. */
+  sourceOf(packet: Packet): IpAddress
+  destinationOf(packet: Packet): IpAddress
+  /** Whether the packet in hand, whose keys are those of the two addresses, really is of them: keys of IPv6 are hashes. */
+  isBetween(packet: Packet, local: IpAddress, remote: IpAddress): boolean
   /** Largest packet towards a destination: the path's MTU, or less if routers said so. */
   mtuTowards(destination: IpAddress, path: Path): number
   /** A router said that a packet of ours was too big. */
@@ -69,7 +72,7 @@ export interface Network {
 }
 
 /** Why a packet of ours did not arrive, in the words of the errors that sockets report. */
-export type Unreachable = 'EHOSTUNREACH' | 'ENETUNREACH' | 'ECONNREFUSED' | 'EMSGSIZE' | 'EPROTO'
+export type Unreachable = 'EACCES' | 'EHOSTUNREACH' | 'ENETUNREACH' | 'ECONNREFUSED' | 'EMSGSIZE' | 'EPROTO'
 
 /** A report about a packet of ours: from the network (ICMP), or from the neighbour cache. */
 export interface ErrorReport {
@@ -81,9 +84,9 @@ export interface ErrorReport {
   /** Octets of the packet that the error is about, as its header says. */
   readonly packetLength: number
   readonly network: Network
-  /** Our side and the other side, as keys. */
-  readonly local: number
-  readonly remote: number
+  /** Our side and the other side. */
+  readonly local: IpAddress
+  readonly remote: IpAddress
   /** Where the quoted transport header begins, and how many octets of it are there. */
   readonly at: number
   readonly length: number

@@ -11,11 +11,11 @@ import type { Network } from './network.ts'
 const TRUSTED = CHECKSUM_VERIFIED | CHECKSUM_MISSING
 
 export class Packet {
-  /** The family it came by; set before any packet is handed on. */
+  /** The family it came by; each has a packet of its own. */
   network!: Network
   /** The interface it came by, or that our own packet to a group left by; null for packets to ourselves. */
   interface: NetInterface | null = null
-  /** Addresses as demultiplexing keys: the 32 bits of an IPv4 address. */
+  /** Addresses as demultiplexing keys: the 32 bits of an IPv4 address, a keyed hash of an IPv6 one. */
   source = 0
   destination = 0
   protocol = 0
@@ -37,6 +37,10 @@ export class Packet {
   group = false
   /** Whether it never left the stack. */
   looped = false
+  /** IPv6: where the number of the protocol stands, from the IP header on. */
+  nextHeaderAt = 0
+  /** IPv6: whether it came with a fragment header. */
+  fragmented = false
 
   /** Octets behind the IP header. */
   get payloadLength(): number {

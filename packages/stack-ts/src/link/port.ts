@@ -9,6 +9,7 @@ import {
   ETHERNET_HEADER,
   ETHERTYPE_ARP,
   ETHERTYPE_IP4,
+  ETHERTYPE_IP6,
   type FrameBatch,
   type FramePool,
   FULL_OFFLOAD,
@@ -28,6 +29,7 @@ import { LINK_HEADROOM } from './path.ts'
 export interface PacketTaker {
   /** @param group whether the frame was sent to a multicast or broadcast address. */
   ipv4(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void
+  ipv6(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void
   arp(port: Port, at: number, length: number): void
   /** The link takes frames again. */
   writable(port: Port): void
@@ -102,7 +104,9 @@ export class Port implements LinkSink {
   private frame(at: number, length: number, body: number, bodyLength: number, flags: number): void {
     const { counters, taker } = this
     if (!this.isEthernet) {
-      taker.ipv4(this, at, length, body, bodyLength, flags, false)
+      const isIpv6 = length > 0 && this.pool.view.getUint8(at) >>> 4 === 6
+      if (isIpv6) taker.ipv6(this, at, length, body, bodyLength, flags, false)
+      else taker.ipv4(this, at, length, body, bodyLength, flags, false)
       return
     }
     if (length < ETHERNET_HEADER) {
@@ -128,6 +132,7 @@ export class Port implements LinkSink {
     length -= ETHERNET_HEADER
     if (type === ETHERTYPE_IP4 && this.tap?.takes(frame, at, length, body, bodyLength, flags) === true) return
     if (type === ETHERTYPE_IP4) taker.ipv4(this, at, length, body, bodyLength, flags, group)
+    else if (type === ETHERTYPE_IP6) taker.ipv6(this, at, length, body, bodyLength, flags, group)
     else if (type === ETHERTYPE_ARP) taker.arp(this, at, length)
     else counters.drop('ethernet.type')
   }

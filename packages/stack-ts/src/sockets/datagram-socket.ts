@@ -11,6 +11,7 @@ import {
   type Interface,
   type IpAddress,
   LOOPBACK_V4,
+  LOOPBACK_V6,
   NetError,
   type OptionName,
   type PortBinding,
@@ -53,14 +54,14 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   /** An ICMP error that has not been told. */
   private pending: Unreachable | null = null
 
-  constructor(host: SocketHost) {
-    super(host)
+  constructor(host: SocketHost, family: 4 | 6) {
+    super(host, family)
     this.receiveBuffer = host.limits.receiveBuffer
     this.raise(WRITABLE)
   }
 
   override get localAddress(): IpAddress | null {
-    return this.endpoint?.address ?? this.binding?.address ?? null
+    return this.shown(this.endpoint?.address ?? this.binding?.address ?? null)
   }
 
   override get localPort(): number {
@@ -68,7 +69,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   override get remoteAddress(): IpAddress | null {
-    return this.endpoint?.remote ?? null
+    return this.shown(this.endpoint?.remote ?? null)
   }
 
   override get remotePort(): number {
@@ -82,54 +83,66 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   override bind(address: IpAddress, port: number, flags?: BindFlags): void {
     if (this.binding !== null || this.isClosed) throw invalid('bind')
     const { host } = this
-    const isGroup = address.isMulticast || host.network.isGroup(address)
-    if (!isGroup) this.checkLocal(address, port)
-    this.binding = host.ports.bind(17, address, port, flags)
-    const local = address.isUnspecified ? null : address
-    this.endpoint = new UdpEndpoint(host.network, host.tcp.pool, local, this.binding.port, this.receiveBuffer, this)
+    if (flags?.ipv6Only === true) this.ipv6Only = this.family === 6
+    const real = this.real(address, port, 'bind')
+    const network = this.networkOf(real)
+    const isGroup = real.isMulticast || network.isGroup(real)
+    if (!isGroup) this.checkLocal(real, port)
+    this.binding = host.ports.bind(17, real, port, flags)
+    const families = {
+      v4: real.family === 4 || (real.isUnspecified && !this.ipv6Only),
+      v6: real.family === 6,
+    }
+    this.endpoint = new UdpEndpoint(families, host.tcp.pool, this.binding.port, this.receiveBuffer, this)
+    this.endpoint.settle(real.isUnspecified ? null : real, network)
     host.udp.add(this.endpoint)
   }
 
   connect(address: IpAddress, port: number): void {
-    const { host } = this
-    const { network } = host
     if (this.isClosed) throw invalid('connect')
     const where = { address: address.toString(), port }
     if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalid('connect')
-    if (address.family !== network.family) throw new NetError('EAFNOSUPPORT', 'connect', where)
-    const remote = address.isUnspecified ? LOOPBACK_V4 : address
+    const remote = reachable(this.real(address, port, 'connect'))
+    const network = this.networkOf(remote)
     const isGroup = network.isGroup(remote)
     if (isGroup && this.isForbidden(remote)) throw new NetError('EACCES', 'connect', where)
     const source = this.sourceTowards(remote, isGroup)
     if (source === null || this.pathTo(remote, isGroup) === null) throw new NetError('ENETUNREACH', 'connect', where)
     const endpoint = this.bound()
+    if (!this.isOpenTo(remote)) throw new NetError('ENETUNREACH', 'connect', where)
     // As on Linux: a connected socket has one address; what else comes for its port is not its business.
-    if (this.isWildcard) endpoint.address = source
-    endpoint.fix(remote, port)
+    if (this.isWildcard) endpoint.settle(source, network)
+    endpoint.fix(remote, port, network)
   }
 
   disconnect(): void {
     const { endpoint } = this
     if (endpoint?.remote == null) throw new NetError('ENOTCONN', 'disconnect')
-    if (this.isWildcard) endpoint.address = null
-    endpoint.fix(null, 0)
+    if (this.isWildcard) endpoint.settle(null, this.host.ip)
+    endpoint.fix(null, 0, null)
   }
 
   send(from: Uint8Array, offset: number, length: number, to: IpAddress | null, port: number): number {
     const { host } = this
-    const { network } = host
     if (this.isClosed) return this.fail('EBADF')
     if (this.pending !== null) return this.tellPending('send')
     const endpoint = this.bound()
-    let remote = to ?? endpoint.remote
+    let { remote } = endpoint
     const remotePort = to === null ? endpoint.remotePort : port
+    if (to !== null) {
+      if (remote !== null) return this.fail('EISCONN')
+      if (remotePort < 1 || remotePort > 65535) return this.fail('EINVAL', to, remotePort)
+      try {
+        remote = reachable(this.real(to, remotePort, 'send'))
+      } catch (error) {
+        this.error = error as NetError
+        return FAILED
+      }
+    }
     if (remote === null) return this.fail('EDESTADDRREQ')
-    if (to !== null && endpoint.remote !== null) return this.fail('EISCONN')
-    if (remotePort < 1 || remotePort > 65535) return this.fail('EINVAL', remote, remotePort)
-    if (remote.family !== network.family) return this.fail('EAFNOSUPPORT', remote, remotePort)
     if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', remote, remotePort)
-    // As everywhere: "any" as a destination is this host.
-    if (remote.isUnspecified) remote = LOOPBACK_V4
+    if (!this.isOpenTo(remote)) return this.fail('ENETUNREACH', remote, remotePort)
+    const network = this.networkOf(remote)
     const isGroup = network.isGroup(remote)
     if (isGroup && this.isForbidden(remote)) return this.fail('EACCES', remote, remotePort)
     const path = this.pathTo(remote, isGroup)
@@ -168,17 +181,18 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
       return WOULD_BLOCK
     }
     try {
-      return endpoint.take(max, sink)
+      if (!endpoint.families.v4 || this.family === 4) return endpoint.take(max, sink)
+      return endpoint.take(max, new MappingSink(sink))
     } finally {
       if (endpoint.count === 0 && this.pending === null) this.lower(READABLE)
     }
   }
 
   join(group: IpAddress, on: Interface | null, source?: IpAddress): void {
-    const { network } = this.host
     const where = { address: group.toString() }
-    const isFitting = group.isMulticast && group.family === network.family
-    const isFrom = source === undefined || (source.family === network.family && !network.isGroup(source))
+    const network = this.networkOf(group)
+    const isFitting = group.isMulticast && group.family === this.family
+    const isFrom = source === undefined || (source.family === this.family && !network.isGroup(source))
     if (this.isClosed || !isFitting || !isFrom) throw new NetError('EINVAL', 'join', where)
     const chosen = this.interfaceFor(group, on, 'join')
     for (const known of this.memberships) {
@@ -282,13 +296,20 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     return this.binding?.address.isUnspecified === true
   }
 
+  /** A socket that is bound to an address reaches its family; one that is not, those it takes datagrams of. */
+  private isOpenTo(remote: IpAddress): boolean {
+    const { address, families } = this.endpoint as UdpEndpoint
+    if (address !== null) return address.family === remote.family
+    return remote.family === 4 ? families.v4 : families.v6
+  }
+
   /** Whether everybody would hear it, and the socket did not ask for that. */
   private isForbidden(group: IpAddress): boolean {
     return this.broadcast === 0 && !group.isMulticast
   }
 
   private pathTo(remote: IpAddress, isGroup: boolean): Path | null {
-    const { network } = this.host
+    const network = this.networkOf(remote)
     if (!isGroup) return network.findPath(remote)
     const on = this.groupInterface(remote)
     if (on === null) return null
@@ -298,7 +319,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   private sourceTowards(remote: IpAddress, isGroup: boolean): IpAddress | null {
-    const { network } = this.host
+    const network = this.networkOf(remote)
     const own = this.endpoint?.address ?? null
     // A socket that is bound to a group receives by it; what it sends has a source of its own.
     if (own !== null && !network.isGroup(own)) return own
@@ -311,7 +332,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     if (group.isMulticast && this.multicastInterface !== 0) {
       return this.interfaceAt(this.multicastInterface)
     }
-    return this.host.network.groupInterface(group)
+    return this.networkOf(group).groupInterface(group)
   }
 
   private interfaceAt(index: number): NetInterface | null {
@@ -325,24 +346,23 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   private interfaceFor(group: IpAddress, on: Interface | null, syscall: string): NetInterface {
-    const { interfaces, network } = this.host
+    const { interfaces } = this.host
     const chosen =
       on === null ? this.groupInterface(group) : interfaces.find((candidate) => candidate.index === on.index)
-    if (chosen == null || (on !== null && network.family !== group.family)) {
+    if (chosen == null || (on !== null && this.family !== group.family)) {
       throw new NetError('ENODEV', syscall, { address: group.toString() })
     }
     return chosen
   }
 
   private leaveAll(isMeant: (known: Membership) => boolean): void {
-    const { network } = this.host
     for (const known of this.memberships) {
-      if (isMeant(known)) network.memberships(known.on).leave(known.group, known.source)
+      if (isMeant(known)) this.networkOf(known.group).memberships(known.on).leave(known.group, known.source)
     }
   }
 
   private bound(): UdpEndpoint {
-    if (this.endpoint === null) this.bind(this.host.tcp.wildcard, 0)
+    if (this.endpoint === null) this.bind(this.wildcard, 0)
     return this.endpoint as UdpEndpoint
   }
 
@@ -362,5 +382,24 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     const where = address === undefined ? {} : { address: address.toString(), port: port ?? 0 }
     this.error = new NetError(code, 'send', where)
     return FAILED
+  }
+}
+
+/** As everywhere: "any" as a destination is this host. */
+function reachable(remote: IpAddress): IpAddress {
+  if (!remote.isUnspecified) return remote
+  return remote.family === 4 ? LOOPBACK_V4 : LOOPBACK_V6
+}
+
+/** Shows IPv4 addresses in their mapped form. */
+class MappingSink implements DatagramSink {
+  private readonly sink: DatagramSink
+
+  constructor(sink: DatagramSink) {
+    this.sink = sink
+  }
+
+  datagram(bytes: Uint8Array, at: number, length: number, from: IpAddress, port: number, to: IpAddress): boolean {
+    return this.sink.datagram(bytes, at, length, from.mapped(), port, to.mapped())
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import {
+  ANY_V4,
+  ANY_V6,
   CLOSED,
   type Endpoint,
   type IpAddress,
@@ -27,20 +29,28 @@ export interface SocketHost {
   readonly udp: Udp
   readonly ports: PortTable
   readonly limits: Limits
-  readonly network: Network
+  /** IPv4 and IPv6. */
+  readonly ip: Network
+  readonly ip6: Network
   readonly interfaces: readonly NetInterface[]
+  /** The same address with the scope a link-local one needs, by name or by default. @throws NetError EINVAL */
+  scoped(address: IpAddress, syscall: string): IpAddress
   /** Open sockets; the limit is checked by who opens one. */
   readonly openSockets: Set<StackSocket>
 }
 
 export abstract class StackSocket extends Pollable implements Endpoint {
   readonly host: SocketHost
+  readonly family: 4 | 6
+  /** Of a socket of IPv6: that it has nothing to do with IPv4. */
+  protected ipv6Only = false
   error: NetError | null = null
   protected isClosed = false
 
-  constructor(host: SocketHost) {
+  constructor(host: SocketHost, family: 4 | 6) {
     super()
     this.host = host
+    this.family = family
     host.openSockets.add(this)
   }
 
@@ -66,10 +76,40 @@ export abstract class StackSocket extends Pollable implements Endpoint {
     this.raise(CLOSED)
   }
 
+  /** What an unbound socket is bound to. */
+  protected get wildcard(): IpAddress {
+    return this.family === 4 ? ANY_V4 : ANY_V6
+  }
+
+  /** An address as a socket of this family shows it: IPv4 in its mapped form on a socket of IPv6. */
+  protected shown(address: IpAddress | null): IpAddress | null {
+    return address === null || address.family === this.family ? address : address.mapped()
+  }
+
+  /** The network of an address that is not in its mapped form. */
+  protected networkOf(address: IpAddress): Network {
+    return address.family === 4 ? this.host.ip : this.host.ip6
+  }
+
+  /**
+   * The address that packets go to, or that a socket is bound to: a mapped one is IPv4.
+   * @throws NetError EAFNOSUPPORT for an address of the other family, ENETUNREACH for a mapped one when the socket is IPv6 only.
+   */
+  protected real(address: IpAddress, port: number, syscall: string): IpAddress {
+    if (address.family !== this.family) throw this.refusal('EAFNOSUPPORT', address, port, syscall)
+    if (address.family === 4) return address
+    if (!address.isV4Mapped) return this.host.scoped(address, syscall)
+    if (!this.ipv6Only) return address.unmapped()
+    throw this.refusal(syscall === 'bind' ? 'EINVAL' : 'ENETUNREACH', address, port, syscall)
+  }
+
+  private refusal(code: NetError['code'], address: IpAddress, port: number, syscall: string): NetError {
+    return new NetError(code, syscall, { address: address.toString(), port })
+  }
+
   /** @throws NetError EADDRNOTAVAIL when the address is neither ours nor the wildcard. */
   protected checkLocal(address: IpAddress, port: number, syscall = 'bind'): void {
-    if (address.family !== this.host.network.family) throw new NetError('EAFNOSUPPORT', syscall)
-    if (address.isUnspecified || this.host.network.isOurs(address)) return
+    if (address.isUnspecified || this.networkOf(address).isOurs(address)) return
     throw new NetError('EADDRNOTAVAIL', syscall, { address: address.toString(), port })
   }
 }

@@ -25,11 +25,12 @@ export class ListenerSocket extends StackSocket implements Listener, ListenerUse
 
   constructor(
     host: SocketHost,
+    family: 4 | 6,
     listener: TcpListener,
     options: ListenerOptions,
     wrap: (connection: Connection) => TcpSocket,
   ) {
-    super(host)
+    super(host, family)
     this.listener = listener
     this.options = options
     this.wrap = wrap
@@ -41,7 +42,7 @@ export class ListenerSocket extends StackSocket implements Listener, ListenerUse
   }
 
   override get localAddress(): IpAddress {
-    return this.listener.address
+    return this.shown(this.listener.address) as IpAddress
   }
 
   override get localPort(): number {

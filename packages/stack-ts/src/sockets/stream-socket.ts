@@ -12,6 +12,8 @@ import {
   FAILED,
   type IpAddress,
   type Listener,
+  LOOPBACK_V4,
+  LOOPBACK_V6,
   NetError,
   type OptionName,
   type PortBinding,
@@ -57,8 +59,8 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   private endWasRead = false
 
   /** A socket for a connection that a listener took. */
-  static accepted(host: SocketHost, connection: Connection): StreamSocket {
-    const socket = new StreamSocket(host)
+  static accepted(host: SocketHost, family: 4 | 6, connection: Connection): StreamSocket {
+    const socket = new StreamSocket(host, family)
     socket.connection = connection
     connection.user = socket
     if (connection.error !== null) socket.failed(connection.error)
@@ -74,7 +76,7 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   }
 
   override get localAddress(): IpAddress | null {
-    return this.connection?.tcb.local ?? this.binding?.address ?? null
+    return this.shown(this.connection?.tcb.local ?? this.binding?.address ?? null)
   }
 
   override get localPort(): number {
@@ -82,7 +84,7 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   }
 
   override get remoteAddress(): IpAddress | null {
-    return this.connection?.tcb.remote ?? null
+    return this.shown(this.connection?.tcb.remote ?? null)
   }
 
   override get remotePort(): number {
@@ -102,24 +104,31 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
 
   override bind(address: IpAddress, port: number, flags?: BindFlags): void {
     if (this.binding !== null || this.connection !== null || this.isClosed || this.isUsedUp) throw invalid('bind')
-    this.checkLocal(address, port)
-    this.binding = this.host.ports.bind(6, address, port, flags)
+    if (flags?.ipv6Only === true) this.ipv6Only = this.family === 6
+    const local = this.real(address, port, 'bind')
+    this.checkLocal(local, port)
+    this.binding = this.host.ports.bind(6, local, port, flags)
   }
 
   listen(backlog: number): Listener {
     const { host } = this
     if (this.connection !== null || this.isClosed || this.isUsedUp) throw invalid('listen')
-    if (this.binding === null) this.bind(host.tcp.wildcard, 0)
+    if (this.binding === null) this.bind(this.wildcard, 0)
     const options = this.options ?? this.defaults()
     const most = Math.min(Math.max(backlog, 1), host.limits.backlog)
-    const listener = host.tcp.openListener(this.binding as PortBinding, most, options)
+    const binding = this.binding as PortBinding
+    const isDual = this.family === 6 && !this.ipv6Only && binding.address.isUnspecified && binding.address.family === 6
+    const listener = host.tcp.openListener(binding, isDual, most, options)
     listener.noDelay = options.noDelay !== 0
     listener.ttl = options.ttl
     this.binding = null
     this.isUsedUp = true
     this.isClosed = true
     host.openSockets.delete(this)
-    return new ListenerSocket(host, listener, options, (connection) => StreamSocket.accepted(host, connection))
+    const { family } = this
+    return new ListenerSocket(host, family, listener, options, (connection) =>
+      StreamSocket.accepted(host, family, connection),
+    )
   }
 
   connect(address: IpAddress, port: number): void {
@@ -131,14 +140,18 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
       throw new NetError(isOpening ? 'EALREADY' : 'EISCONN', 'connect', where)
     }
     if (!Number.isInteger(port) || port < 0 || port > 65535) throw invalid('connect')
-    if (address.family !== host.network.family) throw new NetError('EAFNOSUPPORT', 'connect', where)
+    const real = this.real(address, port, 'connect')
+    const network = this.networkOf(real)
     // The unspecified address means this host; a port 0 has no listener anywhere.
-    const remote = address.isUnspecified ? host.tcp.loopbackAddress : address
-    if (host.network.isGroup(remote)) throw new NetError('ENETUNREACH', 'connect', where)
+    const loopback = real.family === 4 ? LOOPBACK_V4 : LOOPBACK_V6
+    const remote = real.isUnspecified ? loopback : real
+    if (network.isGroup(remote)) throw new NetError('ENETUNREACH', 'connect', where)
     const bound = this.binding
     const local = bound === null || bound.address.isUnspecified ? null : bound.address
+    // A socket that is bound to an address of one family has no address for the other.
+    if (local !== null && local.family !== remote.family) throw new NetError('ENETUNREACH', 'connect', where)
     const options = this.options ?? this.defaults()
-    const connection = host.tcp.connect(host.network, local, bound, remote, port, options)
+    const connection = host.tcp.connect(network, local, bound, remote, port, options)
     this.binding = null
     this.connection = connection
     connection.user = this

@@ -48,6 +48,8 @@ export class TcpListener {
   readonly port: number
   readonly backlog: number
   readonly binding: PortBinding
+  /** The wildcard of IPv6 that takes IPv4 too. */
+  readonly isDual: boolean
   user: ListenerUser | null = null
   /** Options that accepted connections begin with. */
   ttl = 64
@@ -57,8 +59,9 @@ export class TcpListener {
   private readonly handshakes = new Children()
   private readonly waiting = new Children()
 
-  constructor(binding: PortBinding, backlog: number, sendBuffer: number, receiveBuffer: number) {
+  constructor(binding: PortBinding, isDual: boolean, backlog: number, sendBuffer: number, receiveBuffer: number) {
     this.binding = binding
+    this.isDual = isDual
     this.address = binding.address
     this.port = binding.port
     this.backlog = backlog
@@ -72,7 +75,7 @@ export class TcpListener {
 
   /** Whether a SYN to this address is meant for this listener. */
   matches(address: IpAddress): boolean {
-    if (this.address.isUnspecified) return this.address.family === 6 || address.family === 4
+    if (this.address.isUnspecified) return this.isDual || address.family === this.address.family
     return this.address.equals(address)
   }
 

@@ -4,11 +4,9 @@
  * @module
  */
 import {
-  ANY_V4,
   type Clock,
   type FramePool,
   type IpAddress,
-  LOOPBACK_V4,
   NetError,
   type PortBinding,
   type PortTable,
@@ -23,7 +21,6 @@ import type { Counters } from '../counters.ts'
 import type { ErrorReport, Network, Transport } from '../ip/network.ts'
 import type { Packet } from '../ip/packet.ts'
 import { Connection } from './connection.ts'
-import { Demux } from './demux.ts'
 import type { Effects } from './effects.ts'
 import { Emitter } from './emitter.ts'
 import { reportArrives } from './error-report.ts'
@@ -40,6 +37,7 @@ import type { TcpSettings } from './settings.ts'
 import { SYN_RECEIVED } from './state.ts'
 import { NO_DELAY, OFFER_SACK, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, SEND_SMALL, Tcb } from './tcb.ts'
 import { TimeWaitTable } from './time-wait.ts'
+import { TupleTable } from './tuple-table.ts'
 import { beginAt, openCall } from './user-calls.ts'
 
 const PROTOCOL = 6
@@ -56,9 +54,6 @@ export class Tcp implements Transport {
   readonly pool: FramePool
   readonly counters: Counters
   readonly settings: TcpSettings
-  /** What an unbound socket is bound to, and where the unspecified address leads. */
-  readonly wildcard: IpAddress = ANY_V4
-  readonly loopbackAddress: IpAddress = LOOPBACK_V4
   readonly pieces: Pieces = new Pieces()
   readonly memory: ReceiveMemory
   readonly records: SentRecords = new SentRecords()
@@ -71,8 +66,7 @@ export class Tcp implements Transport {
   private readonly ports: PortTable
   private readonly secret: TupleSecret
   private readonly segment = new Segment()
-  /** By family: 4 now, 6 beside it. */
-  private readonly connections: Demux<Connection>
+  private readonly connections: TupleTable<Connection>
   private readonly listeners = new Map<number, TcpListener[]>()
   private firstDirty: Connection | null = null
   private lastDirty: Connection | null = null
@@ -99,7 +93,7 @@ export class Tcp implements Transport {
     this.settings = settings
     this.defer = defer
     this.secret = new TupleSecret(this.random)
-    this.connections = new Demux(this.random)
+    this.connections = new TupleTable(this.random, (connection) => connection.tcb)
     this.memory = new ReceiveMemory(this.pieces, pool, settings.receiveMemory)
     this.emitter = new Emitter(pool, this.pieces, this.clock, counters)
     this.timeWait = new TimeWaitTable(this.clock, this.random, this.emitter, settings.timeWaitMs)
@@ -164,15 +158,15 @@ export class Tcp implements Transport {
       return
     }
     counters.tcpIn++
-    const connection = this.connections.find(packet.destination, destinationPort, packet.source, sourcePort)
+    const connection = this.connections.find(packet, destinationPort, sourcePort)
     if (connection !== null) {
       connection.receive(segment)
       return
     }
-    const waiting = this.timeWait.find(packet.destination, destinationPort, packet.source, sourcePort)
+    const waiting = this.timeWait.find(packet, destinationPort, sourcePort)
     if (waiting !== null && this.timeWait.arrives(waiting, segment) === 'done') return
-    const local = network.addressOf(packet.destination)
-    const remote = network.addressOf(packet.source)
+    const local = network.destinationOf(packet)
+    const remote = network.sourceOf(packet)
     const listener = this.findListener(destinationPort, local)
     if (listener === null) this.refuse(network, local, remote, segment)
     else this.listen(listener, network, local, remote, segment)
@@ -182,8 +176,9 @@ export class Tcp implements Transport {
   report(error: ErrorReport): void {
     const { view } = this.pool
     const ports = view.getInt32(error.at)
-    const connection = this.connections.find(error.local, ports >>> 16, error.remote, ports & 0xffff)
-    if (connection === null) {
+    const { network, local, remote } = error
+    const connection = this.connections.holder(network, local, ports >>> 16, remote, ports & 0xffff)
+    if (connection === null || !connection.tcb.remote.equals(remote) || !connection.tcb.local.equals(local)) {
       this.counters.drop('tcp.report')
       return
     }
@@ -300,7 +295,7 @@ export class Tcp implements Transport {
     if (source === null || path === null) throw fail('ENETUNREACH')
     const localKey = network.keyOf(source)
     const remoteKey = network.keyOf(remote)
-    const isFree = (port: number): boolean => this.isTupleFree(localKey, port, remoteKey, remotePort)
+    const isFree = (port: number): boolean => this.isTupleFree(network, source, port, remote, remotePort)
     if (binding !== null && !isFree(binding.port)) throw fail('EADDRNOTAVAIL')
     const held = binding ?? this.ports.bindFor(PROTOCOL, source, remote, remotePort, isFree)
     const tcb = this.createTcb(network, path, source, held.port, remote, remotePort, options)
@@ -308,7 +303,7 @@ export class Tcp implements Transport {
     connection.binding = held
     let iss = this.secret.initialSequence(localKey, held.port, remoteKey, remotePort, this.clock.now)
     tcb.tsOffset = this.secret.timestampOffset
-    const before = this.timeWait.find(localKey, held.port, remoteKey, remotePort)
+    const before = this.timeWait.holder(network, source, held.port, remote, remotePort)
     if (before !== null) {
       // The new connection begins beyond all that the old one may have left in the network.
       if (distance(before.sndNxt, iss) <= 0x10000) iss = add(before.sndNxt, 0x10001)
@@ -316,16 +311,16 @@ export class Tcp implements Transport {
     }
     // The SYN offers a window, too; where it begins is known with the peer's.
     tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
-    this.connections.insert(localKey, held.port, remoteKey, remotePort, connection)
+    this.connections.insert(connection)
     this.counters.tcpActiveOpens++
     openCall(tcb, iss, connection)
     return connection
   }
 
   /** @throws NetError EADDRINUSE */
-  openListener(binding: PortBinding, backlog: number, options: OpenOptions): TcpListener {
+  openListener(binding: PortBinding, isDual: boolean, backlog: number, options: OpenOptions): TcpListener {
     binding.listen()
-    const listener = new TcpListener(binding, backlog, options.sendBuffer, options.receiveBuffer)
+    const listener = new TcpListener(binding, isDual, backlog, options.sendBuffer, options.receiveBuffer)
     const others = this.listeners.get(binding.port)
     if (others === undefined) this.listeners.set(binding.port, [listener])
     // An address of its own goes before the wildcard.
@@ -343,8 +338,7 @@ export class Tcp implements Transport {
 
   /** Takes a connection out of the table. */
   forget(connection: Connection): void {
-    const { network, local, localPort, remote, remotePort } = connection.tcb
-    this.connections.remove(network.keyOf(local), localPort, network.keyOf(remote), remotePort)
+    this.connections.remove(connection)
   }
 
   awaitPeersFin(tcb: Tcb, effects: Effects): void {
@@ -365,9 +359,15 @@ export class Tcp implements Transport {
     this.timeWait.clear()
   }
 
-  private isTupleFree(local: number, port: number, remote: number, remotePort: number): boolean {
-    if (this.connections.find(local, port, remote, remotePort) !== null) return false
-    const waiting = this.timeWait.find(local, port, remote, remotePort)
+  private isTupleFree(
+    network: Network,
+    local: IpAddress,
+    port: number,
+    remote: IpAddress,
+    remotePort: number,
+  ): boolean {
+    if (this.connections.holder(network, local, port, remote, remotePort) !== null) return false
+    const waiting = this.timeWait.holder(network, local, port, remote, remotePort)
     return waiting === null || this.timeWait.isReusable(waiting)
   }
 
@@ -447,7 +447,10 @@ export class Tcp implements Transport {
     tcb.sndWl1 = segment.seq
     tcb.sndWl2 = tcb.iss
     agree(tcb, segment, this.nowMs)
-    this.connections.insert(localKey, localPort, remoteKey, remotePort, connection)
+    if (!this.connections.insert(connection)) {
+      this.counters.drop('tcp.collision')
+      return
+    }
     this.counters.tcpPassiveOpens++
     listener.add(connection)
     connection.wantOutput()

@@ -7,17 +7,18 @@
  */
 import { type Clock, type IpAddress, type Random, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
 import type { Network } from '../ip/network.ts'
-import { Demux } from './demux.ts'
+import type { Packet } from '../ip/packet.ts'
 import type { Emitter } from './emitter.ts'
 import type { Segment } from './segment.ts'
 import { add, distance } from './seq.ts'
 import { type Tcb, TIMESTAMPS } from './tcb.ts'
+import { type Tuple, TupleTable } from './tuple-table.ts'
 import { advertise } from './window.ts'
 
 /** Tuples kept at most; the oldest makes room. */
 const MOST = 65536
 
-export class TimeWaitEntry {
+export class TimeWaitEntry implements Tuple {
   readonly network: Network
   readonly local: IpAddress
   readonly localPort: number
@@ -58,7 +59,7 @@ export class TimeWaitTable extends Timer {
   private readonly clock: Clock
   private readonly emitter: Emitter
   private readonly durationMs: number
-  private readonly table: Demux<TimeWaitEntry>
+  private readonly table: TupleTable<TimeWaitEntry>
   private oldest: TimeWaitEntry | null = null
   private newest: TimeWaitEntry | null = null
 
@@ -67,7 +68,7 @@ export class TimeWaitTable extends Timer {
     this.clock = clock
     this.emitter = emitter
     this.durationMs = durationMs
-    this.table = new Demux(random)
+    this.table = new TupleTable(random, (entry) => entry)
   }
 
   get size(): number {
@@ -80,15 +81,26 @@ export class TimeWaitTable extends Timer {
     if (this.table.size >= MOST) this.remove(this.oldest as TimeWaitEntry)
     const entry = new TimeWaitEntry(tcb, this.deadline())
     const { network, local, localPort, remote, remotePort } = entry
-    const replaced = this.table.find(network.keyOf(local), localPort, network.keyOf(remote), remotePort)
+    const replaced = this.table.holder(network, local, localPort, remote, remotePort)
     if (replaced !== null) this.remove(replaced)
-    this.table.insert(network.keyOf(local), localPort, network.keyOf(remote), remotePort, entry)
+    this.table.insert(entry)
     this.append(entry)
     if (!this.armed) this.clock.arm(this, entry.until * 1000)
   }
 
-  find(local: number, localPort: number, remote: number, remotePort: number): TimeWaitEntry | null {
-    return this.table.size === 0 ? null : this.table.find(local, localPort, remote, remotePort)
+  find(packet: Packet, localPort: number, remotePort: number): TimeWaitEntry | null {
+    return this.table.size === 0 ? null : this.table.find(packet, localPort, remotePort)
+  }
+
+  /** Who stands in the place of a tuple. */
+  holder(
+    network: Network,
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+  ): TimeWaitEntry | null {
+    return this.table.size === 0 ? null : this.table.holder(network, local, localPort, remote, remotePort)
   }
 
   /** Whether our own next connection may use the tuple: its timestamps will be later than all the peer has seen. */
@@ -97,8 +109,7 @@ export class TimeWaitTable extends Timer {
   }
 
   remove(entry: TimeWaitEntry): void {
-    const { network, local, localPort, remote, remotePort } = entry
-    this.table.remove(network.keyOf(local), localPort, network.keyOf(remote), remotePort)
+    this.table.remove(entry)
     this.unlink(entry)
     if (this.oldest === null) this.clock.disarm(this)
   }

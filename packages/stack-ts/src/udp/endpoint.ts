@@ -19,42 +19,43 @@ export interface EndpointUser {
 
 const AT = 0
 const LENGTH = 1
-const SOURCE = 2
-const DESTINATION = 3
-const SOURCE_PORT = 4
-const COLUMNS = 5
+const SOURCE_PORT = 2
+const COLUMNS = 3
 const FIRST_CAPACITY = 8
 /** What a datagram costs beside its octets. */
 const OVERHEAD = 128
 
+/** Which families an endpoint takes datagrams of. */
+export interface Families {
+  readonly v4: boolean
+  readonly v6: boolean
+}
+
 export class UdpEndpoint {
-  readonly network: Network
+  readonly families: Families
   readonly port: number
   /** Null: all of ours, groups among them. */
-  address: IpAddress | null
+  address: IpAddress | null = null
+  private addressKey = 0
   /** Octets that wait at most, with {@link OVERHEAD} for each datagram. */
   limit: number
   remote: IpAddress | null = null
   remotePort = 0
+  private remoteKey = 0
   count = 0
   private readonly pool: FramePool
   private readonly user: EndpointUser
   private ring = new Int32Array(0)
+  /** Beside the ring: the addresses of each. */
+  private sources: IpAddress[] = []
+  private destinations: IpAddress[] = []
   private capacity = 0
   private first = 0
   private charged = 0
 
-  constructor(
-    network: Network,
-    pool: FramePool,
-    address: IpAddress | null,
-    port: number,
-    limit: number,
-    user: EndpointUser,
-  ) {
-    this.network = network
+  constructor(families: Families, pool: FramePool, port: number, limit: number, user: EndpointUser) {
+    this.families = families
     this.pool = pool
-    this.address = address
     this.port = port
     this.limit = limit
     this.user = user
@@ -62,35 +63,38 @@ export class UdpEndpoint {
 
   /** How well a packet fits: -1 not at all, more for a fixed peer than for a fixed address. */
   score(packet: Packet, sourcePort: number): number {
-    const { address, remote, network } = this
-    if (network !== packet.network) return -1
+    const { address, remote, families } = this
+    const { network } = packet
+    if (!(network.family === 4 ? families.v4 : families.v6)) return -1
     let score = 0
     if (remote !== null) {
-      if (this.remotePort !== sourcePort || network.keyOf(remote) !== packet.source) return -1
+      if (this.remotePort !== sourcePort || this.remoteKey !== packet.source) return -1
+      if (network.family === 6 && !network.sourceOf(packet).equals(remote)) return -1
       score += 2
     }
     if (address !== null) {
-      if (network.keyOf(address) !== packet.destination) return -1
+      if (this.addressKey !== packet.destination) return -1
       score += 1
     }
     return packet.group && !this.user.wants(packet) ? -1 : score
   }
 
-  isConnection(local: number, remote: number, remotePort: number): boolean {
-    const { network, address } = this
-    if (this.remote === null || this.remotePort !== remotePort || network.keyOf(this.remote) !== remote) return false
-    return address === null || network.keyOf(address) === local
+  isConnection(local: IpAddress, remote: IpAddress, remotePort: number): boolean {
+    const { address } = this
+    if (this.remote === null || this.remotePort !== remotePort || !this.remote.equals(remote)) return false
+    return address === null || address.equals(local)
   }
 
   /** Keeps a datagram; false when the queue is full. */
-  deliver(at: number, length: number, source: number, destination: number, sourcePort: number): boolean {
+  deliver(at: number, length: number, source: IpAddress, destination: IpAddress, sourcePort: number): boolean {
     if (this.count > 0 && this.charged + length + OVERHEAD > this.limit) return false
     if (this.count === this.capacity) this.enlarge()
-    const place = ((this.first + this.count) & (this.capacity - 1)) * COLUMNS
+    const index = (this.first + this.count) & (this.capacity - 1)
+    const place = index * COLUMNS
     this.ring[place + AT] = at
     this.ring[place + LENGTH] = length
-    this.ring[place + SOURCE] = source
-    this.ring[place + DESTINATION] = destination
+    this.sources[index] = source
+    this.destinations[index] = destination
     this.ring[place + SOURCE_PORT] = sourcePort
     this.pool.retain(at)
     this.charged += length + OVERHEAD
@@ -101,14 +105,14 @@ export class UdpEndpoint {
 
   /** Shows datagrams, each consumed before the sink sees it. @returns how many. */
   take(max: number, sink: DatagramSink): number {
-    const { pool, network } = this
+    const { pool } = this
     let shown = 0
     while (shown < max && this.count > 0) {
       const place = this.first * COLUMNS
       const at = this.ring[place + AT]!
       const length = this.ring[place + LENGTH]!
-      const from = network.addressOf(this.ring[place + SOURCE]!)
-      const to = network.addressOf(this.ring[place + DESTINATION]!)
+      const from = this.sources[this.first] as IpAddress
+      const to = this.destinations[this.first] as IpAddress
       const port = this.ring[place + SOURCE_PORT]!
       this.first = (this.first + 1) & (this.capacity - 1)
       this.count--
@@ -125,10 +129,17 @@ export class UdpEndpoint {
     return shown
   }
 
-  /** Fixes the peer, or frees it (null). */
-  fix(remote: IpAddress | null, remotePort: number): void {
+  /** Takes what is sent to one address, or to all of ours (null). @param network of the address. */
+  settle(address: IpAddress | null, network: Network): void {
+    this.address = address
+    this.addressKey = address === null ? 0 : network.keyOf(address)
+  }
+
+  /** Fixes the peer, or frees it (null). @param network of the peer. */
+  fix(remote: IpAddress | null, remotePort: number, network: Network | null): void {
     this.remote = remote
     this.remotePort = remotePort
+    this.remoteKey = network === null || remote === null ? 0 : network.keyOf(remote)
   }
 
   report(code: Unreachable): void {
@@ -155,6 +166,8 @@ export class UdpEndpoint {
     ring.set(tail)
     ring.set(this.ring.subarray(0, this.first * COLUMNS), tail.length)
     this.ring = ring
+    this.sources = [...this.sources.slice(this.first), ...this.sources.slice(0, this.first)]
+    this.destinations = [...this.destinations.slice(this.first), ...this.destinations.slice(0, this.first)]
     this.capacity = capacity
     this.first = 0
   }

@@ -65,7 +65,13 @@ export class Udp implements Transport {
     const text = length - UDP_HEADER
     // The payload is in one piece: behind the header, or all of it in the body.
     const textAt = packet.bodyLength === 0 ? at + UDP_HEADER : packet.body
-    if (view.getUint16(at + UDP_CHECKSUM) !== 0 && !packet.isTrusted) {
+    const hasChecksum = view.getUint16(at + UDP_CHECKSUM) !== 0
+    // RFC 8200 8.1: IPv6 has no other checksum.
+    if (!hasChecksum && packet.network.family === 6 && !packet.isTrusted) {
+      counters.drop('udp.no-checksum')
+      return
+    }
+    if (hasChecksum && !packet.isTrusted) {
       let sum = pool.sum(at, packet.bodyLength === 0 ? length : UDP_HEADER, packet.pseudoSum + length)
       if (packet.bodyLength !== 0) sum = pool.sum(textAt, text, sum)
       if (sum !== 0xffff) {
@@ -98,11 +104,16 @@ export class Udp implements Transport {
     if (best === null) {
       counters.drop('udp.unreachable')
       this.onUnknownPort?.(packet)
-    } else if (best.deliver(textAt, text, packet.source, packet.destination, sourcePort)) {
+    } else if (this.deliverTo(best, packet, textAt, text, sourcePort)) {
       counters.udpIn++
     } else {
       counters.drop('udp.full')
     }
+  }
+
+  private deliverTo(endpoint: UdpEndpoint, packet: Packet, at: number, length: number, sourcePort: number): boolean {
+    const { network } = packet
+    return endpoint.deliver(at, length, network.sourceOf(packet), network.destinationOf(packet), sourcePort)
   }
 
   /** A datagram to a group is for everybody who wants it. */
@@ -118,7 +129,7 @@ export class Udp implements Transport {
     let refused = 0
     for (const endpoint of candidates) {
       if (endpoint.score(packet, sourcePort) < 0) continue
-      if (endpoint.deliver(textAt, text, packet.source, packet.destination, sourcePort)) delivered++
+      if (this.deliverTo(endpoint, packet, textAt, text, sourcePort)) delivered++
       else refused++
     }
     if (delivered > 0) {

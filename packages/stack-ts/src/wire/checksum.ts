@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { IpAddress } from '@ioth/core'
 
 /** One's complement sum of 16-bit words in network order, folded, not complemented. An odd last octet counts as its word's high half. */
 export function sumOctets(octets: Uint8Array, initial = 0): number {
@@ -27,4 +28,14 @@ export function complement(sum: number): number {
 /** Sum of the IPv4 pseudo-header without the length (RFC 9293 3.1): constant over a connection's life. */
 export function pseudoSum4(source: number, destination: number, protocol: number): number {
   return fold((source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol)
+}
+
+/** Sum of the IPv6 pseudo-header without the length (RFC 8200 8.1). */
+export function pseudoSum6(source: IpAddress, destination: IpAddress, protocol: number): number {
+  return fold(addressSum(source) + addressSum(destination) + protocol)
+}
+
+function addressSum({ w0, w1, w2, w3 }: IpAddress): number {
+  const high = (w0 >>> 16) + (w1 >>> 16) + (w2 >>> 16) + (w3 >>> 16)
+  return high + (w0 & 0xffff) + (w1 & 0xffff) + (w2 & 0xffff) + (w3 & 0xffff)
 }

@@ -1,0 +1,317 @@
+/**
+ * ICMP for IPv6 (RFC 4443): answers echo, asks it, reports what we do not take, passes on what others report, and hands neighbour and
+ * multicast listener discovery to who does them.
+ *
+ * @module
+ */
+import {
+  type Clock,
+  type FramePool,
+  ICMP_CHECKSUM,
+  ICMP_CODE,
+  ICMP_HEADER,
+  ICMP_ID,
+  ICMP_TYPE,
+  IP6_DESTINATION,
+  IP6_HEADER,
+  IP6_NEXT_HEADER,
+  IP6_PAYLOAD_LENGTH,
+  IP6_SOURCE,
+  IpAddress,
+  PROTO_ICMP6,
+} from '@ioth/core'
+import type { Counters } from '../counters.ts'
+import type { Ipv6 } from '../ip/ipv6.ts'
+import type { ErrorReport, Transport, Unreachable } from '../ip/network.ts'
+import type { Packet } from '../ip/packet.ts'
+import type { Path } from '../link/path.ts'
+import {
+  EXCEEDED6_REASSEMBLY,
+  ICMP6_ECHO,
+  ICMP6_ECHO_REPLY,
+  ICMP6_FIRST_INFORMATIONAL,
+  ICMP6_MLD_QUERY,
+  ICMP6_MLD2_REPORT,
+  ICMP6_PARAMETER_PROBLEM,
+  ICMP6_REDIRECT,
+  ICMP6_REST,
+  ICMP6_TIME_EXCEEDED,
+  ICMP6_TOO_BIG,
+  ICMP6_UNREACHABLE,
+  UNREACHABLE6_PORT,
+} from '../wire/icmpv6.ts'
+import type { Echo } from './echo.ts'
+import { TokenBucket } from './rate-limit.ts'
+
+/** An error of ours is at most this long, IP header and all (RFC 4443 2.4 c). */
+const LARGEST_ERROR = 1280
+const HOP_LIMIT = 64
+
+/** What the codes of "unreachable" mean to a socket; hard ones end a connection attempt. */
+const UNREACHABLE: readonly { readonly code: Unreachable; readonly hard: boolean }[] = [
+  { code: 'ENETUNREACH', hard: false },
+  { code: 'EACCES', hard: true },
+  { code: 'EHOSTUNREACH', hard: false },
+  { code: 'EHOSTUNREACH', hard: false },
+  { code: 'ECONNREFUSED', hard: true },
+  { code: 'EACCES', hard: true },
+  { code: 'EACCES', hard: true },
+]
+
+/** Who does neighbour discovery and multicast listener discovery: messages of the types 130 to 137 and 143. */
+export interface DiscoveryHandler {
+  /**
+   * A message whose checksum is right, in one piece: `packet.length` octets at `packet.at`. Its hop limit is `packet.ttl`, its interface
+   * `packet.interface` (never null), its addresses stand in the header at `packet.headerAt`. It may have come in fragments.
+   */
+  receive(packet: Packet, type: number): void
+}
+
+export class Icmpv6 implements Transport {
+  discovery: DiscoveryHandler | null = null
+  private readonly pool: FramePool
+  private readonly counters: Counters
+  private readonly ip: Ipv6
+  private readonly echo: Echo
+  private readonly bucket: TokenBucket
+
+  constructor(pool: FramePool, clock: Clock, counters: Counters, ip: Ipv6, echo: Echo) {
+    this.pool = pool
+    this.counters = counters
+    this.ip = ip
+    this.echo = echo
+    this.bucket = new TokenBucket(clock)
+  }
+
+  receive(packet: Packet): void {
+    const { pool, counters } = this
+    const { at, length } = packet
+    if (length < ICMP_HEADER) {
+      counters.drop('icmp6.short')
+      return
+    }
+    if (!packet.isTrusted && !this.isSumRight(packet)) {
+      counters.drop('icmp6.checksum')
+      return
+    }
+    counters.icmpIn++
+    const type = pool.view.getUint8(at + ICMP_TYPE)
+    if ((type >= ICMP6_MLD_QUERY && type <= ICMP6_REDIRECT) || type === ICMP6_MLD2_REPORT) {
+      if (packet.interface === null || packet.looped || packet.bodyLength !== 0 || this.discovery === null)
+        counters.drop('icmp6.discovery')
+      else this.discovery.receive(packet, type)
+      return
+    }
+    const source = this.ip.sourceOf(packet)
+    if (source.isUnspecified || (!packet.looped && this.ip.isOurs(source))) {
+      counters.drop('ip6.source')
+    } else if (type === ICMP6_ECHO) {
+      this.answer(packet)
+    } else if (type === ICMP6_ECHO_REPLY) {
+      this.echo.answered(packet)
+    } else if (type < ICMP6_FIRST_INFORMATIONAL) {
+      this.passOn(packet, type)
+    } else {
+      counters.drop('icmp6.type')
+    }
+  }
+
+  /** An error about an echo of ours. */
+  report(error: ErrorReport): void {
+    this.echo.failed(error)
+  }
+
+  /** A packet of ours that no neighbour takes: `at` is its IP header. For an attempt to connect that is as final as a refusal. */
+  undeliverable(at: number, length: number): void {
+    this.dispatch(at, length, 0, 'EHOSTUNREACH', true, 0)
+  }
+
+  /** Sends an echo request. @param id identifier and sequence number in one word. @returns false when the pool is exhausted. */
+  ask(path: Path, source: IpAddress, to: IpAddress, hopLimit: number, id: number, size: number): boolean {
+    const { pool, ip } = this
+    const at = pool.take(ip.headroom + ICMP_HEADER)
+    const body = size === 0 ? 0 : pool.take(size)
+    if (at < 0 || body < 0) {
+      if (at >= 0) pool.release(at)
+      return false
+    }
+    const icmp = at + ip.headroom
+    const { view, bytes } = pool
+    view.setUint16(icmp, ICMP6_ECHO << 8)
+    view.setInt32(icmp + ICMP_ID, id)
+    for (let i = 0; i < size; i++) bytes[body + i] = i & 0xff
+    this.sendMessage(path, source, to, hopLimit, at, ICMP_HEADER, body, size)
+    return true
+  }
+
+  /** Tells the sender of a packet that nobody listens on the port. */
+  portUnreachable(packet: Packet): void {
+    this.complain(packet, ICMP6_UNREACHABLE, UNREACHABLE6_PORT, 0, false)
+  }
+
+  /** Tells the sender of a packet which octet of it we do not understand. @param toGroup even when it was sent to a group. */
+  parameterProblem(packet: Packet, code: number, pointer: number, toGroup: boolean): void {
+    this.complain(packet, ICMP6_PARAMETER_PROBLEM, code, pointer, toGroup)
+  }
+
+  /** Tells the sender that a packet's fragments did not all arrive in time. */
+  reassemblyExpired(packet: Packet): void {
+    this.complain(packet, ICMP6_TIME_EXCEEDED, EXCEEDED6_REASSEMBLY, 0, false)
+  }
+
+  /**
+   * Fills in the checksum of a message and sends it.
+   * @param at position of the frame: the message stands at `at + ip.headroom`, with the rest of it at `body`.
+   * @param length octets of the message in the head piece, an even number when there is a body.
+   */
+  sendMessage(
+    path: Path,
+    source: IpAddress,
+    to: IpAddress,
+    hopLimit: number,
+    at: number,
+    length: number,
+    body = 0,
+    bodyLength = 0,
+  ): void {
+    const { pool, ip } = this
+    const icmp = at + ip.headroom
+    pool.view.setUint16(icmp + ICMP_CHECKSUM, 0)
+    let sum = pool.sum(icmp, length, ip.pseudoSum(source, to, PROTO_ICMP6) + length + bodyLength)
+    if (bodyLength > 0) sum = pool.sum(body, bodyLength, sum)
+    pool.view.setUint16(icmp + ICMP_CHECKSUM, ~sum & 0xffff)
+    this.counters.icmpOut++
+    ip.send(path, source, to, PROTO_ICMP6, hopLimit, 0, at, ip.headroom + length, body, bodyLength, 0, 0)
+  }
+
+  private isSumRight(packet: Packet): boolean {
+    const { pool } = this
+    const sum = pool.sum(packet.at, packet.length, packet.pseudoSum + packet.payloadLength)
+    return (packet.bodyLength === 0 ? sum : pool.sum(packet.body, packet.bodyLength, sum)) === 0xffff
+  }
+
+  /** Echo with all its data; from the address that was asked, or from one of ours when a group was (RFC 4443 4.2). */
+  private answer(packet: Packet): void {
+    const { pool, ip, counters } = this
+    const to = ip.sourceOf(packet)
+    const asked = ip.destinationOf(packet)
+    const path = ip.findPath(to)
+    const source = asked.isMulticast ? ip.sourceFor(to) : asked
+    if (path === null || source === null) {
+      counters.drop('icmp6.route')
+      return
+    }
+    if (asked.isMulticast && !this.bucket.take()) {
+      counters.drop('icmp6.rate')
+      return
+    }
+    const at = pool.take(ip.headroom + ICMP_HEADER)
+    if (at < 0) {
+      counters.drop('icmp6.pool')
+      return
+    }
+    const icmp = at + ip.headroom
+    // The data goes back where it lies: behind the header, or all of it in the body.
+    const data = packet.bodyLength === 0 ? packet.at + ICMP_HEADER : packet.body
+    const dataLength = packet.payloadLength - ICMP_HEADER
+    if (dataLength > 0) pool.retain(data)
+    pool.view.setUint16(icmp, ICMP6_ECHO_REPLY << 8)
+    pool.view.setInt32(icmp + ICMP_ID, pool.view.getInt32(packet.at + ICMP_ID))
+    this.sendMessage(path, source, to, HOP_LIMIT, at, ICMP_HEADER, data, dataLength)
+  }
+
+  /** Rules of RFC 4443 2.4 e: no error about an error or a redirect, to a group, or to a source that is no single host. */
+  private complain(packet: Packet, type: number, code: number, rest: number, toGroup: boolean): void {
+    const { pool, ip, counters } = this
+    if (packet.group && !toGroup) return
+    const to = ip.sourceOf(packet)
+    if (to.isUnspecified || to.isMulticast || (!packet.looped && ip.isOurs(to))) return
+    if (packet.protocol === PROTO_ICMP6 && this.isError(packet)) return
+    if (!this.bucket.take()) {
+      counters.drop('icmp6.rate')
+      return
+    }
+    const path = ip.findPath(to)
+    const source = packet.group ? ip.sourceFor(to) : ip.destinationOf(packet)
+    if (path === null || source === null) {
+      counters.drop('icmp6.route')
+      return
+    }
+    const head = packet.at + packet.length - packet.headerAt
+    const quote = Math.min(head + packet.bodyLength, LARGEST_ERROR - IP6_HEADER - ICMP_HEADER)
+    const fromHead = Math.min(head, quote)
+    const at = pool.take(ip.headroom + ICMP_HEADER + quote)
+    if (at < 0) {
+      counters.drop('icmp6.pool')
+      return
+    }
+    const icmp = at + ip.headroom
+    const into = icmp + ICMP_HEADER
+    pool.view.setInt32(icmp, (type << 24) | (code << 16))
+    pool.view.setInt32(icmp + ICMP6_REST, rest)
+    pool.bytes.copyWithin(into, packet.headerAt, packet.headerAt + fromHead)
+    if (quote > fromHead) pool.bytes.copyWithin(into + fromHead, packet.body, packet.body + quote - fromHead)
+    this.sendMessage(path, source, to, HOP_LIMIT, at, ICMP_HEADER + quote)
+  }
+
+  private isError(packet: Packet): boolean {
+    if (packet.length < 1) return true
+    const type = this.pool.view.getUint8(packet.at + ICMP_TYPE)
+    return type < ICMP6_FIRST_INFORMATIONAL || type === ICMP6_REDIRECT
+  }
+
+  /** Finds whom an error is about. What is quoted is checked like anything from the wire. */
+  private passOn(packet: Packet, type: number): void {
+    const { view } = this.pool
+    const code = view.getUint8(packet.at + ICMP_CODE)
+    const at = packet.at + ICMP_HEADER
+    const length = packet.length - ICMP_HEADER
+    const scope = packet.interface?.index ?? 0
+    if (type === ICMP6_UNREACHABLE) {
+      const meaning = UNREACHABLE[code] ?? { code: 'EHOSTUNREACH' as const, hard: false }
+      this.dispatch(at, length, scope, meaning.code, meaning.hard, 0)
+    } else if (type === ICMP6_TOO_BIG) {
+      this.dispatch(at, length, scope, 'EMSGSIZE', false, view.getUint32(packet.at + ICMP6_REST))
+    } else if (type === ICMP6_TIME_EXCEEDED) {
+      this.dispatch(at, length, scope, 'EHOSTUNREACH', false, 0)
+    } else {
+      // RFC 4443 2.4 a: an error of a kind we do not know is passed on nevertheless.
+      this.dispatch(at, length, scope, 'EPROTO', type === ICMP6_PARAMETER_PROBLEM, 0)
+    }
+  }
+
+  private dispatch(at: number, length: number, scope: number, code: Unreachable, hard: boolean, mtu: number): void {
+    const { counters, ip } = this
+    const { view } = this.pool
+    if (length < IP6_HEADER + 8 || view.getUint8(at) >>> 4 !== 6) {
+      counters.drop('icmp6.quote')
+      return
+    }
+    const local = this.addressAt(at + IP6_SOURCE, scope)
+    const transport = ip.transports[view.getUint8(at + IP6_NEXT_HEADER)]
+    if (!ip.isOurs(local) || transport === undefined) {
+      counters.drop('icmp6.quote')
+      return
+    }
+    const remote = this.addressAt(at + IP6_DESTINATION, scope)
+    const packetLength = IP6_HEADER + view.getUint16(at + IP6_PAYLOAD_LENGTH)
+    transport.report({
+      code,
+      hard,
+      mtu,
+      packetLength,
+      network: ip,
+      local,
+      remote,
+      at: at + IP6_HEADER,
+      length: length - IP6_HEADER,
+    })
+  }
+
+  private addressAt(at: number, scope: number): IpAddress {
+    const { view } = this.pool
+    const [w0, w1] = [view.getInt32(at), view.getInt32(at + 4)]
+    const isScoped = w0 >>> 22 === 0x3fa
+    return new IpAddress(6, w0, w1, view.getInt32(at + 8), view.getInt32(at + 12), isScoped ? scope : 0)
+  }
+}

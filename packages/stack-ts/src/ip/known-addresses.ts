@@ -1,0 +1,55 @@
+/**
+ * IPv6 addresses as objects and as demultiplexing keys. A key is a keyed hash of 32 bits, so that nobody outside can make two addresses
+ * share one; who demultiplexes by it compares the whole address at the end. What was seen last is remembered in a table of a fixed size:
+ * no address, however many are forged, costs the stack memory.
+ *
+ * @module
+ */
+import { IpAddress, type Random, SipHash } from '@ioth/core'
+
+/** A power of two. */
+const PLACES = 512
+
+export class KnownAddresses {
+  private readonly hash: SipHash
+  private readonly words = new Int32Array(5)
+  private readonly addresses: (IpAddress | null)[] = new Array<IpAddress | null>(PLACES).fill(null)
+  private readonly keys = new Int32Array(PLACES)
+
+  constructor(random: Random) {
+    this.hash = SipHash.random(random)
+  }
+
+  /** @param scope interface of a link-local address, else 0. */
+  key(w0: number, w1: number, w2: number, w3: number, scope: number): number {
+    return this.keys[this.place(w0, w1, w2, w3, scope)]!
+  }
+
+  address(w0: number, w1: number, w2: number, w3: number, scope: number): IpAddress {
+    return this.addresses[this.place(w0, w1, w2, w3, scope)] as IpAddress
+  }
+
+  private place(w0: number, w1: number, w2: number, w3: number, scope: number): number {
+    const mixed = Math.imul(w3 ^ Math.imul(w2 ^ w1 ^ scope, 0x9e3779b1) ^ w0, 0x85ebca6b)
+    const place = (mixed ^ (mixed >>> 15)) & (PLACES - 1)
+    const known = this.addresses[place]!
+    if (
+      known === null ||
+      known.w3 !== w3 ||
+      known.w2 !== w2 ||
+      known.w1 !== w1 ||
+      known.w0 !== w0 ||
+      known.scope !== scope
+    ) {
+      const { words } = this
+      words[0] = w0
+      words[1] = w1
+      words[2] = w2
+      words[3] = w3
+      words[4] = scope
+      this.keys[place] = this.hash.hash(words)
+      this.addresses[place] = new IpAddress(6, w0, w1, w2, w3, scope)
+    }
+    return place
+  }
+}
