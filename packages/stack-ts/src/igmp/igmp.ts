@@ -29,7 +29,7 @@ import { hasRouterAlert, ROUTER_ALERT_OPTION } from '../wire/ipv4-option.ts'
 
 export const PROTO_IGMP = 2
 /** 224.0.0.1, all hosts: always joined, never reported (RFC 3376 5). */
-export const ALL_HOSTS = 0xe0000001 | 0
+export const ALL_HOSTS: number = 0xe0000001 | 0
 const ALL_ROUTERS = 0xe0000002 | 0
 const ALL_V3_ROUTERS = 0xe0000016 | 0
 /** Internetwork control (RFC 3376 4). */
