@@ -39,9 +39,23 @@ export class Counters {
   tcpLossProbes = 0
   tcpSpuriousRecoveries = 0
   tcpResetsOut = 0
+  tcpResetsIn = 0
   tcpChallengeAcks = 0
+  /** Challenge ACKs that were not sent, for there had been too many. */
+  tcpChallengesHeld = 0
   tcpActiveOpens = 0
   tcpPassiveOpens = 0
+  tcpEstablished = 0
+  /** Attempts that failed, of either side. */
+  tcpAttemptFails = 0
+  /** Connections taken up where another one was in TIME-WAIT. */
+  tcpTimeWaitReused = 0
+  /** Segments behind a gap. */
+  tcpOutOfOrder = 0
+  tcpDelayedAcks = 0
+  /** Path MTUs that routers made smaller. */
+  tcpMtuLowered = 0
+  tcpUserTimeouts = 0
   tcpZeroWindowProbes = 0
   tcpKeepAliveProbes = 0
   fragmentsIn = 0

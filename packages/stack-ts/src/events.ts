@@ -1,15 +1,16 @@
 /**
- * What happens to the stack by itself, told to its user in a turn.
+ * What a stack tells its user by itself: in a turn, one event at a time.
  *
  * @module
  */
-import { Pollable, READABLE, type Scheduler, type StackEvent, type StackOptions } from '@ioth/core'
+import { Pollable, READABLE, type Scheduler, type StackEvent } from '@ioth/core'
 
-export class Events extends Pollable {
+/** Events that wait for their listener. What it throws reaches the host as uncaught, and the next event follows. */
+export class EventQueue<Event> extends Pollable {
   readonly scheduler: Scheduler
-  private readonly waiting: StackEvent[] = []
+  private readonly waiting: Event[] = []
 
-  constructor(scheduler: Scheduler, listener: StackOptions['onEvent']) {
+  constructor(scheduler: Scheduler, listener: ((event: Event) => void) | undefined) {
     super()
     this.scheduler = scheduler
     if (listener === undefined) return
@@ -21,9 +22,20 @@ export class Events extends Pollable {
     this.interest = READABLE
   }
 
-  emit(event: StackEvent): void {
+  emit(event: Event): void {
     if (this.onReady === null) return
     this.waiting.push(event)
     this.raise(READABLE)
   }
+
+  /** What waits is not told any more, and nothing else is. */
+  stop(): void {
+    this.onReady = null
+    this.interest = 0
+    this.waiting.length = 0
+    this.lower(READABLE)
+  }
 }
+
+/** What happens to a stack. */
+export type Events = EventQueue<StackEvent>

@@ -5,4 +5,6 @@
  */
 export { backend, backend as default, createStack, type TsStackOptions } from './backend.ts'
 export type { TsSettings } from './settings.ts'
+export { traceSocket } from './sockets/trace-socket.ts'
 export type { TcpOptions } from './tcp/settings.ts'
+export { formatTrace, type TracedSegment, type TracedState, type TracedTimer, type TraceEvent } from './tcp/trace.ts'

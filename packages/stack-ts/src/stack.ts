@@ -44,7 +44,7 @@ import {
 } from '@ioth/core'
 import { capabilitiesWith } from './capabilities.ts'
 import { Counters } from './counters.ts'
-import { Events } from './events.ts'
+import { EventQueue, type Events } from './events.ts'
 import { Echo } from './icmp/echo.ts'
 import { Icmpv4 } from './icmp/icmpv4.ts'
 import { type DiscoveryHandler, Icmpv6 } from './icmp/icmpv6.ts'
@@ -65,6 +65,7 @@ import type { ProbeMode } from './neighbor/dad.ts'
 import { readLimits, readSettings, type Settings } from './settings.ts'
 import { DatagramSocket } from './sockets/datagram-socket.ts'
 import type { SocketHost, StackSocket } from './sockets/endpoint.ts'
+import { remnants } from './sockets/remnant.ts'
 import { StreamSocket } from './sockets/stream-socket.ts'
 import { NeighborTable, RoutingTable } from './tables.ts'
 import { Tcp } from './tcp/tcp.ts'
@@ -139,7 +140,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve
     })
-    this.events = new Events(scheduler, options.onEvent)
+    this.events = new EventQueue(scheduler, options.onEvent)
     this.job = new OutputJob(() => this.work())
     const defer = (): void => scheduler.defer(this.job)
     const packet = new Packet()
@@ -306,7 +307,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   }
 
   sockets(): Iterable<SocketInfo> {
-    return Array.from(this.openSockets, (socket) => socket.info)
+    return [...Array.from(this.openSockets, (socket) => socket.info), ...remnants(this.tcp)]
   }
 
   sourceFor(destination: IpAddress): IpAddress | null {

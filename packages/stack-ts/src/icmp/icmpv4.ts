@@ -223,7 +223,8 @@ export class Icmpv4 implements Transport {
     const quoteLength = packet.length - ICMP_HEADER
     if (type !== ICMP4_UNREACHABLE) {
       const meaning = type === ICMP4_TIME_EXCEEDED ? 'EHOSTUNREACH' : 'EPROTO'
-      this.dispatch(quoteAt, quoteLength, meaning, type === ICMP4_PARAMETER_PROBLEM, 0)
+      // Both are soft errors (RFC 9293 3.9.2.2).
+      this.dispatch(quoteAt, quoteLength, meaning, false, 0)
       return
     }
     const meaning = UNREACHABLE[code] ?? { code: 'EHOSTUNREACH' as const, hard: false }

@@ -4,8 +4,10 @@
  * @module
  */
 import { type IpAddress, type Listener, type OptionName, READABLE, type SocketInfo, type TcpSocket } from '@ioth/core'
+import type { EventQueue } from '../events.ts'
 import type { Connection } from '../tcp/connection.ts'
 import type { ListenerUser, TcpListener } from '../tcp/listener.ts'
+import type { TraceEvent } from '../tcp/trace.ts'
 import { invalid, notImplemented, type SocketHost, StackSocket } from './endpoint.ts'
 
 /** What a listener's options are called in the options of its connections. */
@@ -63,6 +65,11 @@ export class ListenerSocket extends StackSocket implements Listener, ListenerUse
 
   acceptable(): void {
     this.raise(READABLE)
+  }
+
+  /** Tells what happens to the connections to come. */
+  trace(events: EventQueue<TraceEvent>): void {
+    this.listener.trace = events
   }
 
   override bind(): void {

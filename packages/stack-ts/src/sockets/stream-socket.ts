@@ -23,9 +23,12 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
+import type { EventQueue } from '../events.ts'
 import type { Connection, ConnectionUser } from '../tcp/connection.ts'
+import { tcpInfo } from '../tcp/info.ts'
 import { CLOSED, ESTABLISHED, maySend, SYN_RECEIVED, SYN_SENT, stateName } from '../tcp/state.ts'
 import { extrasOf, KEEP_ALIVE, NO_DELAY } from '../tcp/tcb.ts'
+import type { TraceEvent } from '../tcp/trace.ts'
 import { checkRange, invalid, notImplemented, type SocketHost, StackSocket } from './endpoint.ts'
 import { ListenerSocket } from './listener-socket.ts'
 
@@ -39,6 +42,7 @@ export class StreamOptions {
   ttl = 64
   trafficClass = 0
   userTimeout = 0
+  trace: EventQueue<TraceEvent> | null = null
 
   constructor(sendBuffer: number, receiveBuffer: number) {
     this.sendBuffer = sendBuffer
@@ -97,7 +101,9 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   }
 
   override get info(): SocketInfo {
-    return { endpoint: this, transport: 'tcp', state: this.state }
+    const { connection, state } = this
+    const info = { endpoint: this, transport: 'tcp', state } as const
+    return connection === null ? info : { ...info, tcp: tcpInfo(connection.tcb) }
   }
 
   // ---------- opening ----------
@@ -196,6 +202,16 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
     this.connection?.shutdown()
   }
 
+  /** Tells what happens to the connection, or the one to be. */
+  trace(events: EventQueue<TraceEvent>): void {
+    if (this.connection !== null) {
+      this.connection.traceTo(events)
+      return
+    }
+    this.options ??= this.defaults()
+    this.options.trace = events
+  }
+
   // ---------- ending ----------
 
   override close(): void {
@@ -261,7 +277,7 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
 
   override getOption(name: OptionName): number {
     const value = (this.options ?? this.defaults())[name as keyof StreamOptions]
-    if (value === undefined) throw notImplemented(`the option ${name} on a TCP socket`)
+    if (typeof value !== 'number') throw notImplemented(`the option ${name} on a TCP socket`)
     return value
   }
 
@@ -298,6 +314,7 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
     if (keepAliveMs !== tcb.extras.keepAliveMs) extrasOf(tcb).keepAliveMs = keepAliveMs
     if (options.userTimeout !== tcb.extras.userTimeoutMs) extrasOf(tcb).userTimeoutMs = options.userTimeout
     connection.setKeepAlive()
+    if (options.trace !== null) connection.traceTo(options.trace)
     // What Nagle's rule held back goes now.
     if (hadDelay && options.noDelay !== 0 && tcb.state >= ESTABLISHED) connection.wantOutput()
     this.options = null

@@ -5,6 +5,7 @@
  */
 import { type ByteSink, type ErrorCode, NetError, type PortBinding, Timer } from '@ioth/core'
 import type { Counters } from '../counters.ts'
+import type { EventQueue } from '../events.ts'
 import type { CongestionController } from './congestion/controller.ts'
 import { adjustKeepAlive } from './keepalive.ts'
 import type { TcpListener } from './listener.ts'
@@ -27,6 +28,7 @@ import {
   HOLDING,
   LINGERING,
   ORPHAN,
+  queuedOctets,
   type Tcb,
   TIMER_HOLD,
   TIMER_MEMORY,
@@ -36,9 +38,12 @@ import {
 } from './tcb.ts'
 import type { Tcp } from './tcp.ts'
 import { earliestDeadline, type TimeoutEffects, timeouts } from './timeouts.ts'
+import { Trace, type TraceEvent } from './trace.ts'
 import { abortCall, closeCall } from './user-calls.ts'
 import { isUpdateDue } from './window.ts'
 
+/** How long a closed socket holds the process for its FIN alone: time to send it again once or twice. */
+const FIN_HOLD_MS = 500
 /** How long a writer waits when the frame pool is exhausted. */
 const MEMORY_MS = 10
 
@@ -78,7 +83,10 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   // ---------- what the network does ----------
 
   receive(segment: Segment): void {
-    segmentArrives(this.tcb, segment, this, this.tcp.settings)
+    const { tcb } = this
+    tcb.extras.trace?.arrived(segment)
+    segmentArrives(tcb, segment, this, this.tcp.settings)
+    tcb.extras.trace?.settled()
   }
 
   /** Sends what may be sent; false when it has to be called again. */
@@ -91,6 +99,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   override fire(): void {
     timeouts(this.tcb, this, this.tcp.settings, this.tcp.elapsedMs)
     this.timersChanged()
+    this.tcb.extras.trace?.settled()
   }
 
   // ---------- what the user does ----------
@@ -120,6 +129,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   shutdown(): void {
     closeCall(this.tcb, this)
+    this.tcb.extras.trace?.settled()
   }
 
   /** The user is gone: the rest is sent, or with unread octets the peer is told so by a RST. */
@@ -136,6 +146,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
       return
     }
     closeCall(tcb, this)
+    tcb.extras.trace?.settled()
     if (!this.isAllAcknowledged()) this.beginLinger()
     else this.orphaned()
   }
@@ -173,6 +184,13 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     this.timersChanged()
   }
 
+  /** Tells what happens from now on. */
+  traceTo(events: EventQueue<TraceEvent>): void {
+    const trace = new Trace(this.tcb, events)
+    extrasOf(this.tcb).trace = trace
+    trace.settled()
+  }
+
   setKeepAlive(): void {
     adjustKeepAlive(this.tcb, this.nowMs)
     this.timersChanged()
@@ -198,6 +216,10 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   get nowUs(): number {
     return this.tcp.nowUs
+  }
+
+  get nowS(): number {
+    return this.tcp.nowS
   }
 
   get counters(): Counters {
@@ -231,7 +253,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
       extras.challengesLeft = tcp.challengeAllowance()
     }
     if (extras.challengesLeft === 0) {
-      tcp.counters.drop('tcp.challenge')
+      tcp.counters.tcpChallengesHeld++
       return
     }
     extras.challengesLeft--
@@ -251,7 +273,9 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
   }
 
   releaseSent(octets: number): void {
+    this.tcb.octetsAcknowledged += octets
     releaseSent(this.tcb, this.tcp.pieces, this.tcp.pool, octets)
+    if ((this.tcb.flags & HOLDING) !== 0) this.allTextAcknowledged()
   }
 
   deliver(segment: Segment): number {
@@ -268,6 +292,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     const { tcb, tcp } = this
     const { seq, length } = segment
     const end = add(seq, segment.textLength)
+    tcp.counters.tcpOutOfOrder++
     noteOverlap(tcb, seq, end)
     if (length > 0) keep(tcb, tcp.memory, seq, segment.at, length)
     if (segment.bodyLength > 0) keep(tcb, tcp.memory, add(seq, length), segment.body, segment.bodyLength)
@@ -293,6 +318,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   established(): void {
     this.tcb.flags |= WAS_ESTABLISHED
+    this.tcp.counters.tcpEstablished++
     adjustKeepAlive(this.tcb, this.nowMs)
     if (this.listener !== null) this.listener.childEstablished(this)
     else this.user?.connected()
@@ -316,6 +342,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     if ((tcb.flags & ACK_NOW) !== 0) this.acknowledge()
     tcp.timeWait.enter(tcb)
     tcb.state = TIME_WAIT
+    tcb.extras.trace?.settled()
     this.leave()
   }
 
@@ -324,8 +351,10 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     if (tcb.state === CLOSED) return
     this.error = error
     const before = tcb.state
+    if (before === SYN_SENT || before === SYN_RECEIVED) tcp.counters.tcpAttemptFails++
     if (before !== TIME_WAIT) this.leave()
     tcb.state = CLOSED
+    tcb.extras.trace?.settled()
     clearSent(tcb, tcp.pieces, tcp.pool)
     if (listener !== null) {
       listener.childEnded(this)
@@ -391,8 +420,21 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     tcb.flags |= LINGERING | HOLDING
     tcp.lingering++
     tcp.scheduler.hold()
+    this.holdFor(tcp.settings.closedHoldMs)
+    this.allTextAcknowledged()
+  }
+
+  /** A FIN alone is nothing to wait long for: what the user wrote has arrived. */
+  private allTextAcknowledged(): void {
+    const { tcb, tcp } = this
+    if ((tcb.flags & HOLDING) === 0 || tcb.state <= SYN_RECEIVED || queuedOctets(tcb) > 0) return
+    this.holdFor(Math.min(FIN_HOLD_MS, tcp.settings.closedHoldMs))
+  }
+
+  private holdFor(ms: number): void {
+    const { tcb } = this
     tcb.timers |= TIMER_HOLD
-    extrasOf(tcb).holdAt = add(this.nowMs, tcp.settings.closedHoldMs)
+    extrasOf(tcb).holdAt = add(this.nowMs, ms)
     this.timersChanged()
   }
 

@@ -13,6 +13,8 @@ export interface Effects {
   /** Milliseconds, microseconds: now, as 32-bit integers. */
   readonly nowMs: number
   readonly nowUs: number
+  /** Whole seconds; they do not wrap. */
+  readonly nowS: number
   readonly counters: Counters
   readonly records: SentRecords
   /** Something may have to be sent at the end of this turn's input. */

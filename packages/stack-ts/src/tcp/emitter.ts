@@ -104,6 +104,7 @@ export class Emitter {
     if (optionLength > 0) writeOptions(view, tcp + TCP_HEADER, tcb, flags, this.timestamp(tcb))
     if (sackOctets > 0) writeSack(view, tcp + tcpLength - sackOctets, tcb, sackOctets)
     if ((flags & TCP_ACK) !== 0) ackSent(tcb)
+    if (tcb.extras.trace !== null) tcb.extras.trace.left(sequence, flags, length, window)
     const isSuper = length > tcb.mss
     this.finish(
       network,

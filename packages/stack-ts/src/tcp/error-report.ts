@@ -12,7 +12,7 @@ import { stopTiming } from './rto.ts'
 import { boardOf, loseAll } from './scoreboard.ts'
 import { lessOrEqual, lessThan } from './seq.ts'
 import { SYN_RECEIVED, SYN_SENT } from './state.ts'
-import { extrasOf, MTU_LOWERED, type Tcb } from './tcb.ts'
+import { extrasOf, type Tcb } from './tcb.ts'
 
 /** @param sequence the quoted segment's sequence number. */
 export function reportArrives(tcb: Tcb, error: ErrorReport, sequence: number, effects: Effects): void {
@@ -34,7 +34,7 @@ function wasTooBig(tcb: Tcb, error: ErrorReport, effects: Effects): void {
   tcb.network.lowerMtu(tcb.remote, error.mtu, error.packetLength)
   fitSegments(tcb)
   if (tcb.mss >= before) return
-  tcb.flags |= MTU_LOWERED
+  effects.counters.tcpMtuLowered++
   if (tcb.sentHead === NONE) tcb.sndCursor = tcb.sndUna
   else loseAll(tcb, boardOf(tcb), effects.records, true)
   stopTiming(tcb)

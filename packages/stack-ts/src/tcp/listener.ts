@@ -6,7 +6,9 @@
  * @module
  */
 import type { IpAddress, PortBinding } from '@ioth/core'
+import type { EventQueue } from '../events.ts'
 import type { Connection } from './connection.ts'
+import type { TraceEvent } from './trace.ts'
 
 export interface ListenerUser {
   /** A connection waits. */
@@ -56,6 +58,7 @@ export class TcpListener {
   noDelay = false
   sendBuffer: number
   receiveBuffer: number
+  trace: EventQueue<TraceEvent> | null = null
   private readonly handshakes = new Children()
   private readonly waiting = new Children()
 

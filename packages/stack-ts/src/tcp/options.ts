@@ -14,7 +14,7 @@ import {
   OPTION_WINDOW_SCALE,
 } from '../wire/tcp-option.ts'
 import type { Segment } from './segment.ts'
-import { OFFER_SACK, OFFER_SCALE, OFFER_TIMESTAMPS, SACK, type Tcb, TIMESTAMPS } from './tcb.ts'
+import { MTU_LOWERED, OFFER_SACK, OFFER_SCALE, OFFER_TIMESTAMPS, SACK, type Tcb, TIMESTAMPS } from './tcb.ts'
 
 export const TCP_HEADER_LENGTH = 20
 /** RFC 7323 2.3 */
@@ -72,7 +72,7 @@ function offeredMss(tcb: Tcb): number {
 }
 
 /** Takes the options of the peer's SYN. A thing counts as agreed only when we offer it too. */
-export function agree(tcb: Tcb, segment: Segment, nowMs: number): void {
+export function agree(tcb: Tcb, segment: Segment, nowS: number): void {
   tcb.peerMss = Math.max(segment.mss === 0 ? tcb.network.defaultMss : segment.mss, SMALLEST_MSS)
   if (segment.windowScale >= 0 && (tcb.flags & OFFER_SCALE) !== 0) {
     tcb.sndScale = Math.min(segment.windowScale, LARGEST_SHIFT)
@@ -84,7 +84,7 @@ export function agree(tcb: Tcb, segment: Segment, nowMs: number): void {
   if (segment.hasTimestamps && (tcb.flags & OFFER_TIMESTAMPS) !== 0) {
     tcb.flags |= TIMESTAMPS
     tcb.tsRecent = segment.timestampValue
-    tcb.tsRecentAt = nowMs
+    tcb.tsRecentAt = nowS
   } else {
     tcb.flags &= ~OFFER_TIMESTAMPS
   }
@@ -96,9 +96,9 @@ export function agree(tcb: Tcb, segment: Segment, nowMs: number): void {
 /** Sets the payload of a full segment by what the peer takes and the way to it carries. */
 export function fitSegments(tcb: Tcb): void {
   const { network, path } = tcb
-  const carried = network.mtuTowards(tcb.remote, path) - network.headerLength - TCP_HEADER_LENGTH
-  tcb.mss = Math.max(
-    Math.min(tcb.peerMss, offeredMss(tcb), carried) - optionsLength(tcb, 0),
-    SMALLEST_MSS - ALIGNED_TIMESTAMPS_LENGTH,
-  )
+  const mtu = network.mtuTowards(tcb.remote, path)
+  if (mtu < path.mtu) tcb.flags |= MTU_LOWERED
+  else tcb.flags &= ~MTU_LOWERED
+  const carried = mtu - network.headerLength - TCP_HEADER_LENGTH
+  tcb.mss = Math.max(Math.min(tcb.peerMss, offeredMss(tcb), carried) - optionsLength(tcb, 0), 1)
 }

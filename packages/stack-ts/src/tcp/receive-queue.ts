@@ -17,13 +17,17 @@ export function enqueue(tcb: Tcb, memory: ReceiveMemory, at: number, length: num
   if (node !== tcb.rcvTail) link(tcb, memory, node, node)
   tcb.rcvTailRoom = memory.room
   tcb.rcvQueued += length
+  tcb.octetsReceived += length
   return true
 }
 
 /** Appends nodes that are linked to each other. @param room octets free in the last one. */
 export function enqueueNodes(tcb: Tcb, memory: ReceiveMemory, first: number, last: number, room: number): void {
   const { pieces } = memory
-  for (let node = first; node !== NONE; node = pieces.next[node]!) tcb.rcvQueued += pieces.length[node]!
+  let octets = 0
+  for (let node = first; node !== NONE; node = pieces.next[node]!) octets += pieces.length[node]!
+  tcb.rcvQueued += octets
+  tcb.octetsReceived += octets
   link(tcb, memory, first, last)
   tcb.rcvTailRoom = room
 }

@@ -19,6 +19,7 @@ import type { Segment } from './segment.ts'
 import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import {
   CLOSE_WAIT,
+  CLOSED,
   CLOSING,
   ESTABLISHED,
   FIN_WAIT_1,
@@ -51,7 +52,9 @@ export interface Rules extends RecoveryRules {
 }
 
 /** RFC 7323 5.5: after this long without a segment the old timestamp says nothing. */
-const TIMESTAMP_LIFE_MS = 24 * 24 * 3600 * 1000
+const TIMESTAMP_LIFE_S = 24 * 24 * 3600
+/** The largest window a header can tell without a shift. */
+const LARGEST_WINDOW = 0xffff
 
 export function segmentArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
   if (tcb.state === SYN_SENT) arrivesInSynSent(tcb, segment, effects, rules)
@@ -63,22 +66,28 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment, effects: Effects, rules: R
   const { flags } = segment
   const hasAck = (flags & TCP_ACK) !== 0
   // First, the ACK bit.
-  if (hasAck && segment.ack !== tcb.sndNxt) {
+  if (hasAck && (segment.ack !== tcb.sndNxt || tcb.sndNxt === tcb.iss)) {
+    effects.counters.drop('tcp.ack')
     if ((flags & TCP_RST) === 0) effects.refuse(segment)
     return
   }
   // Second, the RST bit: it counts only with an acceptable ACK.
   if ((flags & TCP_RST) !== 0) {
     if (hasAck) effects.ended('ECONNREFUSED')
+    else effects.counters.drop('tcp.reset')
     return
   }
   // Fourth, the SYN bit.
-  if ((flags & TCP_SYN) === 0) return
+  if ((flags & TCP_SYN) === 0) {
+    effects.counters.drop('tcp.no-syn')
+    return
+  }
   tcb.irs = segment.seq
   tcb.rcvNxt = add(segment.seq, 1)
   tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
   tcb.lastAckSent = tcb.rcvNxt
-  agree(tcb, segment, effects.nowMs)
+  agree(tcb, segment, effects.nowS)
+  tcb.lastHeardAt = effects.nowMs
   updateWindow(tcb, segment, segment.wnd)
   if (!hasAck) {
     // Simultaneous open: our SYN goes again, with the ACK. Text on the SYN is dropped; the peer sends it again.
@@ -119,7 +128,7 @@ function acknowledgeSyn(tcb: Tcb, segment: Segment, effects: Effects, rules: Rul
 
 /** 3.10.7.4 */
 function arrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
-  tcb.lastHeardAt = effects.nowMs
+  let windowScale = tcb.sndScale
   if (tcb.state === SYN_RECEIVED && (segment.flags & TCP_SYN) !== 0 && segment.seq === tcb.irs) {
     if ((segment.flags & TCP_ACK) === 0) {
       // The SYN again: our answer was lost.
@@ -127,34 +136,51 @@ function arrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): vo
       effects.wantOutput()
       return
     }
-    // The SYN and ACK of a simultaneous open (3.5, figure 8): the SYN is known, the ACK counts.
+    // The SYN and ACK of a simultaneous open (3.5, figure 8): the SYN is known, the ACK counts. The window of a SYN is never scaled.
     segment.trimLeft(1)
+    windowScale = 0
   }
+  const { seq } = segment
   if (!isAcceptable(tcb, segment, effects)) return
   const { flags } = segment
 
   // Second, the RST bit (RFC 5961 3.2).
   if ((flags & TCP_RST) !== 0) {
-    if (segment.seq !== tcb.rcvNxt) effects.challenge()
-    else resetArrives(tcb, effects)
+    if (seq === tcb.rcvNxt) {
+      effects.counters.tcpResetsIn++
+      resetArrives(tcb, effects)
+    } else {
+      effects.counters.drop('tcp.reset')
+      effects.challenge()
+    }
     return
   }
-  // Fourth, the SYN bit (RFC 5961 4.2).
+  // Fourth, the SYN bit (RFC 5961 4.2). A connection that is not synchronised goes back to LISTEN.
   if ((flags & TCP_SYN) !== 0) {
-    effects.challenge()
+    effects.counters.drop('tcp.syn')
+    if (tcb.state === SYN_RECEIVED && (tcb.flags & PASSIVE) !== 0) effects.ended(null)
+    else effects.challenge()
     return
   }
   // Fifth, the ACK field.
-  if ((flags & TCP_ACK) === 0) return
-  if (tcb.state === SYN_RECEIVED) {
-    if (segment.ack !== tcb.sndNxt) {
-      effects.refuse(segment)
-      return
-    }
-    updateWindow(tcb, segment, segment.wnd << tcb.sndScale)
-    acknowledgeSyn(tcb, segment, effects, rules)
-  } else if (!ackArrives(tcb, segment, effects, rules)) {
+  if ((flags & TCP_ACK) === 0) {
+    effects.counters.drop('tcp.no-ack')
     return
+  }
+  if (!isAckAcceptable(tcb, segment, effects)) return
+  // Only now the segment is known to be no blind guess: it tells that the peer lives, and the time of its clock.
+  tcb.lastHeardAt = effects.nowMs
+  if (segment.hasTimestamps && (tcb.flags & TIMESTAMPS) !== 0 && lessOrEqual(seq, tcb.lastAckSent)) {
+    // RFC 7323 4.3
+    tcb.tsRecent = segment.timestampValue
+    tcb.tsRecentAt = effects.nowS
+  }
+  if (tcb.state === SYN_RECEIVED) {
+    updateWindow(tcb, segment, segment.wnd << windowScale)
+    acknowledgeSyn(tcb, segment, effects, rules)
+  } else {
+    ackArrives(tcb, segment, effects, rules)
+    if (tcb.state === CLOSED) return
   }
   // Seventh, the segment text; eighth, the FIN bit.
   const { textLength } = segment
@@ -166,9 +192,9 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
   const isReset = (segment.flags & TCP_RST) !== 0
   if (segment.hasTimestamps && (tcb.flags & TIMESTAMPS) !== 0) {
     const isOld = ((segment.timestampValue - tcb.tsRecent) | 0) < 0
-    if (isOld && !isReset && ((effects.nowMs - tcb.tsRecentAt) | 0) < TIMESTAMP_LIFE_MS) {
-      oldTextArrived(tcb, segment)
-      effects.acknowledge()
+    if (isOld && !isReset && effects.nowS - tcb.tsRecentAt < TIMESTAMP_LIFE_S) {
+      effects.counters.drop('tcp.paws')
+      answerUnacceptable(tcb, segment, effects)
       return false
     }
   }
@@ -187,21 +213,9 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
       if (!isReset) effects.acknowledge()
       return true
     }
-    // Text that came again needs its ACK. An empty segment may be a keep-alive, or half of two stacks that answer each other for ever.
-    if (start < 0) oldTextArrived(tcb, segment)
-    if (length > 0 && !isReset) effects.acknowledge()
-    else if (!isReset) effects.challenge()
+    effects.counters.drop('tcp.window')
+    if (!isReset) answerUnacceptable(tcb, segment, effects)
     return false
-  }
-  if (
-    segment.hasTimestamps &&
-    (tcb.flags & TIMESTAMPS) !== 0 &&
-    lessOrEqual(segment.seq, tcb.lastAckSent) &&
-    !isReset
-  ) {
-    // RFC 7323 4.3
-    tcb.tsRecent = segment.timestampValue
-    tcb.tsRecentAt = effects.nowMs
   }
   if (isReset || (segment.flags & TCP_SYN) !== 0) return true
   if (start < 0) {
@@ -212,6 +226,22 @@ function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
   if (segment.sequenceLength > right) segment.trimTo(Math.min(right, segment.textLength))
   if (segment.textLength === right) segment.flags &= ~TCP_FIN
   return true
+}
+
+/**
+ * What is not acceptable draws an ACK (3.10.7.4, first). Text that came again needs its own; anything else is a guess, or half of two
+ * stacks that answer each other for ever, and is answered within limits.
+ */
+function answerUnacceptable(tcb: Tcb, segment: Segment, effects: Effects): void {
+  const age = distance(segment.seq, tcb.rcvNxt)
+  const length = segment.sequenceLength
+  const isAgain = age > 0 && age <= LARGEST_WINDOW << tcb.rcvScale && length > 0 && (segment.flags & TCP_SYN) === 0
+  if (isAgain) {
+    oldTextArrived(tcb, segment)
+    effects.acknowledge()
+  } else {
+    effects.challenge()
+  }
 }
 
 /** Text before RCV.NXT came again, or some of it: the peer hears of it (RFC 2883). What can never have come is somebody else's. */
@@ -231,19 +261,28 @@ function resetArrives(tcb: Tcb, effects: Effects): void {
   else effects.ended(tcb.state === CLOSE_WAIT ? 'EPIPE' : 'ECONNRESET')
 }
 
-/** Fifth, second part: the synchronised states. @returns whether to go on. */
-function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): boolean {
+/** Fifth, first part: whether the segment acknowledges what can have been sent (RFC 5961 5.2). */
+function isAckAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
+  const { ack } = segment
+  const isAcceptable =
+    tcb.state === SYN_RECEIVED
+      ? ack === tcb.sndNxt
+      : lessOrEqual(ack, tcb.sndNxt) && distance(tcb.sndUna, ack) >= -tcb.maxSndWnd
+  if (isAcceptable) return true
+  effects.counters.drop('tcp.ack')
+  if (tcb.state === SYN_RECEIVED) effects.refuse(segment)
+  else effects.challenge()
+  return false
+}
+
+/** Fifth, second part: the synchronised states. */
+function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
   const { ack } = segment
   const acknowledged = distance(tcb.sndUna, ack)
-  // RFC 5961 5.2
-  if (lessThan(tcb.sndNxt, ack) || acknowledged < -tcb.maxSndWnd) {
-    effects.challenge()
-    return false
-  }
   const window = segment.wnd << tcb.sndScale
   if (acknowledged > 0) {
     newAckArrives(tcb, segment, acknowledged, effects, rules)
-    if (tcb.state === 0) return false
+    if (tcb.state === CLOSED) return
   } else if ((tcb.flags & SACK) !== 0) {
     if (acknowledged === 0 && flightSize(tcb) > 0 && (segment.sackBlocks > 0 || tcb.board !== null)) {
       selectiveAckArrives(tcb, segment, 0, pipe(tcb), effects, rules)
@@ -261,15 +300,15 @@ function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules):
     if (onDuplicateAck(tcb, rules.congestion, effects.nowMs)) effects.counters.tcpFastRetransmits++
     effects.wantOutput()
   }
-  if (acknowledged < 0) return true
-  // The window, if this segment is not older than the one that set it (3.10.7.4). One that acknowledges something new never is, also when
-  // its own octets are sent again; the window it brings must not be lost, or the old one would reach too far from the new SND.UNA.
+  if (acknowledged < 0) return
+  // The window, if this segment is not older than the one that set it (3.10.7.4). The text's test by SEG.SEQ takes one that sends its octets
+  // again for older, though it acknowledges something new and so was sent later than all before it; the window it brings must not be lost,
+  // or the old one would reach beyond what the peer ever offered, as it counts from the new SND.UNA. A departure, as hosts do it.
   const newer = distance(tcb.sndWl1, segment.seq)
   if (acknowledged > 0 || newer > 0 || (newer === 0 && lessOrEqual(tcb.sndWl2, ack))) {
     if (window > tcb.sndWnd) effects.wantOutput()
     updateWindow(tcb, segment, window)
   }
-  return true
 }
 
 function updateWindow(tcb: Tcb, segment: Segment, window: number): void {

@@ -14,6 +14,7 @@ import type { SackReport } from './sack-report.ts'
 import type { Scoreboard } from './scoreboard.ts'
 import { distance } from './seq.ts'
 import { CLOSED } from './state.ts'
+import type { Trace } from './trace.ts'
 
 // ---------- flags ----------
 /** The user sends no more: a FIN follows what is queued. */
@@ -107,6 +108,8 @@ export class TcbExtras {
   challengesFrom = 0
   /** What ICMP said while the connection was being opened. */
   softError: ErrorCode | null = null
+  /** Who watches the connection. */
+  trace: Trace | null = null
 }
 
 /** The defaults, shared by all connections that have none of their own. */
@@ -184,12 +187,17 @@ export class Tcb {
   ahead: Ahead | null = null
   /** Octets of memory that all of it holds. */
   rcvHeld = 0
+
+  // ---------- counts ----------
+  octetsAcknowledged = 0
+  octetsReceived = 0
   /** What we tell by SACK; made with the first gap or duplicate. */
   sackReport: SackReport | null = null
 
   // ---------- timestamps ----------
   tsOffset = 0
   tsRecent = 0
+  /** In seconds. */
   tsRecentAt = 0
 
   // ---------- round trip time, in microseconds; RTO in milliseconds ----------

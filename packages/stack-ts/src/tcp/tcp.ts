@@ -35,8 +35,8 @@ import { SentRecords } from './sent-records.ts'
 import { add, distance, lessOrEqual } from './seq.ts'
 import type { TcpSettings } from './settings.ts'
 import { SYN_RECEIVED } from './state.ts'
-import { NO_DELAY, OFFER_SACK, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, SEND_SMALL, Tcb } from './tcb.ts'
-import { TimeWaitTable } from './time-wait.ts'
+import { NO_DELAY, OFFER_SACK, OFFER_SCALE, OFFER_TIMESTAMPS, PASSIVE, SEND_SMALL, Tcb, TIMESTAMPS } from './tcb.ts'
+import { type TimeWaitEntry, TimeWaitTable } from './time-wait.ts'
 import { TupleTable } from './tuple-table.ts'
 import { beginAt, openCall } from './user-calls.ts'
 
@@ -74,6 +74,7 @@ export class Tcp implements Transport {
   private measuredAt = -1
   private ms = 0
   private us = 0
+  private seconds = 0
 
   /** @param defer asks for {@link output} at the end of the turn's input. */
   constructor(
@@ -96,7 +97,14 @@ export class Tcp implements Transport {
     this.connections = new TupleTable(this.random, (connection) => connection.tcb)
     this.memory = new ReceiveMemory(this.pieces, pool, settings.receiveMemory)
     this.emitter = new Emitter(pool, this.pieces, this.clock, counters)
-    this.timeWait = new TimeWaitTable(this.clock, this.random, this.emitter, settings.timeWaitMs)
+    this.timeWait = new TimeWaitTable(
+      this.clock,
+      this.random,
+      this.emitter,
+      counters,
+      settings.timeWaitMs,
+      settings.timestamps,
+    )
   }
 
   // ---------- time, read once a turn ----------
@@ -117,11 +125,18 @@ export class Tcp implements Transport {
     return this.us
   }
 
+  /** Whole seconds. */
+  get nowS(): number {
+    if (this.clock.now !== this.measuredAt) this.measure()
+    return this.seconds
+  }
+
   private measure(): void {
     const now = this.clock.now
     this.measuredAt = now
     this.ms = Math.ceil(now / 1000) | 0
     this.us = now | 0
+    this.seconds = Math.floor(now / 1_000_000)
   }
 
   // ---------- input ----------
@@ -163,13 +178,18 @@ export class Tcp implements Transport {
       connection.receive(segment)
       return
     }
-    const waiting = this.timeWait.find(packet, destinationPort, sourcePort)
-    if (waiting !== null && this.timeWait.arrives(waiting, segment) === 'done') return
     const local = network.destinationOf(packet)
     const remote = network.sourceOf(packet)
     const listener = this.findListener(destinationPort, local)
-    if (listener === null) this.refuse(network, local, remote, segment)
-    else this.listen(listener, network, local, remote, segment)
+    const before = this.timeWait.find(packet, destinationPort, sourcePort)
+    if (before !== null && (listener === null || !this.timeWait.isNewConnection(before, segment))) {
+      this.timeWait.arrives(before, segment)
+    } else if (listener !== null) {
+      this.listen(listener, network, local, remote, segment, before)
+    } else {
+      counters.drop('tcp.port')
+      this.refuse(network, local, remote, segment)
+    }
   }
 
   /** ICMP, or the neighbour cache, about a segment of ours. */
@@ -208,6 +228,7 @@ export class Tcp implements Transport {
 
   sendReset(tcb: Tcb): void {
     const { network, path, local, localPort, remote, remotePort } = tcb
+    tcb.extras.trace?.left(tcb.sndNxt, TCP_RST | TCP_ACK, 0, 0)
     this.emitter.sendBare(
       network,
       path,
@@ -218,6 +239,9 @@ export class Tcp implements Transport {
       tcb.sndNxt,
       tcb.rcvNxt,
       TCP_RST | TCP_ACK,
+      0,
+      // RFC 7323 3.2
+      (tcb.flags & TIMESTAMPS) === 0 ? null : { value: (this.elapsedMs + tcb.tsOffset) | 0, echo: tcb.tsRecent },
     )
   }
 
@@ -305,9 +329,9 @@ export class Tcp implements Transport {
     tcb.tsOffset = this.secret.timestampOffset
     const before = this.timeWait.holder(network, source, held.port, remote, remotePort)
     if (before !== null) {
-      // The new connection begins beyond all that the old one may have left in the network.
-      if (distance(before.sndNxt, iss) <= 0x10000) iss = add(before.sndNxt, 0x10001)
+      iss = beyond(before, iss)
       this.timeWait.remove(before)
+      this.counters.tcpTimeWaitReused++
     }
     // The SYN offers a window, too; where it begins is known with the peer's.
     tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
@@ -404,10 +428,21 @@ export class Tcp implements Transport {
   }
 
   /** RFC 9293 3.10.7.2 */
-  private listen(listener: TcpListener, network: Network, local: IpAddress, remote: IpAddress, segment: Segment): void {
+  private listen(
+    listener: TcpListener,
+    network: Network,
+    local: IpAddress,
+    remote: IpAddress,
+    segment: Segment,
+    before: TimeWaitEntry | null,
+  ): void {
     const { flags } = segment
-    if ((flags & TCP_RST) !== 0) return
+    if ((flags & TCP_RST) !== 0) {
+      this.counters.drop('tcp.reset')
+      return
+    }
     if ((flags & TCP_ACK) !== 0) {
+      this.counters.drop('tcp.ack')
       this.refuse(network, local, remote, segment)
       return
     }
@@ -436,8 +471,9 @@ export class Tcp implements Transport {
     tcb.flags |= PASSIVE | (listener.noDelay ? NO_DELAY : 0)
     tcb.ttl = listener.ttl
     tcb.state = SYN_RECEIVED
-    beginAt(tcb, this.secret.initialSequence(localKey, localPort, remoteKey, remotePort, this.clock.now))
+    const iss = this.secret.initialSequence(localKey, localPort, remoteKey, remotePort, this.clock.now)
     tcb.tsOffset = this.secret.timestampOffset
+    beginAt(tcb, before === null ? iss : beyond(before, iss))
     tcb.irs = segment.seq
     tcb.rcvNxt = add(segment.seq, 1)
     tcb.rcvAdv = (tcb.rcvNxt + Math.min(tcb.rcvLimit, 0xffff)) | 0
@@ -446,13 +482,24 @@ export class Tcp implements Transport {
     tcb.maxSndWnd = segment.wnd
     tcb.sndWl1 = segment.seq
     tcb.sndWl2 = tcb.iss
-    agree(tcb, segment, this.nowMs)
+    agree(tcb, segment, this.nowS)
     if (!this.connections.insert(connection)) {
       this.counters.drop('tcp.collision')
       return
     }
+    if (before !== null) {
+      this.timeWait.remove(before)
+      this.counters.tcpTimeWaitReused++
+    }
     this.counters.tcpPassiveOpens++
     listener.add(connection)
+    if (listener.trace !== null) connection.traceTo(listener.trace)
+    tcb.extras.trace?.arrived(segment)
     connection.wantOutput()
   }
+}
+
+/** Where a connection begins whose tuple is in TIME-WAIT: beyond all that the old one may have left in the network (RFC 9293 3.6.1). */
+function beyond(before: TimeWaitEntry, iss: number): number {
+  return distance(before.sndNxt, iss) <= 0x10000 ? add(before.sndNxt, 0x10001) : iss
 }

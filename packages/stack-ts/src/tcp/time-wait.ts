@@ -6,17 +6,20 @@
  * @module
  */
 import { type Clock, type IpAddress, type Random, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
+import type { Counters } from '../counters.ts'
 import type { Network } from '../ip/network.ts'
 import type { Packet } from '../ip/packet.ts'
 import type { Emitter } from './emitter.ts'
 import type { Segment } from './segment.ts'
-import { add, distance } from './seq.ts'
+import { distance } from './seq.ts'
 import { type Tcb, TIMESTAMPS } from './tcb.ts'
 import { type Tuple, TupleTable } from './tuple-table.ts'
 import { advertise } from './window.ts'
 
 /** Tuples kept at most; the oldest makes room. */
 const MOST = 65536
+/** What does not belong here is answered no more often than this: two sides in TIME-WAIT could answer each other for ever. */
+const ANSWER_MS = 500
 
 export class TimeWaitEntry implements Tuple {
   readonly network: Network
@@ -32,6 +35,8 @@ export class TimeWaitEntry implements Tuple {
   readonly tsOffset: number
   /** When it ends, in milliseconds of the clock. */
   until: number
+  /** When something else than the FIN was answered last. */
+  answeredAt = -ANSWER_MS
   /** The list by age. */
   older: TimeWaitEntry | null = null
   newer: TimeWaitEntry | null = null
@@ -52,22 +57,31 @@ export class TimeWaitEntry implements Tuple {
   }
 }
 
-/** What a segment for a tuple in TIME-WAIT leads to. */
-export type TimeWaitVerdict = 'done' | 'new-connection'
-
 export class TimeWaitTable extends Timer {
   private readonly clock: Clock
   private readonly emitter: Emitter
   private readonly durationMs: number
+  private readonly takesTimestamps: boolean
+  private readonly counters: Counters
   private readonly table: TupleTable<TimeWaitEntry>
   private oldest: TimeWaitEntry | null = null
   private newest: TimeWaitEntry | null = null
 
-  constructor(clock: Clock, random: Random, emitter: Emitter, durationMs: number) {
+  /** @param takesTimestamps whether a new connection would agree to timestamps. */
+  constructor(
+    clock: Clock,
+    random: Random,
+    emitter: Emitter,
+    counters: Counters,
+    durationMs: number,
+    takesTimestamps: boolean,
+  ) {
     super()
     this.clock = clock
     this.emitter = emitter
     this.durationMs = durationMs
+    this.takesTimestamps = takesTimestamps
+    this.counters = counters
     this.table = new TupleTable(random, (entry) => entry)
   }
 
@@ -114,37 +128,47 @@ export class TimeWaitTable extends Timer {
     if (this.oldest === null) this.clock.disarm(this)
   }
 
+  /** Whether a segment begins a new connection of the tuple (RFC 6191 2). */
+  isNewConnection(entry: TimeWaitEntry, segment: Segment): boolean {
+    if ((segment.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) !== TCP_SYN) return false
+    const isAhead = distance(entry.rcvNxt, segment.seq) > 0
+    if (!segment.hasTimestamps || !this.takesTimestamps) return isAhead
+    if (!entry.hasTimestamps) return true
+    const later = distance(entry.tsRecent, segment.timestampValue)
+    return later > 0 || (later === 0 && isAhead)
+  }
+
   /** RFC 9293 3.10.7.4 for TIME-WAIT. */
-  arrives(entry: TimeWaitEntry, segment: Segment): TimeWaitVerdict {
+  arrives(entry: TimeWaitEntry, segment: Segment): void {
     const { flags } = segment
     // RFC 1337: a RST does not shorten it.
-    if ((flags & TCP_RST) !== 0) return 'done'
+    if ((flags & TCP_RST) !== 0) {
+      this.counters.drop('tcp.reset')
+      return
+    }
     const ahead = distance(entry.rcvNxt, segment.seq)
-    if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN) {
-      // RFC 6191 2
-      const isLater =
-        entry.hasTimestamps && segment.hasTimestamps
-          ? ((segment.timestampValue - entry.tsRecent) | 0) > 0 ||
-            (segment.timestampValue === entry.tsRecent && ahead > 0)
-          : ahead > 0
-      if (isLater) {
-        this.remove(entry)
-        return 'new-connection'
-      }
-    }
-    if (segment.hasTimestamps && ((segment.timestampValue - entry.tsRecent) | 0) > 0 && ahead <= 0) {
-      entry.tsRecent = segment.timestampValue
-    }
-    if ((flags & TCP_FIN) !== 0 && add(segment.seq, segment.sequenceLength) === entry.rcvNxt) {
-      // The FIN again: our ACK was lost. The time starts anew.
+    const later = entry.hasTimestamps && segment.hasTimestamps ? distance(entry.tsRecent, segment.timestampValue) : 0
+    const isFin = (flags & (TCP_FIN | TCP_SYN)) === TCP_FIN && ahead + segment.sequenceLength === 0 && later >= 0
+    if (isFin) {
+      // Again: our ACK was lost. The time starts anew.
+      if (later > 0) entry.tsRecent = segment.timestampValue
       this.unlink(entry)
       entry.until = this.deadline()
       this.append(entry)
       this.acknowledge(entry)
-    } else if (segment.sequenceLength > 0 || ahead !== 0) {
-      this.acknowledge(entry)
+      return
     }
-    return 'done'
+    this.counters.drop('tcp.time-wait')
+    if (segment.sequenceLength === 0 && ahead === 0) return
+    const now = this.nowMs()
+    if (now - entry.answeredAt < ANSWER_MS) return
+    entry.answeredAt = now
+    this.acknowledge(entry)
+  }
+
+  /** The entries, the oldest first. */
+  *list(): Iterable<TimeWaitEntry> {
+    for (let entry = this.oldest; entry !== null; entry = entry.newer) yield entry
   }
 
   clear(): void {

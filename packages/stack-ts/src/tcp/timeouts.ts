@@ -73,7 +73,9 @@ function deadlineOf(tcb: Tcb, bit: number): number {
 }
 
 function isDue(tcb: Tcb, bit: number, at: number, nowMs: number): boolean {
-  return (tcb.timers & bit) !== 0 && ((at - nowMs) | 0) <= 0
+  if ((tcb.timers & bit) === 0 || ((at - nowMs) | 0) > 0) return false
+  tcb.extras.trace?.expired(bit)
+  return true
 }
 
 /** Does what is due. @param nowMs the time, rounded down: no deadline is met early. */
