@@ -343,7 +343,6 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
   tcb.waitingSince = effects.nowMs
   if (ack === tcb.sndNxt) stopRetransmit(tcb)
   else restartRetransmit(tcb, effects.nowMs)
-  effects.timersChanged()
   effects.wantOutput()
   if (octets > 0) effects.writable()
   if (!finAcknowledged) return

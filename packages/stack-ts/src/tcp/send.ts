@@ -81,8 +81,10 @@ function sendText(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean {
   if (
     (tcb.flags & (RESEND_FIRST | PROBE_WINDOW | PROBE_PEER | PROBE_TAIL)) !== 0 &&
     !sendSpecial(tcb, emitter, effects)
-  )
+  ) {
+    effects.timersChanged()
     return false
+  }
   // What was told about the path is forgotten in the end, and larger segments are tried (RFC 1191 6.3).
   if ((tcb.flags & MTU_LOWERED) !== 0) fitSegments(tcb)
   // RFC 5681 4.1
@@ -182,7 +184,6 @@ function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: numb
   if (lessThan(tcb.sndCursor, next)) tcb.sndCursor = next
   tcb.lastSentAt = effects.nowMs
   startRetransmit(tcb, effects.nowMs)
-  effects.timersChanged()
   return true
 }
 
@@ -292,10 +293,8 @@ function setTimer(tcb: Tcb, effects: SendEffects): void {
   const inFlight = distance(tcb.sndUna, tcb.sndCursor)
   if (inFlight > 0) {
     startRetransmit(tcb, effects.nowMs)
-    if ((tcb.flags & SACK) !== 0) {
-      scheduleProbe(tcb, effects.nowMs)
-      effects.timersChanged()
-    }
+    if ((tcb.flags & SACK) !== 0) scheduleProbe(tcb, effects.nowMs)
+    effects.timersChanged()
     return
   }
   const waiting =

@@ -51,6 +51,8 @@ export interface TimeoutEffects extends Effects {
 /** The next deadline of a connection that has one, in milliseconds that wrap. */
 export function earliestDeadline(tcb: Tcb): number {
   const { timers } = tcb
+  // Mostly the two that watch what is in flight; the probe never comes after the timeout.
+  if ((timers & ~TIMER_RETRANSMIT) === TIMER_TAIL) return tcb.probeAt
   // A deadline lies less than half the range ahead of the next: the first one found stands for all until a sooner one is.
   let left = timers
   let earliest = 0
