@@ -14,6 +14,7 @@ import { hostile } from './suites/hostile.ts'
 import { hostileCampaigns } from './suites/hostile-campaigns.ts'
 import { lifecycle } from './suites/lifecycle.ts'
 import { multicast } from './suites/multicast.ts'
+import { names } from './suites/names.ts'
 import { ping } from './suites/ping.ts'
 import { readiness } from './suites/readiness.ts'
 import { resources } from './suites/resources.ts'
@@ -39,6 +40,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   UDP: udp,
   DHCP: dhcp,
   'multicast and broadcast': multicast,
+  names,
   ping,
   resources,
   'hostile frames': hostile,

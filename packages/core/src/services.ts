@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { connectByName, type NamedDestination } from './services/connect-by-name.ts'
 export {
   DhcpServer,
   type DhcpServerCounters,
@@ -11,3 +12,20 @@ export {
   type ServedLease,
   serveDhcp,
 } from './services/dhcp/server.ts'
+export { dhcp } from './services/dhcp-interface.ts'
+export { DnsError } from './services/dns/dns-error.ts'
+export type { NameServer, ResolverCounters } from './services/dns/exchange.ts'
+export type { HostsTable } from './services/dns/local-names.ts'
+export type { DnsRecord, RecordsByType, RecordType } from './services/dns/records.ts'
+export {
+  createResolver,
+  type LookupOptions,
+  lookup,
+  type ResolveOptions,
+  Resolver,
+  type ResolverOptions,
+  resolve,
+  resolverOf,
+  reverse,
+} from './services/dns/resolver.ts'
+export { type GroupOptions, joinGroup } from './services/join-group.ts'
