@@ -4,6 +4,7 @@
  * @module
  */
 import { type Limits, NetError, type StackOptions } from '@ioth/core'
+import { REASSEMBLY_LIMITS, type ReassemblyLimits } from './ip/reassembly.ts'
 import type { ProbeMode } from './neighbor/dad.ts'
 import { cubic } from './tcp/congestion/cubic.ts'
 import { reno } from './tcp/congestion/reno.ts'
@@ -19,6 +20,7 @@ export interface TsSettings {
   readonly dhcpWaitMs?: number
   /** Accepts packets to every unicast address, not only to ours: what a gateway is made of. @default false */
   readonly anyAddress?: boolean
+  readonly reassembly?: Partial<ReassemblyLimits>
   readonly tcp?: TcpOptions
 }
 
@@ -27,6 +29,7 @@ export interface Settings {
   readonly probe: ProbeMode
   readonly dhcpWaitMs: number
   readonly anyAddress: boolean
+  readonly reassembly: ReassemblyLimits
   readonly tcp: TcpSettings
 }
 
@@ -44,7 +47,12 @@ const LARGEST_MTU = 65535
 
 /** @throws NetError EINVAL */
 export function readSettings(given: StackOptions['settings'], limits: Limits): Settings {
-  const top = known('settings', given ?? {}, ['mtu', 'probe', 'dhcpWaitMs', 'anyAddress', 'tcp'])
+  const top = known('settings', given ?? {}, ['mtu', 'probe', 'dhcpWaitMs', 'anyAddress', 'reassembly', 'tcp'])
+  const reassembly = known(
+    'settings.reassembly',
+    (top.reassembly ?? {}) as Record<string, unknown>,
+    Object.keys(REASSEMBLY_LIMITS),
+  )
   const tcp = known('settings.tcp', (top.tcp ?? {}) as Record<string, unknown>, [
     'minRtoMs',
     'synRetries',
@@ -64,6 +72,12 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
     probe: oneOf('probe', top.probe, ['fast', 'rfc', 'none'], 'fast'),
     dhcpWaitMs: integer('dhcpWaitMs', top.dhcpWaitMs, 30_000, 1, 3_600_000),
     anyAddress: flag('anyAddress', top.anyAddress, false),
+    reassembly: {
+      // RFC 1122 3.3.2: between 60 and 120 s; RFC 791 3.2 names 15.
+      timeoutMs: integer('reassembly.timeoutMs', reassembly.timeoutMs, REASSEMBLY_LIMITS.timeoutMs, 15_000, 120_000),
+      datagrams: integer('reassembly.datagrams', reassembly.datagrams, REASSEMBLY_LIMITS.datagrams, 1, 65_536),
+      octets: integer('reassembly.octets', reassembly.octets, REASSEMBLY_LIMITS.octets, 0x20000, 0x3fffffff),
+    },
     tcp: {
       minRtoMs: integer('tcp.minRtoMs', tcp.minRtoMs, 200, 1, 120_000),
       initialRtoMs: 1000,

@@ -145,7 +145,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     const defer = (): void => scheduler.defer(this.job)
     const packet = new Packet()
     this.loopback = new Loopback(pool, this.stats, defer)
-    this.reassembly = new Reassembly(pool, clock, this.stats)
+    this.reassembly = new Reassembly(pool, clock, random, this.stats, this.settings.reassembly)
     this.ip = new Ipv4(
       pool,
       this.stats,
@@ -185,7 +185,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       if (unknown.network.family === 4) this.icmp.portUnreachable(unknown)
       else this.icmp6.portUnreachable(unknown)
     }
-    this.reassembly.onExpired = (headerAt, length) => this.icmp.reassemblyExpired(headerAt, length)
+    this.reassembly.onExpired = (_family, headerAt, length) => this.icmp.reassemblyExpired(headerAt, length)
     this.routes = new RoutingTable(this.ip.routes, this.ip6.routes, this.attached)
     this.neighbors = new NeighborTable(this.attached)
   }

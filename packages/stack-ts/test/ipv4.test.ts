@@ -412,24 +412,197 @@ test('R-IP4-06 H-07 H-08 overlaps spoil the datagram, tiny, empty, late and over
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
-test('P-20 H-09 a flood of fragments is bounded', async () => {
-  const scenario = await Scenario.create()
+test('P-20 H-09 a flood of fragments is bounded, and others still come together', async () => {
+  const scenario = await Scenario.create({ settings: { reassembly: { octets: 0x20000 } } })
   const { peer, ours, pool } = scenario
-  for (let id = 0; id < 5000; id++) {
-    peer.send(buildIpv4(peer.station, ours, PROTO_UDP, pattern(1000), { id, fragmentOffset: 0, moreFragments: true }))
-    if (id % 100 === 0) scenario.advance()
-  }
-  scenario.advance()
-  expect(pool.used).toBeLessThanOrEqual(64)
-  // A datagram whose fragments follow each other still comes together.
+  const before = pool.used
+  const flood = (source: string, id: number, fields: object): void =>
+    peer.send(buildIpv4({ ...peer.station, ip: source }, ours, PROTO_UDP, pattern(1000), { id, ...fields }))
   const socket = scenario.stack.openUdp(4)
   socket.bind(ANY, 53)
-  for (const frame of fragments(scenario, pattern(3000), 1000, 60_000)) peer.send(frame)
+  const parts = fragments(scenario, pattern(3000), 1000, 60_000)
+  peer.send(parts[0]!)
+  // One source cannot take more than half, so what others have begun stays.
+  for (let id = 0; id < 2000; id++) {
+    flood('10.0.0.77', id, { fragmentOffset: 0, moreFragments: true })
+    if (id % 50 === 0) scenario.advance()
+    // 128 KiB in slots of 2 KiB.
+    expect(pool.used - before).toBeLessThanOrEqual(64 + 50)
+  }
+  scenario.advance()
+  expect(pool.used - before).toBeLessThanOrEqual(64)
+  for (const part of parts.slice(1)) peer.send(part)
   scenario.advance()
   expect(receive(socket)?.data).toEqual(pattern(3000))
+  // Many sources take it all; a datagram whose fragments follow each other still comes together.
+  for (let id = 0; id < 2000; id++) {
+    flood(`10.0.0.${100 + (id % 100)}`, id, { fragmentOffset: 1000, moreFragments: id % 2 === 0 })
+    if (id % 50 === 0) scenario.advance()
+  }
+  for (const part of fragments(scenario, pattern(3000), 1000, 60_001)) peer.send(part)
+  scenario.advance()
+  expect(receive(socket)?.data).toEqual(pattern(3000))
+  expect(pool.used - before).toBeLessThanOrEqual(64)
+  expect(scenario.stack.counters()['lost.reassembly.evicted']).toBeGreaterThan(3000)
   scenario.advance(61 * SECOND)
   peer.take()
   socket.close()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
+test('H-09 P-19 the largest datagram in the smallest fragments, backwards and in a comb', async () => {
+  const scenario = await Scenario.create()
+  const { peer, pool } = scenario
+  const socket = scenario.stack.openUdp(4)
+  socket.bind(ANY, 53)
+  const data = pattern(65_507)
+  const before = pool.used
+  const backwards = fragments(scenario, data, 48, 1).reverse()
+  const comb = fragments(scenario, data, 48, 2)
+  const orders = [backwards, [...comb.filter((_, i) => i % 2 === 1), ...comb.filter((_, i) => i % 2 === 0)]]
+  for (const order of orders) {
+    for (const [index, frame] of order.entries()) {
+      peer.send(frame)
+      if (index % 50 === 0) scenario.advance()
+    }
+    scenario.advance()
+    expect(receive(socket)?.data).toEqual(data)
+    expect(pool.used).toBe(before)
+  }
+  socket.close()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
+test('R-IP4-05 the time a datagram has is an option, and runs from its first fragment', async () => {
+  const scenario = await Scenario.create({ settings: { reassembly: { timeoutMs: 15_000 } } })
+  const [first, second, third] = fragments(scenario, pattern(2900), 1000, 7)
+  scenario.peer.send(first!)
+  scenario.advance(14 * SECOND)
+  scenario.peer.send(second!)
+  scenario.advance(SECOND - MS)
+  expect(scenario.peer.take()).toEqual([])
+  scenario.advance(MS)
+  const [error] = scenario.peer.take()
+  expect([error?.icmp?.type, error?.icmp?.code]).toEqual([11, 1])
+  scenario.peer.send(third!)
+  scenario.advance(MS)
+  scenario.peer.take()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+  await expect(Scenario.create({ settings: { reassembly: { timeoutMs: 14_999 } } })).rejects.toThrow('15000 to 120000')
+})
+
+test('H-07 R-IP4-06 fragments that contradict each other, or go nowhere, leave nothing', async () => {
+  const scenario = await Scenario.create()
+  const { peer, ours, pool } = scenario
+  const socket = scenario.stack.openUdp(4)
+  socket.bind(ANY, 53)
+  const before = pool.used
+  const piece = (id: number, fragmentOffset: number, length: number, moreFragments: boolean): void =>
+    peer.send(buildIpv4(peer.station, ours, PROTO_UDP, pattern(length), { id, fragmentOffset, moreFragments }))
+  for (let length = 0; length < 8; length++) piece(1, 64, length, true)
+  piece(2, 65_528, 8, false)
+  piece(3, 8, 8, false)
+  piece(4, 0, 16, true)
+  // More behind the last, the last before more, two lasts.
+  piece(5, 16, 8, false)
+  piece(5, 24, 8, true)
+  piece(6, 24, 8, true)
+  piece(6, 16, 8, false)
+  piece(7, 16, 8, false)
+  piece(7, 32, 8, false)
+  // The same octets once as the last and once not.
+  piece(8, 16, 8, false)
+  piece(8, 16, 8, true)
+  scenario.advance()
+  expect(receive(socket)).toBeNull()
+  const counters = scenario.stack.counters()
+  expect(counters).toMatchObject({
+    'drop.reassembly.empty': 1,
+    'drop.reassembly.length': 7,
+    'drop.reassembly.oversize': 1,
+    'drop.reassembly.overlap': 4,
+  })
+  scenario.advance(61 * SECOND)
+  peer.take()
+  expect(pool.used).toBe(before)
+  socket.close()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
+test('H-08 no mixture of two datagrams is ever delivered: inside, left, right, over, the same place with other octets', async () => {
+  const range = fc.record({ from: fc.nat(20), units: fc.integer({ min: 1, max: 12 }), seed: fc.nat(1) })
+  await fc.assert(
+    fc.asyncProperty(fc.array(range, { minLength: 1, maxLength: 12 }), fc.nat(), async (forged, place) => {
+      const scenario = await Scenario.create()
+      const { peer, ours } = scenario
+      const socket = scenario.stack.openUdp(4)
+      socket.bind(ANY, 53)
+      const data = pattern(192)
+      const genuine = fragments(scenario, data, 40, 7)
+      const lies = forged.map(({ from, units, seed }) =>
+        buildIpv4(peer.station, ours, PROTO_UDP, pattern(units * 8, 99 + seed), {
+          id: 7,
+          fragmentOffset: from * 8,
+          moreFragments: true,
+        }),
+      )
+      const at = place % genuine.length
+      for (const frame of [...genuine.slice(0, at), ...lies, ...genuine.slice(at)]) peer.send(frame)
+      scenario.advance()
+      expect(receive(socket)).toBeNull()
+      socket.close()
+      scenario.advance(121 * SECOND)
+      peer.take()
+      expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('H-11 pieces of other protocols are other datagrams; ECN: a mark is kept, a contradiction drops', async () => {
+  const scenario = await Scenario.create()
+  const { peer, ours } = scenario
+  const socket = scenario.stack.openUdp(4)
+  socket.bind(ANY, 53)
+  const data = pattern(1000)
+  const sum = pseudoSum4(ipWord(PEER), ipWord(OURS), PROTO_UDP)
+  const whole = serializeUdp({ sourcePort: 9, destinationPort: 53, payload: data }, sum)
+  const send = (id: number, classes: readonly [number, number], protocols = [PROTO_UDP, PROTO_UDP]): void => {
+    for (const [index, trafficClass] of classes.entries()) {
+      const payload = index === 0 ? whole.subarray(0, 504) : whole.subarray(504)
+      const fields = { id, trafficClass, ttl: 60 + index, fragmentOffset: index * 504, moreFragments: index === 0 }
+      peer.send(buildIpv4(peer.station, ours, protocols[index]!, payload, fields))
+    }
+    scenario.advance()
+  }
+  send(1, [0, 0], [PROTO_UDP, 99])
+  expect(receive(socket)).toBeNull()
+  for (const [id, classes] of [
+    [2, [2, 2]],
+    [3, [2, 3]],
+    [4, [3, 1]],
+    [5, [0, 0]],
+  ] as const) {
+    send(id, classes)
+    expect(receive(socket)?.data, `ECN ${classes}`).toEqual(data)
+  }
+  for (const [id, classes] of [
+    [6, [0, 3]],
+    [7, [1, 0]],
+  ] as const) {
+    send(id, classes)
+    expect(receive(socket), `ECN ${classes}`).toBeNull()
+  }
+  expect(scenario.stack.counters()['drop.reassembly.ecn']).toBe(2)
+  // A quote of a whole datagram says that it is one.
+  socket.close()
+  send(8, [0, 0])
+  const [error] = peer.take()
+  expect(error?.icmp?.type).toBe(3)
+  const quote = new DataView(error!.icmp!.body.slice().buffer)
+  expect([quote.getUint16(2), quote.getUint16(6), quote.getUint8(8)]).toEqual([1028, 0, 60])
+  scenario.advance(61 * SECOND)
+  peer.take()
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 

@@ -27,6 +27,8 @@ export function createPortTable(random: Random, options: PortTableOptions = {}):
 }
 
 const TCP: Transport = 6
+/** Counters of ephemeral ports: one for each value of eight bits of a destination's hash. */
+const COUNTERS = 256
 
 /** What is held of one port of one transport. */
 interface PortEntry {
@@ -43,8 +45,8 @@ class Ports implements PortTable {
   private readonly random: Random
   private readonly hash: SipHash
   private readonly entries = new Map<number, PortEntry>()
-  /** RFC 6056 3.3.3 `next_ephemeral`. */
-  private nextEphemeral: number
+  /** RFC 6056 3.3.4: the counters of the double hash. A common one would tell each destination how many connections others got. */
+  private readonly counters = new Uint16Array(COUNTERS)
   private readonly words = new Int32Array(9)
 
   constructor(random: Random, options: PortTableOptions) {
@@ -56,7 +58,7 @@ class Ports implements PortTable {
     this.count = last - first + 1
     this.random = random
     this.hash = SipHash.random(random)
-    this.nextEphemeral = (random.int32() >>> 0) % this.count
+    for (let i = 0; i < COUNTERS; i++) this.counters[i] = (random.int32() >>> 0) % this.count
   }
 
   bind(transport: Transport, address: IpAddress, port: number, flags: BindFlags = {}): PortBinding {
@@ -81,11 +83,15 @@ class Ports implements PortTable {
     free: (port: number) => boolean,
   ): PortBinding {
     const binding = new Binding(this, transport, address, 0, {}, transport === TCP)
-    // RFC 6056 3.3.3, algorithm 3: each destination has an offset of its own into the range, and the counter is common.
-    const offset = this.offsetFor(address, remote, remotePort)
+    // RFC 6056 3.3.4, algorithm 4: each destination has an offset of its own into the range, and a counter it shares with few.
+    const { counters } = this
+    const hash = this.hashFor(address, remote, remotePort)
+    const offset = hash % this.count
+    const counter = hash >>> 24
     for (let tries = 0; tries < this.count; tries++) {
-      binding.port = this.first + ((offset + this.nextEphemeral) % this.count)
-      this.nextEphemeral = (this.nextEphemeral + 1) % this.count
+      const index = counters[counter] as number
+      binding.port = this.first + ((offset + index) % this.count)
+      counters[counter] = (index + 1) % this.count
       if (this.holder(binding) === null && free(binding.port)) {
         this.hold(binding)
         return binding
@@ -168,8 +174,8 @@ class Ports implements PortTable {
     throw inUse('bind', binding)
   }
 
-  /** RFC 6056's F: where in the range the ports for a destination begin. */
-  private offsetFor(address: IpAddress, remote: IpAddress, remotePort: number): number {
+  /** RFC 6056's F and G in one: where in the range the ports for a destination begin, and which counter it has. */
+  private hashFor(address: IpAddress, remote: IpAddress, remotePort: number): number {
     const { words } = this
     words[0] = address.w0
     words[1] = address.w1
@@ -180,7 +186,7 @@ class Ports implements PortTable {
     words[6] = remote.w2
     words[7] = remote.w3
     words[8] = remotePort
-    return (this.hash.hash(words) >>> 0) % this.count
+    return this.hash.hash(words) >>> 0
   }
 }
 

@@ -7,6 +7,7 @@
 import {
   CHECKSUM_VERIFIED,
   type FramePool,
+  IP4_CHECKSUM,
   IP4_DESTINATION,
   IP4_DONT_FRAGMENT,
   IP4_FRAGMENT,
@@ -215,7 +216,7 @@ export class Ipv4 implements Network, LoopbackTaker {
       return
     }
     if (total > path.mtu && (flags & SEGMENT_ME) === 0) {
-      const id = this.ids.next()
+      const id = this.ids.next(source.w3, destination.w3, protocol)
       sendFragments(
         this.pool,
         this.counters,
@@ -235,7 +236,7 @@ export class Ipv4 implements Network, LoopbackTaker {
     }
     // RFC 6864: an id is needed only where a router may cut. TCP never lets one, and finds the path's MTU instead (RFC 1191).
     const whole = protocol === PROTO_TCP
-    const id = whole ? 0 : this.ids.next()
+    const id = whole ? 0 : this.ids.next(source.w3, destination.w3, protocol)
     const fragment = whole ? IP4_DONT_FRAGMENT : 0
     writeIpv4(this.pool.view, header, total, id, fragment, ttl, trafficClass, protocol, source.w3, destination.w3)
     path.transmit(at, headLength, body, bodyLength, flags, segmentSize, LINK_HEADROOM + IP4_HEADER)
@@ -340,13 +341,27 @@ export class Ipv4 implements Network, LoopbackTaker {
     if ((fragment & (IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) !== 0) {
       const offset = (fragment & IP4_FRAGMENT_OFFSET) * 8
       const more = (fragment & IP4_MORE_FRAGMENTS) !== 0
-      const whole = this.reassembly.take(packet, view.getUint16(at + IP4_ID), offset, more)
+      const whole = this.reassembly.take(packet, view.getUint16(at + IP4_ID), offset, more, headerLength)
       if (whole < 0) return
+      this.defragmented(packet)
       this.deliver(packet)
       pool.release(whole)
       return
     }
     this.deliver(packet)
+  }
+
+  /** The header of a packet that was put together says so: an error that quotes it must tell the truth. */
+  private defragmented(packet: Packet): void {
+    const { pool } = this
+    const { headerAt, at } = packet
+    const { view } = pool
+    view.setUint16(headerAt + IP4_TOTAL_LENGTH, at - headerAt + packet.length)
+    view.setUint16(headerAt + IP4_FRAGMENT, 0)
+    view.setUint16(headerAt + IP4_CHECKSUM, 0)
+    view.setUint16(headerAt + IP4_CHECKSUM, ~pool.sum(headerAt, at - headerAt) & 0xffff)
+    packet.ttl = view.getUint8(headerAt + IP4_TTL)
+    packet.trafficClass = view.getUint8(headerAt + IP4_TRAFFIC_CLASS)
   }
 
   private deliver(packet: Packet): void {
