@@ -52,6 +52,7 @@ export async function joinNetwork(settings: NetworkSettings, options: JoinOption
 /** The configuration that the settings mean. @throws NetError ERR_IOTH_CONFIG, which names the flag or variable. */
 function configOf(settings: NetworkSettings, name: string | undefined): StackConfig {
   const { address, netmask, filename, device, devtype, library, create, gateway, dns, dhcp, slaac, mac } = settings
+  const isOfName = address.some((each) => each.startsWith('hash://'))
   const words = {
     addresses: address.map((each) => (each.includes('/') ? each : withNetmask(each, netmask))),
     stack: library,
@@ -60,7 +61,8 @@ function configOf(settings: NetworkSettings, name: string | undefined): StackCon
     device,
     gateways: gateway,
     nameServers: dns,
-    name: settings.name ?? name,
+    // The address of a name is that of a name the user chose.
+    name: settings.name ?? (isOfName ? undefined : name),
     mac,
     create,
     dhcp,

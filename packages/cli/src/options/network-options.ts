@@ -48,7 +48,7 @@ export const NETWORK_OPTIONS: readonly OptionRow[] = [
     long: '--address',
     value: 'address[/prefix]',
     repeat: true,
-    text: 'IPv4 or IPv6 address, may be repeated; without a prefix length /24 and /64 are meant',
+    text: 'IPv4 or IPv6 address, may be repeated; without a prefix length /24 and /64 are meant; hash://fc00::/64 is the address of --name there',
     env: 'IOTH_ADDRESS',
     alias: 'PYCOTCP_ADDRESS',
   },

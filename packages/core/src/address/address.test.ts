@@ -44,6 +44,23 @@ describe('IP addresses', () => {
     )
   })
 
+  it('keep the interface of a link-local address, by index or by name', () => {
+    const byIndex = parseIpAddress('fe80::1%2')
+    expect([byIndex.scope, byIndex.zone, byIndex.toString()]).toEqual([2, '', 'fe80::1%2'])
+    const byName = parseIpAddress('fe80::1%eth0')
+    expect([byName.scope, byName.zone, byName.toString()]).toEqual([0, 'eth0', 'fe80::1%eth0'])
+    expect(byName.withScope(3).toString()).toBe('fe80::1%3')
+    expect(byIndex.withScope(2)).toBe(byIndex)
+    for (const text of ['fe80::1%', 'fe80::1%a%b', '10.0.0.1%eth0']) expect(tryParseIpAddress(text)).toBeNull()
+  })
+
+  it('are one object in their other family', () => {
+    const address = parseIpAddress('10.0.0.1')
+    expect(address.mapped().toString()).toBe('::ffff:10.0.0.1')
+    expect(address.mapped()).toBe(address.mapped())
+    expect(address.mapped().unmapped().equals(address)).toBe(true)
+  })
+
   it('print as RFC 5952 has it', () => {
     for (const [text, printed] of [
       ['2001:0DB8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],

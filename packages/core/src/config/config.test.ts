@@ -111,6 +111,15 @@ describe('one configuration in three spellings', () => {
     })
   })
 
+  test('an address by the host name, in every spelling', () => {
+    const expected = { addresses: ['fc00::f4b7:a5a9:259b:fb70/64'], name: 'hash.test.local' }
+    expect(parseIothconf('ip=hash://fc00::,fqdn=hash.test.local')).toMatchObject(expected)
+    expect(normaliseConfig({ addresses: ['hash://fc00::/64'], name: 'hash.test.local' })).toMatchObject(expected)
+    expect(() => parseIothconf('ip=hash://fc00::/64')).toThrow(/"ip".*host name/)
+    expect(() => parseIothconf('ip=hash://10.0.0.0/8,fqdn=a')).toThrow(/IPv6 network/)
+    expect(() => parseIothconf('ip=hash://web0,fqdn=a')).toThrow(/hash:\/\/fc00::\/64/)
+  })
+
   test('the examples of the guide', () => {
     const guide = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8')
     const [, block = ''] = /```iothconf\n(.*?)```/s.exec(guide) ?? []

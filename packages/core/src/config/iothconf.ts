@@ -10,7 +10,7 @@
  * | `iface=NAME` | name of the interface |
  * | `mac=ADDRESS`, `macaddr=` | hardware address |
  * | `mtu=OCTETS` | largest IP packet |
- * | `ip=ADDRESS/BITS` | an address; may be repeated; /24 and /64 without `/BITS` |
+ * | `ip=ADDRESS/BITS` | an address; may be repeated; /24 and /64 without `/BITS`; `ip=hash://fc00::/64` is the address of the `fqdn` there |
  * | `gw=ADDRESS`, `dns=ADDRESS` | default gateway, name server; may be repeated |
  * | `fqdn=NAME` | host name |
  * | `dhcp`, `dhcp4`, `dhcpv4` | IPv4 address by DHCP |

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatCidr, parseCidr } from '../address/cidr.ts'
+import { hashAddress } from '../address/hash-address.ts'
 import { parseIpAddress } from '../address/ip-address.ts'
 import { formatMac, parseMac } from '../address/mac.ts'
 import { configError, orList, unknownKey } from './config-error.ts'
@@ -23,7 +24,10 @@ export interface StackConfig {
   readonly type?: DeviceType
   /** Name of the interface. With no `vnl`, `web0` also means the switch `/tmp/web0.ctl` if there is one. @default `'eth0'` */
   readonly device?: string
-  /** CIDR notation; without a prefix length /24 and /64 are meant. @default none */
+  /**
+   * CIDR notation; without a prefix length /24 and /64 are meant. `hash://fc00::/64` is the address of the host name in that network, as the
+   * tools of IoTh compute it (see {@link hashAddress}). @default none
+   */
   readonly addresses?: readonly string[]
   /** Default gateways. @default none */
   readonly gateways?: readonly string[]
@@ -128,7 +132,23 @@ export function canonicalConfig(
     if (!Object.hasOwn(READERS, key)) throw unknownKey(key, KEYS, SYNONYMS)
     canonical[key] = READERS[key as keyof StackConfig](value, spelling(key as keyof StackConfig))
   }
+  const name = canonical.name as string | undefined
+  canonical.addresses = (canonical.addresses as string[]).map((address) =>
+    address.startsWith(HASHED) ? ofName(address, name, spelling) : address,
+  )
   return canonical as unknown as CanonicalConfig
+}
+
+/** An address that is yet to be computed from the host name. */
+const HASHED = 'hash://'
+
+function ofName(address: string, name: string | undefined, spelling: (key: keyof StackConfig) => string): string {
+  if (name === undefined) {
+    const where = `"${spelling('addresses')}" is ${address}, the address of a name, and there is none`
+    throw configError(where, 'give the host name, too')
+  }
+  const { address: base, prefixLength } = parseCidr(address.slice(HASHED.length))
+  return formatCidr({ address: hashAddress(base, name), prefixLength })
 }
 
 function text(value: unknown, key: string, example: string): string {
@@ -181,6 +201,12 @@ function octets(value: unknown, key: string): number {
 }
 
 function cidr(value: unknown, key: string): string {
+  const said = text(value, key, '10.0.0.1/24')
+  if (said.startsWith(HASHED)) {
+    const base = parsed(parseCidr, said.slice(HASHED.length), key, `${HASHED}fc00::/64`)
+    if (base.address.family === 6) return HASHED + formatCidr(base)
+    throw configError(`"${key}" is ${said}`, `write an IPv6 network, for example ${HASHED}fc00::/64`)
+  }
   return formatCidr(parsed(parseCidr, text(value, key, '10.0.0.1/24'), key, '10.0.0.1/24'))
 }
 
