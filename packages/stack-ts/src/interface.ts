@@ -31,6 +31,7 @@ import type { Port } from './link/port.ts'
 import { Arp, type ArpOwner } from './neighbor/arp.ts'
 import type { Undeliverable } from './neighbor/cache.ts'
 import { AddressProbe, type ProbeMode } from './neighbor/dad.ts'
+import type { IdentifierKind } from './neighbor/interface-identifier.ts'
 import { formatMac, type Mac } from './wire/ethernet.ts'
 
 /** What an interface asks of its stack. */
@@ -49,6 +50,10 @@ export interface InterfaceHost extends LeasedStack {
   readonly probe: ProbeMode
   readonly undeliverable: Undeliverable
   readonly undeliverable6: Undeliverable
+  /** How addresses are formed, and the secret for it. */
+  readonly identifierKind: IdentifierKind
+  readonly secret: Uint8Array
+  readonly acceptsRedirects: boolean
   /** Nobody may use this address any more. */
   addressRemoved(address: IpAddress): void
   interfaceRemoved(removed: StackInterface): void
@@ -173,6 +178,11 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
       if (this.leasing === leasing) this.leasing = null
       throw error
     }
+  }
+
+  /** Forms IPv6 addresses from what routers advertise. @see Interface6.autoconfigure */
+  async slaac(): Promise<void> {
+    await this.v6.autoconfigure()
   }
 
   async remove(): Promise<void> {

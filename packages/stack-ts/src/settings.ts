@@ -6,6 +6,7 @@
 import { type Limits, NetError, type StackOptions } from '@ioth/core'
 import { REASSEMBLY_LIMITS, type ReassemblyLimits } from './ip/reassembly.ts'
 import type { ProbeMode } from './neighbor/dad.ts'
+import type { IdentifierKind } from './neighbor/interface-identifier.ts'
 import { cubic } from './tcp/congestion/cubic.ts'
 import { reno } from './tcp/congestion/reno.ts'
 import type { TcpOptions, TcpSettings } from './tcp/settings.ts'
@@ -21,7 +22,20 @@ export interface TsSettings {
   /** Accepts packets to every unicast address, not only to ours: what a gateway is made of. @default false */
   readonly anyAddress?: boolean
   readonly reassembly?: Partial<ReassemblyLimits>
+  readonly ipv6?: Ipv6Options
   readonly tcp?: TcpOptions
+}
+
+export interface Ipv6Options {
+  /**
+   * How addresses are formed: `stable` ones tell nothing of the hardware and are the same whenever a stack with the same secret joins the
+   * same network (RFC 7217); `eui64` ones show the hardware address. @default 'stable'
+   */
+  readonly identifiers?: IdentifierKind
+  /** 32 hexadecimal digits, for addresses that outlive the stack. @default a random one for each stack */
+  readonly secret?: string
+  /** Whether the first router's word for a better first hop is taken (RFC 4861 8). @default false */
+  readonly redirects?: boolean
 }
 
 export interface Settings {
@@ -30,6 +44,11 @@ export interface Settings {
   readonly dhcpWaitMs: number
   readonly anyAddress: boolean
   readonly reassembly: ReassemblyLimits
+  readonly ipv6: {
+    readonly identifiers: IdentifierKind
+    readonly secret: Uint8Array | null
+    readonly redirects: boolean
+  }
   readonly tcp: TcpSettings
 }
 
@@ -47,12 +66,17 @@ const LARGEST_MTU = 65535
 
 /** @throws NetError EINVAL */
 export function readSettings(given: StackOptions['settings'], limits: Limits): Settings {
-  const top = known('settings', given ?? {}, ['mtu', 'probe', 'dhcpWaitMs', 'anyAddress', 'reassembly', 'tcp'])
+  const top = known('settings', given ?? {}, ['mtu', 'probe', 'dhcpWaitMs', 'anyAddress', 'reassembly', 'ipv6', 'tcp'])
   const reassembly = known(
     'settings.reassembly',
     (top.reassembly ?? {}) as Record<string, unknown>,
     Object.keys(REASSEMBLY_LIMITS),
   )
+  const ipv6 = known('settings.ipv6', (top.ipv6 ?? {}) as Record<string, unknown>, [
+    'identifiers',
+    'secret',
+    'redirects',
+  ])
   const tcp = known('settings.tcp', (top.tcp ?? {}) as Record<string, unknown>, [
     'minRtoMs',
     'synRetries',
@@ -77,6 +101,11 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
       timeoutMs: integer('reassembly.timeoutMs', reassembly.timeoutMs, REASSEMBLY_LIMITS.timeoutMs, 15_000, 120_000),
       datagrams: integer('reassembly.datagrams', reassembly.datagrams, REASSEMBLY_LIMITS.datagrams, 1, 65_536),
       octets: integer('reassembly.octets', reassembly.octets, REASSEMBLY_LIMITS.octets, 0x20000, 0x3fffffff),
+    },
+    ipv6: {
+      identifiers: oneOf('ipv6.identifiers', ipv6.identifiers, ['stable', 'eui64'], 'stable'),
+      secret: secret('ipv6.secret', ipv6.secret),
+      redirects: flag('ipv6.redirects', ipv6.redirects, false),
     },
     tcp: {
       minRtoMs: integer('tcp.minRtoMs', tcp.minRtoMs, 200, 1, 120_000),
@@ -125,6 +154,14 @@ function flag(name: string, value: unknown, byDefault: boolean): boolean {
   if (value === undefined) return byDefault
   if (typeof value === 'boolean') return value
   throw invalid(`${name} is true or false, not ${String(value)}`)
+}
+
+function secret(name: string, value: unknown): Uint8Array | null {
+  if (value === undefined) return null
+  if (typeof value !== 'string' || !/^[0-9a-f]{32}$/i.test(value)) {
+    throw invalid(`${name} is 32 hexadecimal digits, not ${String(value)}`)
+  }
+  return Uint8Array.from({ length: 16 }, (_, index) => Number.parseInt(value.slice(index * 2, index * 2 + 2), 16))
 }
 
 function oneOf<Word extends string>(name: string, value: unknown, words: readonly Word[], byDefault: Word): Word {

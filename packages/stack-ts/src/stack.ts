@@ -62,6 +62,7 @@ import { Loopback } from './link/loopback.ts'
 import { type PacketTaker, Port } from './link/port.ts'
 import type { Undeliverable } from './neighbor/cache.ts'
 import type { ProbeMode } from './neighbor/dad.ts'
+import { type IdentifierKind, randomSecret } from './neighbor/interface-identifier.ts'
 import { readLimits, readSettings, type Settings } from './settings.ts'
 import { DatagramSocket } from './sockets/datagram-socket.ts'
 import type { SocketHost, StackSocket } from './sockets/endpoint.ts'
@@ -122,6 +123,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   private readonly job: OutputJob
   private readonly attached: StackInterface[] = []
   private interfaceNumber = 0
+  private ownSecret: Uint8Array | null = null
   private resolveClosed!: () => void
   private closing: Promise<void> | null = null
 
@@ -202,10 +204,6 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     if (!('attach' in link)) {
       throw new NetError('EINVAL', 'addInterface', { message: 'the stack "ts" takes an open link, not a locator' })
     }
-    if (options.slaac) {
-      const message = `the stack "ts" does not implement SLAAC: give an address`
-      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'addInterface', { message })
-    }
     const index = ++this.interfaceNumber
     const name = options.name ?? `eth${index - 1}`
     const mac = macFromBytes(parseMac(options.mac ?? randomMac(this.scheduler.random)))
@@ -219,7 +217,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     link.attach(port)
     try {
       await Promise.all(cidrs.map(({ address, prefixLength }) => added.addAddress(address, prefixLength)))
-      if (options.dhcp === true) await added.dhcp()
+      await Promise.all([options.dhcp === true && added.dhcp(), options.slaac === true && added.slaac()])
     } catch (error) {
       await added.remove()
       throw error
@@ -262,6 +260,20 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   get probe(): ProbeMode {
     return this.settings.probe
+  }
+
+  get identifierKind(): IdentifierKind {
+    return this.settings.ipv6.identifiers
+  }
+
+  /** Made when an address is formed, unless it was given. */
+  get secret(): Uint8Array {
+    this.ownSecret ??= this.settings.ipv6.secret ?? randomSecret(this.scheduler.random)
+    return this.ownSecret
+  }
+
+  get acceptsRedirects(): boolean {
+    return this.settings.ipv6.redirects
   }
 
   undeliverable: Undeliverable = (at, length) => this.icmp.undeliverable(at, length)
@@ -483,7 +495,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
 /** Messages of neighbour discovery go to the interface they came by. */
 const discovery: DiscoveryHandler = {
-  receive: (packet, type) => packet.interface?.v6.nd?.receive(packet, type),
+  receive: (packet, type) => packet.interface?.v6.receive(packet, type),
 }
 
 class Patience extends Timer {

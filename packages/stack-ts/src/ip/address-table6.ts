@@ -46,6 +46,10 @@ export class AddressTable6 {
     return this.find(address.w0, address.w1, address.w2, address.w3, address.scope)
   }
 
+  linkLocalOn(on: NetInterface): LocalAddress6 | null {
+    return this.entries.find((entry) => entry.interface === on && entry.address.isLinkLocal) ?? null
+  }
+
   /** RFC 6724 5: the best of our addresses for a destination that is reached by this interface. */
   bestFor(destination: IpAddress, on: NetInterface): LocalAddress6 | null {
     return selectSource(destination, this.entries, on.index)

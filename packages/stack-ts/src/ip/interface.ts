@@ -12,6 +12,7 @@ import type { Arp } from '../neighbor/arp.ts'
 import type { NeighborDiscovery } from '../neighbor/nd.ts'
 import { BROADCAST_MAC, type Mac } from '../wire/ethernet.ts'
 import type { Memberships } from './memberships.ts'
+import type { Packet } from './packet.ts'
 
 export interface NetInterface {
   readonly index: number
@@ -38,6 +39,10 @@ export interface NetInterface6 {
   readonly groupPaths: GroupPaths
   /** Membership in groups. */
   readonly memberships: Memberships
+  /** Whether packets to a group are for us. */
+  isMember(w0: number, w1: number, w2: number, w3: number): boolean
+  /** Takes a message of neighbour or multicast listener discovery whose checksum is right. */
+  receive(packet: Packet, type: number): void
 }
 
 /** A path to a hardware address that needs no resolution: everybody, a group, or the far end of a point-to-point link. */

@@ -48,6 +48,8 @@ export class Ipv6 implements Network, LoopbackTaker {
   readonly headroom: number = LINK_HEADROOM + IP6_HEADER
   readonly headerLength: number = IP6_HEADER
   readonly defaultMss: number = 1220
+  /** Of packets whose sender does not care; routers may say otherwise (RFC 4861 6.3.4). */
+  hopLimit = 64
   readonly addresses: AddressTable6 = new AddressTable6()
   readonly routes: RouteTable6 = new RouteTable6()
   /** Protocols by number, set by who builds the stack. */
@@ -327,7 +329,7 @@ export class Ipv6 implements Network, LoopbackTaker {
     const w2 = view.getInt32(at + 8)
     const w3 = view.getInt32(at + 12)
     if (!isToGroup) return this.addresses.find(w0, w1, w2, w3, on.index) !== null
-    return isAllNodes(w0, w1, w2, w3) || on.v6.memberships.find(w0, w1, w2, w3) !== null
+    return on.v6.isMember(w0, w1, w2, w3)
   }
 
   private isOtherHost(view: DataView, at: number): boolean {

@@ -21,7 +21,7 @@ import {
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { NetInterface } from '../ip/interface.ts'
-import { isGroupMac, type Mac, writeEthernet } from '../wire/ethernet.ts'
+import { isGroupMac, type Mac, macFromBytes, writeEthernet } from '../wire/ethernet.ts'
 import { Outbox } from './outbox.ts'
 import { LINK_HEADROOM } from './path.ts'
 
@@ -57,6 +57,8 @@ export class Port implements LinkSink {
   /** Whether the link took less than it was offered. */
   blocked = false
   tap: PacketTap | null = null
+  /** Where the frame in hand begins. */
+  private frameAt = 0
   private readonly isEthernet: boolean
   private readonly counters: Counters
   private readonly taker: PacketTaker
@@ -86,6 +88,11 @@ export class Port implements LinkSink {
   /** Whether next hops have to be resolved. */
   get hasNeighbors(): boolean {
     return this.isEthernet
+  }
+
+  /** The hardware address that the frame in hand came from. */
+  get frameSource(): Mac {
+    return macFromBytes(this.pool.bytes, this.frameAt + ETH_SOURCE)
   }
 
   get isBusy(): boolean {
@@ -128,6 +135,7 @@ export class Port implements LinkSink {
     }
     const type = view.getUint16(at + ETH_TYPE)
     const frame = at
+    this.frameAt = at
     at += ETHERNET_HEADER
     length -= ETHERNET_HEADER
     if (type === ETHERTYPE_IP4 && this.tap?.takes(frame, at, length, body, bodyLength, flags) === true) return

@@ -263,6 +263,8 @@ export class NeighborCache {
       neighbor.state = 'FAILED'
       neighbor.until = now + FAILED_TIME
       this.discard(neighbor, true)
+      // Who sends through a gateway looks for another one.
+      if (neighbor.isGateway) this.remove(neighbor)
       this.resolver.lost?.(neighbor)
     }
   }

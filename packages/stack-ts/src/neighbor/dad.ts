@@ -57,9 +57,10 @@ export class AddressProbe extends Timer {
     else this.fire()
   }
 
+  /** Gives up; who waits for the outcome finds out that there is no use for it. */
   stop(): void {
     this.clock.disarm(this)
-    this.outcome = null
+    this.settle(null)
   }
 
   /** Tells the network again where the address is, after the link came back. */

@@ -1,53 +1,87 @@
 /**
- * Neighbour discovery of one interface (RFC 4861 7.2): asks who has an address, answers for ours.
+ * Neighbour discovery of one interface (RFC 4861): asks who has an address, answers for ours, notices who else claims one of them, and
+ * hands on what routers advertise. Every message is checked as a whole before anything of it counts.
  *
  * @module
  */
-import { type Clock, ETHERTYPE_IP6, fromBytes, IpAddress, type Random } from '@ioth/core'
+import { ANY_V6, type Clock, ETHERTYPE_IP6, IpAddress, type Random } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { Icmpv6 } from '../icmp/icmpv6.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { Ipv6 } from '../ip/ipv6.ts'
 import type { Packet } from '../ip/packet.ts'
-import { isGroupMac } from '../wire/ethernet.ts'
-import { ICMP6_NEIGHBOR_ADVERTISEMENT, ICMP6_NEIGHBOR_SOLICITATION } from '../wire/icmpv6.ts'
+import type { Mac } from '../wire/ethernet.ts'
+import {
+  ICMP6_NEIGHBOR_ADVERTISEMENT,
+  ICMP6_NEIGHBOR_SOLICITATION,
+  ICMP6_REDIRECT,
+  ICMP6_ROUTER_ADVERTISEMENT,
+  ICMP6_ROUTER_SOLICITATION,
+} from '../wire/icmpv6.ts'
+import {
+  checkNd,
+  ND_HOP_LIMIT,
+  type NdMessage,
+  type NeighborAdvertisement,
+  type NeighborSolicitation,
+  parseNd,
+  type Redirect,
+  type RouterAdvertisement,
+  serializeNd,
+} from '../wire/nd.ts'
 import { NeighborCache, type Resolver, type ResolverTiming, type Undeliverable } from './cache.ts'
+import type { DadWire } from './dad6.ts'
+import { ALL_NODES, ALL_ROUTERS } from './mld.ts'
 import type { Neighbor } from './neighbor.ts'
 
-/** A solicitation or advertisement with one link-layer address option. */
-const MESSAGE = 32
-const TARGET = 8
-const OPTIONS = 24
-const SOURCE_LINK_LAYER = 1
-const TARGET_LINK_LAYER = 2
-const SOLICITED = 0x40000000
-const OVERRIDE = 0x20000000
-
-/** RFC 4861 10 */
-const TIMING: ResolverTiming = {
-  askInterval: 1_000_000,
-  groupAsks: 3,
-  directAsks: 3,
-  reachableTime: 30_000_000,
-  asksBeforeMove: false,
+/** RFC 4861 10: RETRANS_TIMER, MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT, REACHABLE_TIME. */
+function defaultTiming(): ResolverTiming {
+  return {
+    askInterval: 1_000_000,
+    groupAsks: 3,
+    directAsks: 3,
+    reachableTime: 30_000_000,
+    asksBeforeMove: false,
+  }
 }
 
-/** RFC 4291 2.7.1 */
+/** What neighbour discovery asks of, and tells, the interface. */
+export interface NdOwner {
+  /** How an address of ours stands. */
+  standing(address: IpAddress): 'tentative' | 'ours' | 'not ours'
+  /** Another asks from nowhere for an address that we are about to use. */
+  soughtByAnother(address: IpAddress, nonce: Uint8Array | undefined, mac: Mac): void
+  /** Somebody else says that an address that we use, or are about to use, is theirs. */
+  claimedByAnother(address: IpAddress, mac: Mac): void
+  routerAdvertised(source: IpAddress, message: RouterAdvertisement): void
+  /** @returns whether it was taken. */
+  redirected(source: IpAddress, message: Redirect): boolean
+  /** A neighbour does not answer any more. */
+  neighborLost(address: IpAddress): void
+  /** A neighbour that may have been given up is heard of. */
+  neighborHeard(address: IpAddress): void
+  /** A neighbour says that it routes no longer. */
+  routerResigned(address: IpAddress): void
+}
+
+/** `ff02::1:ff00:0/104` with the last 24 bits of the address (RFC 4291 2.7.1). */
 export function solicitedNode(address: IpAddress): IpAddress {
   return new IpAddress(6, 0xff020000, 0, 1, 0xff000000 | (address.w3 & 0xffffff))
 }
 
-export class NeighborDiscovery implements Resolver {
+export class NeighborDiscovery implements Resolver, DadWire {
   readonly etherType: number = ETHERTYPE_IP6
-  readonly timing: ResolverTiming = { ...TIMING }
+  readonly timing: ResolverTiming = defaultTiming()
   readonly cache: NeighborCache
   private readonly on: NetInterface
+  private readonly owner: NdOwner
   private readonly ip: Ipv6
   private readonly icmp: Icmpv6
   private readonly counters: Counters
 
   constructor(
     on: NetInterface,
+    owner: NdOwner,
     clock: Clock,
     random: Random,
     ip: Ipv6,
@@ -56,93 +90,207 @@ export class NeighborDiscovery implements Resolver {
     undeliverable: Undeliverable,
   ) {
     this.on = on
+    this.owner = owner
     this.ip = ip
     this.icmp = icmp
     this.counters = counters
     this.cache = new NeighborCache(on.port, clock, random, this, counters, undeliverable)
   }
 
+  // ---------- what we say ----------
+
   ask(neighbor: Neighbor, direct: boolean): void {
     const { address } = neighbor
     const source = this.ip.addresses.bestFor(address, this.on)
     if (source === null) return
-    const to = direct ? address : solicitedNode(address)
-    this.send(ICMP6_NEIGHBOR_SOLICITATION, 0, source.address, to, address, SOURCE_LINK_LAYER)
+    const options = { sourceLink: this.on.port.mac }
+    this.send(
+      { type: ICMP6_NEIGHBOR_SOLICITATION, target: address, options },
+      source.address,
+      direct ? address : solicitedNode(address),
+    )
   }
 
-  /** Takes a message whose checksum is right; `packet.length` octets at `packet.at`. */
-  receive(packet: Packet, type: number): void {
-    const { view, bytes } = this.on.port.pool
+  lost({ address }: Neighbor): void {
+    this.owner.neighborLost(address)
+  }
+
+  solicit(address: IpAddress, nonce: Uint8Array): void {
+    this.send(
+      { type: ICMP6_NEIGHBOR_SOLICITATION, target: address, options: { nonce } },
+      ANY_V6,
+      solicitedNode(address),
+    )
+  }
+
+  announce(address: IpAddress): void {
+    this.advertise(address, ALL_NODES, false)
+  }
+
+  /** Asks for routers, from an address of ours if there is one. */
+  solicitRouters(): void {
+    const own = this.ip.addresses.bestFor(ALL_ROUTERS, this.on)
+    const options = own === null ? {} : { sourceLink: this.on.port.mac }
+    this.send({ type: ICMP6_ROUTER_SOLICITATION, options }, own?.address ?? ANY_V6, ALL_ROUTERS)
+  }
+
+  // ---------- what others say ----------
+
+  /** Takes a message whose checksum is right. */
+  receive(packet: Packet): void {
+    const { counters, ip } = this
     const { at, length } = packet
-    if (packet.ttl !== 255 || length < OPTIONS || packet.fragmented || view.getUint8(at + 1) !== 0) {
-      this.counters.drop('nd.invalid')
+    // RFC 6980 5
+    if (packet.fragmented) {
+      counters.drop('nd.fragment')
       return
     }
-    const target = fromBytes(bytes, at + TARGET, 16)
-    const wanted = type === ICMP6_NEIGHBOR_SOLICITATION ? SOURCE_LINK_LAYER : TARGET_LINK_LAYER
-    const option = this.findOption(view, at + OPTIONS, at + length, wanted)
-    if (option > 0 && isGroupMac(view.getUint16(option))) {
-      this.counters.drop('nd.invalid')
+    const message = parseNd(this.on.port.pool.bytes.subarray(at, at + length))
+    if (typeof message === 'string') {
+      counters.drop(`nd.${message}`)
       return
     }
-    if (type === ICMP6_NEIGHBOR_ADVERTISEMENT) {
-      const known = this.cache.find(target.w0, target.w1, target.w2, target.w3)
-      if (known !== null && option > 0) this.cache.answered(known, view.getUint16(option), view.getInt32(option + 2))
-    } else if (type === ICMP6_NEIGHBOR_SOLICITATION) {
-      const own = this.ip.addresses.of(target.isLinkLocal ? target.withScope(this.on.index) : target)
-      if (own === null || own.interface !== this.on) {
-        this.counters.drop('nd.target')
+    const source = ip.sourceOf(packet)
+    const destination = ip.destinationOf(packet)
+    const reason = checkNd(message, { source, destination, hopLimit: packet.ttl })
+    if (reason !== null) {
+      counters.drop(`nd.${reason}`)
+      return
+    }
+    switch (message.type) {
+      case ICMP6_NEIGHBOR_SOLICITATION:
+        this.solicited(message, source)
+        break
+      case ICMP6_NEIGHBOR_ADVERTISEMENT:
+        this.advertised(message)
+        break
+      case ICMP6_ROUTER_ADVERTISEMENT:
+        this.owner.routerAdvertised(source, message)
+        break
+      case ICMP6_REDIRECT:
+        if (!this.owner.redirected(source, message)) counters.drop('nd.redirect')
+        else this.redirected(message)
+        break
+      case ICMP6_ROUTER_SOLICITATION:
+        // We are no router (RFC 4861 6.1.1).
+        counters.drop('nd.router-solicitation')
+    }
+  }
+
+  /** The source of a message named its hardware address. @param isRouter what the message says of it, if anything. */
+  heard(address: IpAddress, link: Mac | undefined, isRouter?: boolean): void {
+    if (link === undefined) {
+      const known = this.find(address)
+      if (known !== null && isRouter !== undefined) known.isRouter = isRouter
+      return
+    }
+    const neighbor = this.cache.path(address)
+    if (isRouter !== undefined) neighbor.isRouter = isRouter
+    this.cache.heard(neighbor, link.high, link.low)
+    this.owner.neighborHeard(address)
+  }
+
+  /** RFC 4861 7.2.3, 7.2.4. */
+  private solicited({ target, options }: NeighborSolicitation, source: IpAddress): void {
+    const { counters, owner } = this
+    const address = this.scoped(target)
+    const standing = owner.standing(address)
+    if (standing === 'ours') {
+      if (source.isUnspecified) {
+        this.advertise(address, ALL_NODES, false)
         return
       }
-      const from = this.ip.sourceOf(packet)
-      if (from.isUnspecified) return
-      if (option > 0) {
-        const neighbor = this.cache.path(from)
-        this.cache.heard(neighbor, view.getUint16(option), view.getInt32(option + 2))
+      if (this.ip.isOurs(source)) {
+        counters.drop('nd.own')
+        return
       }
-      this.send(ICMP6_NEIGHBOR_ADVERTISEMENT, SOLICITED | OVERRIDE, own.address, from, own.address, TARGET_LINK_LAYER)
+      this.heard(source, options.sourceLink)
+      this.advertise(address, source, true)
+    } else if (standing === 'tentative') {
+      // RFC 4862 5.4.3: a question with a source is for whoever has the address already.
+      if (source.isUnspecified) owner.soughtByAnother(address, options.nonce, this.senderOf())
+      else counters.drop('nd.tentative')
     } else {
-      this.counters.drop('nd.type')
+      counters.drop('nd.target')
     }
   }
 
-  /** @returns where the hardware address of an option stands; -1 when there is none. */
-  private findOption(view: DataView, at: number, end: number, wanted: number): number {
-    while (at + 8 <= end) {
-      const length = view.getUint8(at + 1) * 8
-      if (length === 0 || at + length > end) return -1
-      if (view.getUint8(at) === wanted && length === 8) return at + 2
-      at += length
+  /** RFC 4861 7.2.5. */
+  private advertised(message: NeighborAdvertisement): void {
+    const { cache, owner } = this
+    const { solicited, override, isRouter, options } = message
+    const target = this.scoped(message.target)
+    const link = options.targetLink
+    if (owner.standing(target) !== 'not ours') {
+      this.counters.addressConflicts++
+      owner.claimedByAnother(target, link ?? this.senderOf())
+      return
     }
-    return -1
+    const neighbor = this.find(target)
+    if (neighbor === null) return
+    if (neighbor.unresolved) {
+      if (link === undefined) {
+        this.counters.drop('nd.target-link')
+        return
+      }
+      neighbor.isRouter = isRouter
+      if (solicited) cache.answered(neighbor, link.high, link.low)
+      else cache.move(neighbor, link.high, link.low)
+      return
+    }
+    const isElsewhere = link !== undefined && (link.high !== neighbor.macHigh || link.low !== neighbor.macLow)
+    if (isElsewhere && !override) {
+      cache.suspect(neighbor)
+      return
+    }
+    // "Solicited" is a claim: who says so from a new place without having been asked is checked like anybody who moved.
+    if (isElsewhere && (!solicited || neighbor.asked === 0)) cache.move(neighbor, link.high, link.low)
+    else if (solicited) cache.answered(neighbor, link?.high ?? neighbor.macHigh, link?.low ?? neighbor.macLow)
+    const wasRouter = neighbor.isRouter
+    neighbor.isRouter = isRouter
+    if (wasRouter && !isRouter) owner.routerResigned(target)
+    else owner.neighborHeard(target)
   }
 
-  private send(
-    type: number,
-    flags: number,
-    source: IpAddress,
-    to: IpAddress,
-    target: IpAddress,
-    optionType: number,
-  ): void {
+  /** RFC 4861 8.3: the better first hop may come with its hardware address. */
+  private redirected({ target, destination, options }: Redirect): void {
+    const isRouter = !target.equals(destination)
+    this.heard(this.scoped(target), options.targetLink, isRouter ? true : undefined)
+  }
+
+  // ---------- inside ----------
+
+  private find({ w0, w1, w2, w3 }: IpAddress): Neighbor | null {
+    return this.cache.find(w0, w1, w2, w3)
+  }
+
+  private scoped(address: IpAddress): IpAddress {
+    return address.isLinkLocal ? address.withScope(this.on.index) : address
+  }
+
+  /** The hardware address that the frame in hand came from. */
+  private senderOf(): Mac {
+    return this.on.port.frameSource
+  }
+
+  /** RFC 4861 7.2.4, 7.2.6: that the address is ours, and where. */
+  private advertise(address: IpAddress, to: IpAddress, solicited: boolean): void {
+    const options = { targetLink: this.on.port.mac }
+    const type = ICMP6_NEIGHBOR_ADVERTISEMENT
+    this.send({ type, isRouter: false, solicited, override: true, target: address, options }, address, to)
+  }
+
+  private send(message: NdMessage, source: IpAddress, to: IpAddress): void {
     const { ip, icmp, on } = this
-    const { pool, mac } = on.port
-    const at = pool.take(ip.headroom + MESSAGE)
+    const { pool } = on.port
+    const octets = serializeNd(message)
+    const at = pool.take(ip.headroom + octets.length)
     if (at < 0) {
       this.counters.lose('nd.pool')
       return
     }
-    const message = at + ip.headroom
-    const { view } = pool
-    view.setInt32(message, type << 24)
-    view.setInt32(message + 4, flags)
-    view.setInt32(message + TARGET, target.w0)
-    view.setInt32(message + TARGET + 4, target.w1)
-    view.setInt32(message + TARGET + 8, target.w2)
-    view.setInt32(message + TARGET + 12, target.w3)
-    view.setInt32(message + OPTIONS, (optionType << 24) | (1 << 16) | mac.high)
-    view.setInt32(message + OPTIONS + 4, mac.low)
+    pool.bytes.set(octets, at + ip.headroom)
     const path = to.isMulticast ? on.v6.groupPaths.find(to, true, false) : this.cache.path(to)
-    icmp.sendMessage(path, source, to, 255, at, MESSAGE)
+    icmp.sendMessage(path, source, to, ND_HOP_LIMIT, at, octets.length)
   }
 }
