@@ -50,6 +50,7 @@ import { Icmpv4 } from './icmp/icmpv4.ts'
 import { type DiscoveryHandler, Icmpv6 } from './icmp/icmpv6.ts'
 import { igmpInput, PROTO_IGMP } from './igmp/igmp.ts'
 import { type InterfaceHost, StackInterface } from './interface.ts'
+import { FragmentIds } from './ip/fragment-ids.ts'
 import { Ipv4 } from './ip/ipv4.ts'
 import { Ipv6 } from './ip/ipv6.ts'
 import { KnownAddresses } from './ip/known-addresses.ts'
@@ -59,6 +60,7 @@ import { PacketIds } from './ip/packet-id.ts'
 import { PathMtu } from './ip/path-mtu.ts'
 import { Reassembly } from './ip/reassembly.ts'
 import { Loopback } from './link/loopback.ts'
+import type { Path } from './link/path.ts'
 import { type PacketTaker, Port } from './link/port.ts'
 import type { Undeliverable } from './neighbor/cache.ts'
 import type { ProbeMode } from './neighbor/dad.ts'
@@ -75,7 +77,8 @@ import { isGroupMac, macFromBytes } from './wire/ethernet.ts'
 
 /** Rounds of sending in one job: more than the link takes at once has to wait for its next turn anyway. */
 const ROUNDS = 16
-const MAX_PING = 65507
+/** The longest packet of each family carries so much beside the header of an echo. */
+const MAX_PING = { 4: 65507, 6: 65527 }
 const DEFAULT_PING = 56
 const DEFAULT_PING_TIMEOUT_MS = 1000
 
@@ -155,7 +158,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       packet,
       this.reassembly,
       new PacketIds(random),
-      new PathMtu(clock),
+      new PathMtu(clock, 4),
       this.settings.anyAddress,
     )
     this.loopback6 = new Loopback(pool, this.stats, defer)
@@ -165,7 +168,9 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       this.loopback6,
       new Packet(),
       new KnownAddresses(random),
-      new PathMtu(clock),
+      this.reassembly,
+      new FragmentIds(random),
+      new PathMtu(clock, 6),
       this.attached,
     )
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
@@ -187,7 +192,10 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       if (unknown.network.family === 4) this.icmp.portUnreachable(unknown)
       else this.icmp6.portUnreachable(unknown)
     }
-    this.reassembly.onExpired = (_family, headerAt, length) => this.icmp.reassemblyExpired(headerAt, length)
+    this.reassembly.onExpired = (family, headerAt, length) => {
+      if (family === 4) this.icmp.reassemblyExpired(headerAt, length)
+      else this.icmp6.reassemblyExpired(headerAt, length)
+    }
     this.routes = new RoutingTable(this.ip.routes, this.ip6.routes, this.attached)
     this.neighbors = new NeighborTable(this.attached)
   }
@@ -294,7 +302,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   scoped(address: IpAddress, syscall: string): IpAddress {
     const { zone } = address
-    if (zone === '' && (address.scope !== 0 || !address.isLinkLocal)) return address
+    if (zone === '' && (address.scope !== 0 || address.family === 4 || !address.isLinkLocal)) return address
     // A link-local address without a scope: there is one link, or the first is meant.
     const on = zone === '' ? this.attached[0] : this.attached.find(({ name }) => name === zone)
     if (on !== undefined) return address.withScope(on.index)
@@ -331,12 +339,13 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   async ping(destination: IpAddress, options: PingOptions = {}): Promise<PingReply> {
     this.checkOpen('ping')
     const { size = DEFAULT_PING, timeoutMs = DEFAULT_PING_TIMEOUT_MS, ttl = 64, signal } = options
-    if (!(Number.isInteger(size) && size >= 0 && size <= MAX_PING)) {
-      throw new NetError('EMSGSIZE', 'ping', { message: `a ping carries 0 to ${MAX_PING} octets, not ${size}` })
-    }
     const to = this.scoped(destination, 'ping')
     const network = this.networkOf(to)
-    const path = network.findPath(to)
+    const most = MAX_PING[network.family]
+    if (!(Number.isInteger(size) && size >= 0 && size <= most)) {
+      throw new NetError('EMSGSIZE', 'ping', { message: `a ping carries 0 to ${most} octets, not ${size}` })
+    }
+    const path = network.isGroup(to) ? this.groupPath(to) : network.findPath(to)
     const source = path === null ? null : network.sourceFor(to)
     if (path === null || source === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
     if (signal?.aborted) throw new AbortError(signal.reason)
@@ -357,6 +366,12 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
         reject(new NetError('ENOBUFS', 'ping', { address: to.toString() }))
       }
     })
+  }
+
+  private groupPath(group: IpAddress): Path | null {
+    const network = this.networkOf(group)
+    const on = network.groupInterface(group)
+    return on === null ? null : network.groupPath(group, on, true, true)
   }
 
   // ---------- the way up ----------

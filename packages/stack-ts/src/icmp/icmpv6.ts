@@ -19,8 +19,10 @@ import {
   IP6_SOURCE,
   IpAddress,
   PROTO_ICMP6,
+  PROTO_TCP,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
+import { HeaderChain } from '../ip/extension-headers.ts'
 import type { Ipv6 } from '../ip/ipv6.ts'
 import type { ErrorReport, Transport, Unreachable } from '../ip/network.ts'
 import type { Packet } from '../ip/packet.ts'
@@ -74,6 +76,8 @@ export class Icmpv6 implements Transport {
   private readonly ip: Ipv6
   private readonly echo: Echo
   private readonly bucket: TokenBucket
+  /** Of the packet that an error quotes. */
+  private readonly chain = new HeaderChain()
 
   constructor(pool: FramePool, clock: Clock, counters: Counters, ip: Ipv6, echo: Echo) {
     this.pool = pool
@@ -155,8 +159,14 @@ export class Icmpv6 implements Transport {
   }
 
   /** Tells the sender that a packet's fragments did not all arrive in time. */
-  reassemblyExpired(packet: Packet): void {
-    this.complain(packet, ICMP6_TIME_EXCEEDED, EXCEEDED6_REASSEMBLY, 0, false)
+  reassemblyExpired(headerAt: number, length: number): void {
+    const { ip } = this
+    const { view } = this.pool
+    if (view.getUint8(headerAt + IP6_DESTINATION) === 0xff) return
+    const source = ip.ownAt(headerAt + IP6_DESTINATION)
+    if (source === null) return
+    const to = this.addressAt(headerAt + IP6_SOURCE, source.scope)
+    this.sendError(source, to, ICMP6_TIME_EXCEEDED, EXCEEDED6_REASSEMBLY, 0, headerAt, length, 0, 0)
   }
 
   /**
@@ -222,35 +232,53 @@ export class Icmpv6 implements Transport {
 
   /** Rules of RFC 4443 2.4 e: no error about an error or a redirect, to a group, or to a source that is no single host. */
   private complain(packet: Packet, type: number, code: number, rest: number, toGroup: boolean): void {
-    const { pool, ip, counters } = this
+    const { ip } = this
+    const { headerAt, body, bodyLength } = packet
     if (packet.group && !toGroup) return
     const to = ip.sourceOf(packet)
     if (to.isUnspecified || to.isMulticast || (!packet.looped && ip.isOurs(to))) return
     if (packet.protocol === PROTO_ICMP6 && this.isError(packet)) return
+    const source = packet.group ? ip.sourceFor(to) : ip.destinationOf(packet)
+    const head = packet.at + packet.length - headerAt
+    if (source === null) this.counters.lose('icmp6.route')
+    else this.sendError(source, to, type, code, rest, headerAt, head, body, bodyLength)
+  }
+
+  /** @param headLength octets of the packet that are quoted from `headerAt` on, before those at `body`. */
+  private sendError(
+    source: IpAddress,
+    to: IpAddress,
+    type: number,
+    code: number,
+    rest: number,
+    headerAt: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+  ): void {
+    const { pool, ip, counters } = this
     if (!this.bucket.take()) {
-      counters.drop('icmp6.rate')
+      counters.lose('icmp6.rate')
       return
     }
     const path = ip.findPath(to)
-    const source = packet.group ? ip.sourceFor(to) : ip.destinationOf(packet)
-    if (path === null || source === null) {
-      counters.drop('icmp6.route')
+    if (path === null) {
+      counters.lose('icmp6.route')
       return
     }
-    const head = packet.at + packet.length - packet.headerAt
-    const quote = Math.min(head + packet.bodyLength, LARGEST_ERROR - IP6_HEADER - ICMP_HEADER)
-    const fromHead = Math.min(head, quote)
+    const quote = Math.min(headLength + bodyLength, LARGEST_ERROR - IP6_HEADER - ICMP_HEADER)
+    const fromHead = Math.min(headLength, quote)
     const at = pool.take(ip.headroom + ICMP_HEADER + quote)
     if (at < 0) {
-      counters.drop('icmp6.pool')
+      counters.lose('icmp6.pool')
       return
     }
     const icmp = at + ip.headroom
     const into = icmp + ICMP_HEADER
     pool.view.setInt32(icmp, (type << 24) | (code << 16))
     pool.view.setInt32(icmp + ICMP6_REST, rest)
-    pool.bytes.copyWithin(into, packet.headerAt, packet.headerAt + fromHead)
-    if (quote > fromHead) pool.bytes.copyWithin(into + fromHead, packet.body, packet.body + quote - fromHead)
+    pool.bytes.copyWithin(into, headerAt, headerAt + fromHead)
+    if (quote > fromHead) pool.bytes.copyWithin(into + fromHead, body, body + quote - fromHead)
     this.sendMessage(path, source, to, HOP_LIMIT, at, ICMP_HEADER + quote)
   }
 
@@ -265,6 +293,7 @@ export class Icmpv6 implements Transport {
     const { view } = this.pool
     const code = view.getUint8(packet.at + ICMP_CODE)
     const at = packet.at + ICMP_HEADER
+    // An error is no longer than 1280 octets, so that it comes in one piece; of a longer one the beginning is enough.
     const length = packet.length - ICMP_HEADER
     const scope = packet.interface?.index ?? 0
     if (type === ICMP6_UNREACHABLE) {
@@ -281,31 +310,40 @@ export class Icmpv6 implements Transport {
   }
 
   private dispatch(at: number, length: number, scope: number, code: Unreachable, hard: boolean, mtu: number): void {
-    const { counters, ip } = this
+    const { counters, ip, chain } = this
     const { view } = this.pool
     if (length < IP6_HEADER + 8 || view.getUint8(at) >>> 4 !== 6) {
       counters.drop('icmp6.quote')
       return
     }
     const local = this.addressAt(at + IP6_SOURCE, scope)
-    const transport = ip.transports[view.getUint8(at + IP6_NEXT_HEADER)]
-    if (!ip.isOurs(local) || transport === undefined) {
+    if (!ip.isOurs(local)) {
       counters.drop('icmp6.quote')
       return
     }
     const remote = this.addressAt(at + IP6_DESTINATION, scope)
     const packetLength = IP6_HEADER + view.getUint16(at + IP6_PAYLOAD_LENGTH)
-    transport.report({
-      code,
-      hard,
-      mtu,
-      packetLength,
-      network: ip,
-      local,
-      remote,
-      at: at + IP6_HEADER,
-      length: length - IP6_HEADER,
-    })
+    const end = at + length
+    chain.begin(view.getUint8(at + IP6_NEXT_HEADER), at + IP6_HEADER, at + IP6_NEXT_HEADER)
+    let verdict = chain.read(view, at, end)
+    const isFragment = verdict === 'fragment'
+    if (code === 'EMSGSIZE' && (isFragment || chain.next !== PROTO_TCP)) {
+      // What is sent from now on will fit. TCP looks closer: it knows which of its segments are in flight.
+      if (!ip.hasSentLarge(remote) || packetLength <= mtu) counters.drop('icmp6.quote')
+      else ip.lowerMtu(remote, mtu, packetLength)
+      return
+    }
+    if (isFragment && (view.getUint16(chain.at + 2) & 0xfff8) === 0) {
+      chain.begin(view.getUint8(chain.at), chain.at + 8, chain.at)
+      verdict = chain.read(view, at, end)
+    }
+    const transport = verdict === 'end' && chain.at + 8 <= end ? ip.transports[chain.next] : undefined
+    if (transport === undefined) {
+      counters.drop('icmp6.quote')
+      return
+    }
+    const report = { code, hard, mtu, packetLength, network: ip, local, remote }
+    transport.report({ ...report, at: chain.at, length: end - chain.at })
   }
 
   private addressAt(at: number, scope: number): IpAddress {

@@ -104,12 +104,12 @@ export class HeaderChain {
     return 'end'
   }
 
-  private drop(reason: string): Chain {
+  drop(reason: string): Chain {
     this.reason = reason
     return 'drop'
   }
 
-  private problem(code: number, pointer: number, toGroup = false): Chain {
+  problem(code: number, pointer: number, toGroup = false): Chain {
     this.reason = 'parameter'
     this.code = code
     this.pointer = pointer

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  CHECKSUM_MISSING,
   type FramePool,
   IP6_DESTINATION,
   IP6_HEADER,
@@ -20,25 +21,34 @@ import {
   SEGMENT_ME,
   TCP_DATA_OFFSET,
   TCP_HEADER,
+  UDP_CHECKSUM,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { Loopback, LoopbackTaker } from '../link/loopback.ts'
 import { LINK_HEADROOM, type Path } from '../link/path.ts'
 import type { Port } from '../link/port.ts'
 import { pseudoSum6 } from '../wire/checksum.ts'
+import { PROBLEM6_CHAIN, PROBLEM6_HEADER } from '../wire/icmpv6.ts'
 import { checkIpv6, writeIpv6 } from '../wire/ipv6.ts'
 import { AddressTable6 } from './address-table6.ts'
-import { HeaderChain } from './extension-headers.ts'
+import { type Chain, HeaderChain } from './extension-headers.ts'
+import { sendFragments6 } from './fragment.ts'
+import type { FragmentIds } from './fragment-ids.ts'
 import type { NetInterface } from './interface.ts'
 import type { KnownAddresses } from './known-addresses.ts'
 import type { Memberships } from './memberships.ts'
 import type { Network, Transport } from './network.ts'
 import type { Packet } from './packet.ts'
-import type { PathMtu } from './path-mtu.ts'
+import { IP6_SMALLEST_MTU, type PathMtu } from './path-mtu.ts'
+import type { Reassembly } from './reassembly.ts'
 import { RouteTable6 } from './route-table6.ts'
 
-/** Octets of a UDP header, and of what all ICMPv6 messages begin with. */
+/** Octets of a UDP header, of what all ICMPv6 messages begin with, and of a fragment header. */
 const SHORT_HEADER = 8
+const LARGEST_PAYLOAD = 65535
+const LINK_LOCAL = 0x3fa
+/** Destinations of packets that may be too big, remembered by their keys; a power of two. */
+const LARGE_SENT = 256
 
 /** Tells the sender of the packet in hand of a parameter problem: ICMPv6's business. */
 export type ParameterProblem = (packet: Packet, code: number, pointer: number, toGroup: boolean) => void
@@ -60,7 +70,10 @@ export class Ipv6 implements Network, LoopbackTaker {
   private readonly loopback: Loopback
   private readonly packet: Packet
   private readonly known: KnownAddresses
+  private readonly reassembly: Reassembly
+  private readonly ids: FragmentIds
   private readonly pathMtu: PathMtu
+  private readonly largeSent = new Int32Array(LARGE_SENT)
   private readonly interfaces: readonly NetInterface[]
   private readonly chain = new HeaderChain()
 
@@ -71,6 +84,8 @@ export class Ipv6 implements Network, LoopbackTaker {
     loopback: Loopback,
     packet: Packet,
     known: KnownAddresses,
+    reassembly: Reassembly,
+    ids: FragmentIds,
     pathMtu: PathMtu,
     interfaces: readonly NetInterface[],
   ) {
@@ -79,6 +94,8 @@ export class Ipv6 implements Network, LoopbackTaker {
     this.loopback = loopback
     this.packet = packet
     this.known = known
+    this.reassembly = reassembly
+    this.ids = ids
     this.pathMtu = pathMtu
     this.interfaces = interfaces
     packet.network = this
@@ -107,6 +124,19 @@ export class Ipv6 implements Network, LoopbackTaker {
     return address.isLoopback || this.addresses.of(address) !== null
   }
 
+  /** The address of ours that stands in a header, or null. */
+  ownAt(at: number): IpAddress | null {
+    const { view } = this.pool
+    const own = this.addresses.find(
+      view.getInt32(at),
+      view.getInt32(at + 4),
+      view.getInt32(at + 8),
+      view.getInt32(at + 12),
+      0,
+    )
+    return own?.address ?? null
+  }
+
   isGroup(address: IpAddress): boolean {
     return address.isMulticast
   }
@@ -117,6 +147,12 @@ export class Ipv6 implements Network, LoopbackTaker {
 
   lowerMtu(destination: IpAddress, mtu: number, length: number): void {
     this.pathMtu.lower(this.keyOf(destination), mtu, length)
+  }
+
+  /** Whether a router may well complain of the size of something that we sent there (RFC 8201 4). */
+  hasSentLarge(destination: IpAddress): boolean {
+    const key = this.keyOf(destination)
+    return this.largeSent[key & (LARGE_SENT - 1)] === key
   }
 
   pseudoSum(source: IpAddress, destination: IpAddress, protocol: number): number {
@@ -183,16 +219,63 @@ export class Ipv6 implements Network, LoopbackTaker {
     flags: number,
     segmentSize: number,
   ): void {
-    const { pool } = this
+    const { pool, counters } = this
     const total = headLength + bodyLength - LINK_HEADROOM
-    if (total > path.mtu && (flags & SEGMENT_ME) === 0) {
-      this.counters.lose('ip6.mtu')
-      pool.release(at)
-      if (bodyLength !== 0) pool.release(body)
-      return
+    if (total > IP6_SMALLEST_MTU && (flags & SEGMENT_ME) === 0) {
+      // TCP fits its segments to the way itself.
+      const mtu = protocol === PROTO_TCP ? path.mtu : this.mtuOfLarge(destination, path)
+      if (total > mtu) {
+        if ((flags & CHECKSUM_MISSING) !== 0) {
+          this.fillChecksum(source, destination, protocol, at, headLength, body, bodyLength)
+        }
+        const id = this.ids.next(this.keyOf(source), this.keyOf(destination))
+        sendFragments6(
+          pool,
+          counters,
+          path,
+          mtu,
+          id,
+          ttl,
+          trafficClass,
+          protocol,
+          source,
+          destination,
+          at,
+          headLength,
+          body,
+          bodyLength,
+        )
+        return
+      }
     }
     writeIpv6(pool.view, at + LINK_HEADROOM, total - IP6_HEADER, protocol, ttl, trafficClass, source, destination)
     path.transmit(at, headLength, body, bodyLength, flags, segmentSize, LINK_HEADROOM + IP6_HEADER)
+  }
+
+  /** The MTU towards a destination, which is to get a packet that may be too big for somebody. */
+  private mtuOfLarge(destination: IpAddress, path: Path): number {
+    const key = this.keyOf(destination)
+    this.largeSent[key & (LARGE_SENT - 1)] = key
+    return this.pathMtu.towards(key, path.mtu)
+  }
+
+  /** Of a datagram that was to be summed by whom the link leads to: a fragment cannot be. */
+  private fillChecksum(
+    source: IpAddress,
+    destination: IpAddress,
+    protocol: number,
+    at: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+  ): void {
+    const { pool } = this
+    const udp = at + this.headroom
+    const length = headLength - this.headroom
+    pool.view.setUint16(udp + UDP_CHECKSUM, 0)
+    let sum = pool.sum(udp, length, pseudoSum6(source, destination, protocol) + length + bodyLength)
+    if (bodyLength > 0) sum = pool.sum(body, bodyLength, sum)
+    pool.view.setUint16(udp + UDP_CHECKSUM, ~sum & 0xffff || 0xffff)
   }
 
   // ---------- input ----------
@@ -275,7 +358,7 @@ export class Ipv6 implements Network, LoopbackTaker {
 
   /** Reads the chain of headers and hands the packet to who takes it. */
   private follow(packet: Packet): void {
-    const { chain, counters, pool } = this
+    const { chain, pool } = this
     const { headerAt } = packet
     const end = packet.at + packet.length
     const verdict = chain.read(pool.view, headerAt, end)
@@ -288,11 +371,92 @@ export class Ipv6 implements Network, LoopbackTaker {
       return
     }
     if (verdict === 'fragment') {
-      counters.drop('ip6.fragment')
+      this.takeFragment(packet)
       return
     }
-    counters.drop(`ip6.${chain.reason}`)
+    this.refuse(packet, verdict)
+  }
+
+  private refuse(packet: Packet, verdict: Chain): void {
+    const { chain } = this
+    this.counters.drop(`ip6.${chain.reason}`)
     if (verdict === 'problem') this.onProblem?.(packet, chain.code, chain.pointer, chain.toGroup)
+  }
+
+  /** RFC 8200 4.5; `packet.at` is at the fragment header. */
+  private takeFragment(packet: Packet): void {
+    const { chain, counters, pool, reassembly } = this
+    const { headerAt, at } = packet
+    const { view } = pool
+    if (packet.fragmented) {
+      counters.drop('ip6.nested-fragment')
+      return
+    }
+    packet.fragmented = true
+    const field = view.getUint16(at + 2)
+    const offset = field & 0xfff8
+    const more = (field & 1) !== 0
+    const id = view.getInt32(at + 4)
+    const length = packet.payloadLength - SHORT_HEADER
+    chain.begin(view.getUint8(at), at + SHORT_HEADER, at)
+    if (offset === 0 && !more) {
+      // RFC 6946: it stands for itself, whatever else has the same identification.
+      this.follow(packet)
+      return
+    }
+    const keep = at - headerAt
+    if (more && (length & 7) !== 0) {
+      this.refuse(packet, chain.problem(PROBLEM6_HEADER, IP6_PAYLOAD_LENGTH))
+      return
+    }
+    if (keep - IP6_HEADER + offset + length > LARGEST_PAYLOAD) {
+      this.refuse(packet, chain.problem(PROBLEM6_HEADER, at + 2 - headerAt))
+      return
+    }
+    if (offset === 0) {
+      const verdict = this.checkFirst(view, headerAt, at + packet.length)
+      if (verdict !== 'end') {
+        this.refuse(packet, verdict)
+        return
+      }
+    }
+    packet.protocol = view.getUint8(at)
+    packet.at = at + SHORT_HEADER
+    packet.length = length
+    const whole = reassembly.take(packet, id, offset, more, keep)
+    if (whole < 0) return
+    const rest = packet.bodyLength === 0 ? -1 : packet.body
+    this.defragment(packet)
+    this.follow(packet)
+    pool.release(whole)
+    if (rest >= 0) pool.release(rest)
+  }
+
+  /** RFC 7112 5: a first fragment has the whole chain of headers, that of the protocol above among them. */
+  private checkFirst(view: DataView, headerAt: number, end: number): Chain {
+    const { chain } = this
+    const verdict = chain.read(view, headerAt, end)
+    if (verdict === 'fragment') return chain.drop('nested-fragment')
+    if (verdict === 'drop' && chain.reason === 'header-length') return chain.problem(PROBLEM6_CHAIN, 0)
+    if (verdict !== 'end') return verdict
+    const { next, at } = chain
+    const least = next === PROTO_TCP ? TCP_HEADER : next === PROTO_UDP || next === PROTO_ICMP6 ? SHORT_HEADER : 0
+    return at + least > end ? chain.problem(PROBLEM6_CHAIN, 0) : 'end'
+  }
+
+  /** Makes the header of the first fragment that of the whole, and begins to read behind it. */
+  private defragment(packet: Packet): void {
+    const { chain } = this
+    const { view } = this.pool
+    const { headerAt, at } = packet
+    packet.ttl = view.getUint8(headerAt + IP6_HOP_LIMIT)
+    packet.trafficClass = (view.getUint16(headerAt) >>> 4) & 0xff
+    view.setUint16(headerAt + IP6_PAYLOAD_LENGTH, at - headerAt - IP6_HEADER + packet.payloadLength)
+    // The chain leads to where the fragment header stood.
+    chain.begin(view.getUint8(headerAt + IP6_NEXT_HEADER), headerAt + IP6_HEADER, headerAt + IP6_NEXT_HEADER)
+    chain.read(view, headerAt, at + packet.length)
+    view.setUint8(chain.nextHeaderAt, packet.protocol)
+    chain.begin(packet.protocol, at, chain.nextHeaderAt)
   }
 
   private deliver(packet: Packet): void {
@@ -343,14 +507,14 @@ export class Ipv6 implements Network, LoopbackTaker {
 
   private keyAt(view: DataView, at: number, packet: Packet): number {
     const w0 = view.getInt32(at)
-    const scope = w0 >>> 22 === 0x3fa ? this.scopeOf(packet) : 0
+    const scope = w0 >>> 22 === LINK_LOCAL ? this.scopeOf(packet) : 0
     return this.known.key(w0, view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), scope)
   }
 
   private addressAt(at: number, packet: Packet): IpAddress {
     const { view } = this.pool
     const w0 = view.getInt32(at)
-    const scope = w0 >>> 22 === 0x3fa ? this.scopeOf(packet) : 0
+    const scope = w0 >>> 22 === LINK_LOCAL ? this.scopeOf(packet) : 0
     return this.known.address(w0, view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), scope)
   }
 
@@ -368,11 +532,7 @@ export class Ipv6 implements Network, LoopbackTaker {
   /** The scope of a packet's link-local addresses: where it came in, or, of our own to ourselves, the interface of its destination. */
   private scopeOf({ interface: on, headerAt }: Packet): number {
     if (on !== null) return on.index
-    const { view } = this.pool
-    const at = headerAt + IP6_DESTINATION
-    const w0 = view.getInt32(at)
-    const own = this.addresses.find(w0, view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), 0)
-    return own?.address.scope ?? 0
+    return this.ownAt(headerAt + IP6_DESTINATION)?.scope ?? 0
   }
 
   /** A packet whose pieces are cut at an awkward place is copied into one. */

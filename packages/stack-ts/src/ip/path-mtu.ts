@@ -1,6 +1,6 @@
 /**
- * What routers told about the MTU of the way to a destination (RFC 1191, with the cautions of RFC 5927 7): only ever lower than the link's,
- * never absurdly low, and forgotten after ten minutes.
+ * What routers told about the MTU of the way to a destination (RFC 1191, RFC 8201, with the cautions of RFC 5927 7): only ever lower than
+ * the link's, never absurdly low, and forgotten after ten minutes.
  *
  * @module
  */
@@ -8,6 +8,8 @@ import type { Clock } from '@ioth/core'
 
 /** Lower reports are lies, or networks nobody has any more. */
 export const SMALLEST_PATH_MTU = 552
+/** Every IPv6 network carries this much (RFC 8200 5). */
+export const IP6_SMALLEST_MTU = 1280
 const LIFETIME = 600_000_000
 /** Destinations remembered at most. */
 const MOST = 256
@@ -21,14 +23,17 @@ interface Known {
 
 export class PathMtu {
   private readonly clock: Clock
+  private readonly family: 4 | 6
   private readonly known = new Map<number, Known>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, family: 4 | 6) {
     this.clock = clock
+    this.family = family
   }
 
   /** The MTU towards a destination whose first link has the MTU given. */
   towards(key: number, linkMtu: number): number {
+    if (this.known.size === 0) return linkMtu
     const known = this.known.get(key)
     if (known === undefined) return linkMtu
     if (this.clock.now >= known.until) {
@@ -40,11 +45,17 @@ export class PathMtu {
 
   /** A packet of `length` octets was too big for a link of `mtu` octets (0: not told). */
   lower(key: number, mtu: number, length: number): void {
-    const told = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < length) ?? SMALLEST_PATH_MTU)
-    const usable = Math.max(told, SMALLEST_PATH_MTU)
+    const usable = this.family === 4 ? usableOf(mtu, length) : mtu
+    // RFC 8201 4: there is no such IPv6 network.
+    if (this.family === 6 && usable < IP6_SMALLEST_MTU) return
     const known = this.known.get(key)
     if (known !== undefined && known.mtu <= usable && this.clock.now < known.until) return
     if (this.known.size >= MOST) this.known.delete(this.known.keys().next().value as number)
     this.known.set(key, { mtu: usable, until: this.clock.now + LIFETIME })
   }
+}
+
+function usableOf(mtu: number, length: number): number {
+  const told = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < length) ?? SMALLEST_PATH_MTU)
+  return Math.max(told, SMALLEST_PATH_MTU)
 }

@@ -391,9 +391,10 @@ export class Reassembly extends Timer {
     packet.bodyLength = total - head
     packet.flags = 0
     packet.protocol = datagram.protocol
-    if ((ecn & SAW_CE) !== 0 && datagram.family === 4) {
-      const trafficClass = view.getUint8(whole + IP4_TRAFFIC_CLASS) | CE
-      view.setUint8(whole + IP4_TRAFFIC_CLASS, trafficClass)
+    if ((ecn & SAW_CE) !== 0) {
+      // One router's mark is the mark of the whole.
+      if (datagram.family === 4) view.setUint8(whole + IP4_TRAFFIC_CLASS, view.getUint8(whole + IP4_TRAFFIC_CLASS) | CE)
+      else view.setUint16(whole, view.getUint16(whole) | (CE << 4))
     }
     this.forget(datagram)
     counters.reassembled++

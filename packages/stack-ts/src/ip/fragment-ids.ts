@@ -1,0 +1,31 @@
+/**
+ * Identification of IPv6 packets that are cut (RFC 7739 5.3): a keyed hash of source and destination plus one of many counters, so that
+ * nobody can tell from the values one destination sees what others get.
+ *
+ * @module
+ */
+import { type Random, SipHash } from '@ioth/core'
+
+/** Counters; a power of two. */
+const COUNTERS = 1024
+
+export class FragmentIds {
+  private readonly hash: SipHash
+  private readonly words = new Int32Array(2)
+  private readonly counters: Int32Array
+
+  constructor(random: Random) {
+    this.hash = SipHash.random(random)
+    this.counters = Int32Array.from({ length: COUNTERS }, () => random.int32())
+  }
+
+  /** @param source its key, as in `Network.keyOf`. @returns 32 bits, signed. */
+  next(source: number, destination: number): number {
+    const { hash, words, counters } = this
+    words[0] = source
+    words[1] = destination
+    const base = hash.hash(words)
+    const counter = hash.high & (COUNTERS - 1)
+    return (base + counters[counter]!++) | 0
+  }
+}
