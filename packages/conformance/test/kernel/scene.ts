@@ -31,7 +31,7 @@ const BACKENDS: readonly Backend[] = [ts]
 export interface SceneOptions {
   /** Of the kernel's end, in CIDR notation. @default 10.66.0.1/24 and fd66::1/64 */
   readonly kernel?: readonly string[]
-  /** Of the stack. @default 10.66.0.2/24 */
+  /** Of the stack. @default 10.66.0.2/24 and fd66::2/64 */
   readonly stack?: readonly string[]
   readonly mtu?: number
   /** What the cable does to frames. */
@@ -84,7 +84,7 @@ export class Scene implements AsyncDisposable {
 
   async plugIn(): Promise<Stack> {
     const { scheduler, pool, backend, options } = this
-    const { stack: addresses = ['10.66.0.2/24'], interface: more, options: rest } = options
+    const { stack: addresses = ['10.66.0.2/24', 'fd66::2/64'], interface: more, options: rest } = options
     this.made = await backend.createStack({
       scheduler,
       pool,
