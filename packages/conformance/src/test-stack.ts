@@ -12,6 +12,8 @@ import { capabilities } from './suites/capabilities.ts'
 import { dhcp } from './suites/dhcp.ts'
 import { hostile } from './suites/hostile.ts'
 import { hostileCampaigns } from './suites/hostile-campaigns.ts'
+import { hostileFloods } from './suites/hostile-floods.ts'
+import { hostileTcp } from './suites/hostile-tcp.ts'
 import { lifecycle } from './suites/lifecycle.ts'
 import { multicast } from './suites/multicast.ts'
 import { names } from './suites/names.ts'
@@ -45,6 +47,8 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   resources,
   'hostile frames': hostile,
   'hostile campaigns': hostileCampaigns,
+  'hostile segments': hostileTcp,
+  floods: hostileFloods,
 }
 
 /**

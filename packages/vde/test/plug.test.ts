@@ -67,7 +67,7 @@ async function handMade(greeting = GREETING): Promise<{ dir: string; next(): Pro
 }
 
 describe('backpressure', () => {
-  test('a switch that does not read makes send take fewer, and writable comes when it reads again', async () => {
+  test('H-40 a switch that does not read makes send take fewer, and writable comes when it reads again', async () => {
     const hand = await handMade()
     const link = await openVnl(hand.dir, { queueOctets: 200_000 })
     const taker = new Taker(link)
@@ -139,7 +139,7 @@ describe('offload', () => {
     expect((await b.take(3)).map((bytes) => bytes.length)).toEqual([104, 104, 104])
   })
 
-  test('frames no network carries are dropped and counted', async () => {
+  test('H-40 frames no network carries are dropped and counted', async () => {
     const running = await start()
     const [a, b] = [new Taker(await openVnl(running.dir)), new Taker(await openVnl(running.dir))]
     expect(send(a.link, [new Uint8Array(13), frame(BROADCAST, mac(1), 'ok')])).toBe(2)
@@ -149,7 +149,7 @@ describe('offload', () => {
 })
 
 describe('a switch that misbehaves', () => {
-  test('frames that were not asked for are dropped, garbage ends the connection, and the plug tries again', async () => {
+  test('H-40 frames that were not asked for are dropped, garbage ends the connection, and the plug tries again', async () => {
     const hand = await handMade()
     const link = await openVnl(hand.dir)
     const taker = new Taker(link)

@@ -74,7 +74,7 @@ describe('one switch for a directory', () => {
 })
 
 describe('a plug whose switch goes away', () => {
-  test('is lost, comes back with its addresses when the switch is there again, and frames flow', async () => {
+  test('H-40 is lost, comes back with its addresses when the switch is there again, and frames flow', async () => {
     const dir = join(scratch(), 'lan')
     const first = new Program('switch', [dir])
     await first.line('up')

@@ -285,7 +285,7 @@ describe('those who break the protocol', () => {
     expect(running.ports()).toHaveLength(2)
   })
 
-  test('frames that come one octet at a time arrive whole, and half a frame at the end does not', async () => {
+  test('H-40 frames that come one octet at a time arrive whole, and half a frame at the end does not', async () => {
     const running = await start()
     const a = await plug(running)
     const raw = new RawClient(running.dir)
@@ -312,7 +312,7 @@ describe('those who break the protocol', () => {
     expect(running.counters()['refused.opening-late']).toBe(1)
   })
 
-  test('a plug that does not read loses its own frames, and nobody else does', async () => {
+  test('H-40 a plug that does not read loses its own frames, and nobody else does', async () => {
     const running = await start({ queueOctets: 262_144 })
     const [a, b] = [await plug(running), await plug(running)]
     await introduce([a, b])

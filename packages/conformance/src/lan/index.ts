@@ -1,4 +1,5 @@
 export { encodeCapture, type RecordedFrame, writeCapture } from './capture-file.ts'
+export { Crowd, type CrowdOptions } from './crowd.ts'
 export { Host, type HostFinding } from './host.ts'
 export { createLan, type HostOptions, Lan, type LanOptions, withLan } from './lan.ts'
 export { durationMs, type Phase, type Schedule, SchedulePlayer } from './schedule.ts'

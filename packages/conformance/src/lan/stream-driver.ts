@@ -134,10 +134,10 @@ export class StreamDriver implements ByteSink {
 
   private onReady(bits: number): void {
     if (this.closed) throw new ModelViolation(`bits ${bits} reported after CLOSED`)
+    this.closed = (bits & CLOSED) !== 0
     if ((bits & WRITABLE) !== 0) this.write()
     if ((bits & READABLE) !== 0 && this.reading && this.error === null) this.read()
     if ((bits & ERROR) !== 0 && this.error === null) this.fail()
-    this.closed = (bits & CLOSED) !== 0
     this.finishIfDue()
   }
 
@@ -199,6 +199,7 @@ export class StreamDriver implements ByteSink {
   private fail(): void {
     this.error = this.socket.error
     if (this.error === null) throw new ModelViolation('the socket failed without an error')
+    if (this.closed) return
     this.socket.interest = CLOSED
     this.socket.close()
   }

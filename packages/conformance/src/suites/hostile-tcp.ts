@@ -1,0 +1,270 @@
+/**
+ * Hostile segments against single connections: every combination of flags in every state, numbers all around the window, challenge ACKs
+ * as a side channel, peers that open and fall silent.
+ *
+ * @module
+ */
+import { ANY_V4, type Listener, parseMac, type TcpSocket, toBytes } from '@ioth/core'
+import { expect } from 'vitest'
+import { FrameChecker } from '../checker/frame-checker.ts'
+import { craftEthernet, craftTcp } from '../craft/craft.ts'
+import type { Host } from '../lan/host.ts'
+import type { Lan } from '../lan/lan.ts'
+import { ScriptedPeer } from '../lan/scripted-peer.ts'
+import type { Suite } from '../suite.ts'
+import { ATTACKER, attackerTap } from './hostile-campaign.ts'
+
+/** All combinations of the six flags. */
+const FLAGS: readonly string[] = Array.from({ length: 64 }, (_, bits) =>
+  Array.from('FSRPAU', (letter, bit) => ((bits >> bit) & 1 ? letter : '')).join(''),
+)
+/** Far outside of any window. */
+const FAR = 0x4000_0000
+
+export function hostileTcp(suite: Suite): void {
+  const { capabilities } = suite
+
+  suite.test(
+    'H-18 all flags at numbers outside of the window, in each state: at most one answer, nothing changes',
+    async ({ lan, a }) => {
+      for (const [index, state] of SYNCHRONISED.entries()) {
+        const port = 8000 + index
+        const { peer, socket, listener } = await inState(lan, a, state, port)
+        const before = socket.state
+        for (const flags of FLAGS) {
+          const answers = await peer.exchange({ flags, sequence: (peer.next + FAR) >>> 0, acknowledgment: peer.ack })
+          expect(answers.filter(({ rst }) => rst).length, `RSTs for ${flags} in ${state}`).toBe(0)
+          expect(answers.length, `answers to ${flags} in ${state}`).toBeLessThanOrEqual(1)
+          expect(socket.state, `after ${flags} in ${state}`).toBe(before)
+        }
+        socket.reset()
+        listener?.close()
+      }
+    },
+  )
+
+  suite.test(
+    'H-18 R-TCP-07 R-TCP-08 all flags to a closed and to a listening port: a RST where an ACK was, a SYN-ACK for a SYN, or nothing',
+    async ({ lan, a }) => {
+      const listener = listen(a, 80, 512)
+      let port = 10_000
+      for (const target of [80, 81]) {
+        for (const flags of FLAGS) {
+          const peer = new ScriptedPeer(lan, a, target, '10.0.0.66', ++port)
+          const answers = await peer.exchange({ flags, acknowledgment: 77 })
+          expect(answers.length, `answers to ${flags} at port ${target}`).toBeLessThanOrEqual(1)
+          const [answer] = answers
+          const has = (letter: string): boolean => flags.includes(letter)
+          if (has('R')) expect(answer, `an answer to ${flags}`).toBeUndefined()
+          else if (has('A')) expect([answer?.rst, answer?.sequence], `the answer to ${flags}`).toEqual([true, 77])
+          else if (target === 81) expect([answer?.rst, answer?.ack], `the answer to ${flags}`).toEqual([true, true])
+          else if (!has('S')) expect(answer, `an answer to ${flags}`).toBeUndefined()
+          else if (answer !== undefined)
+            expect([answer.syn, answer.ack], `the answer to ${flags}`).toEqual([true, true])
+          peer.send({ flags: 'R', sequence: peer.next })
+        }
+      }
+      await lan.wait(1)
+      expect(listener.accept()).toBe(null)
+      listener.close()
+    },
+  )
+
+  suite.test(
+    'H-24 R-TCP-12 R-TCP-13 R-TCP-14 segments at all offsets around the window: only the right one counts',
+    async ({ lan, a }) => {
+      const offsets = [-0x8000_0000, -0x4000_0000, -65_536, -2, -1, 1, 2, 1000, 0x0fff_ffff, FAR, 0x7fff_ffff]
+      const listener = listen(a, 80, 512)
+      const peer = new ScriptedPeer(lan, a)
+      await peer.connect()
+      const socket = listener.accept() as TcpSocket
+      for (const offset of offsets) {
+        for (const flags of ['R', 'S', 'FA', 'F', 'SA', 'RA']) {
+          const sequence = (peer.next + offset) >>> 0
+          const answers = await peer.exchange({
+            flags,
+            sequence,
+            acknowledgment: (peer.ack + (flags === 'FA' ? 5 : 0)) >>> 0,
+          })
+          expect(answers.length, `answers to ${flags} at ${offset}`).toBeLessThanOrEqual(1)
+          expect(socket.state, `after ${flags} at ${offset}`).toBe('ESTABLISHED')
+        }
+        await lan.wait(2000)
+      }
+      // And what is right still counts.
+      await peer.exchange({ flags: 'PA' }, Uint8Array.of(1, 2, 3))
+      const octets = new Uint8Array(10)
+      expect([socket.read(octets, 0, 10), ...octets.subarray(0, 3)]).toEqual([3, 1, 2, 3])
+      await peer.exchange({ flags: 'R' })
+      expect(socket.state).toBe('CLOSED')
+      socket.close()
+      listener.close()
+    },
+  )
+
+  suite.test('H-20 a FIN that lies beyond the window is not taken, wherever the numbers begin', async ({ lan, a }) => {
+    const listener = listen(a, 80, 64)
+    for (const [index, start] of [0, 1, 0x7fff_fff0, 0x8000_0000, 0xffff_fff0, 0xffff_ffff].entries()) {
+      const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', 7000 + index)
+      peer.next = start
+      await peer.connect()
+      const socket = listener.accept() as TcpSocket
+      const window = (peer.received.at(-1)?.window ?? 0) || 65_535
+      // Straddles the left edge: what is new counts, once.
+      await peer.exchange({ flags: 'PA' }, Uint8Array.of(1, 2, 3, 4))
+      await peer.exchange({ flags: 'PA', sequence: (peer.next - 2) >>> 0 }, Uint8Array.of(3, 4, 5, 6))
+      peer.next = (peer.next + 2) >>> 0
+      const octets = new Uint8Array(20)
+      expect([socket.read(octets, 0, 20), ...octets.subarray(0, 6)], `from ${start}`).toEqual([6, 1, 2, 3, 4, 5, 6])
+      await peer.exchange({ flags: 'FA', sequence: (peer.next + window * 0x8000) >>> 0 })
+      expect(socket.state, `from ${start}`).toBe('ESTABLISHED')
+      await peer.exchange({ flags: 'FA' })
+      expect(socket.state, `from ${start}`).toBe('CLOSE-WAIT')
+      socket.reset()
+      await lan.wait(1)
+    }
+    listener.close()
+  })
+
+  suite.test(
+    'H-27 challenge ACKs are no side channel: what an attacker counts on a connection of its own tells nothing of others',
+    async ({ lan, a, b }) => {
+      const listener = listen(a, 80, 64)
+      const victim = b.stack.openTcp(4)
+      victim.connect(a.address, 80)
+      await lan.until(() => victim.state === 'ESTABLISHED', 5000)
+      const peer = new ScriptedPeer(lan, a)
+      await peer.connect()
+      const tap = attackerTap(lan)
+      /** Challenges on the attacker's connection in ten seconds, while forged segments hit the victim's, or do not. */
+      const count = async (forged: boolean): Promise<number> => {
+        let challenges = 0
+        for (let second = 0; second < 10; second++) {
+          for (let i = 0; i < 100; i++) {
+            if (forged) tap.send(forge(b, a, victim.localPort))
+            challenges += (await peer.exchange({ flags: 'S', sequence: peer.next })).length
+          }
+          await lan.wait(1000)
+        }
+        return challenges
+      }
+      const [without, meanwhile] = [await count(false), await count(true)]
+      expect(without).toBeGreaterThan(0)
+      expect(Math.abs(meanwhile - without), `${without} without, ${meanwhile} with`).toBeLessThanOrEqual(without * 0.4)
+      expect(victim.state).toBe('ESTABLISHED')
+      victim.reset()
+      listener.close()
+      await tap.close()
+    },
+  )
+
+  if (!capabilities.virtualTime) {
+    suite.skip('H-22 silent peers', 'it takes hours of virtual time')
+    return
+  }
+
+  suite.test(
+    'H-22 peers that open and fall silent, or keep the window closed for ever: all are gone in bounded time',
+    async ({ lan, a }) => {
+      const listener = listen(a, 80, 512)
+      const before = held(lan, a)
+      // It completes handshakes and then acknowledges, with a window of nothing, whatever arrives.
+      const checker = new FrameChecker()
+      const mac = Array.from(parseMac(a.stack.interfaces[0]?.mac as string))
+      const ends = { source: ATTACKER.ip4, destination: Array.from(toBytes(a.address)) }
+      const silent = (port: number): boolean => port >= 42_000
+      const send = (fields: Parameters<typeof craftTcp>[1]): void =>
+        tap.send(craftEthernet({ source: ATTACKER.mac, destination: mac }, craftTcp(ends, fields)))
+      const tap = attackerTap(lan, (frame) => {
+        const { ip, tcp } = checker.check(frame)
+        if (ip === null || tcp === null || tcp.rst || ip.destination !== ATTACKER.ip4.join('.')) return
+        const { destinationPort: sourcePort, sourcePort: destinationPort } = tcp
+        // Half of them never complete the handshake (half-open), or say no more after it.
+        if (silent(sourcePort)) return
+        const acknowledgment = (tcp.sequence + tcp.data.length + (tcp.syn || tcp.fin ? 1 : 0)) >>> 0
+        const isProbe = tcp.data.length > 0
+        const window = 0
+        send({
+          sourcePort,
+          destinationPort,
+          flags: 'A',
+          sequence: 1001,
+          acknowledgment: isProbe ? tcp.sequence : acknowledgment,
+          window,
+        })
+      })
+      for (let i = 0; i < 100; i++) {
+        send({ sourcePort: 40_000 + i, destinationPort: 80, flags: 'S', sequence: 1000, window: 0 })
+        send({ sourcePort: 42_000 + i, destinationPort: 80, flags: 'S', sequence: 1000, window: 0 })
+      }
+      await lan.wait(100)
+      const accepted: TcpSocket[] = []
+      for (let next = listener.accept(); next !== null; next = listener.accept()) accepted.push(next)
+      expect(accepted.length).toBe(100)
+      const octets = new Uint8Array(5000)
+      for (const [index, socket] of accepted.entries()) {
+        // FIN-WAIT-1 with octets nobody takes; FIN-WAIT-2; and some whose user waits a day before it gives up.
+        if (index % 3 !== 1) socket.write(octets, 0, octets.length)
+        if (index % 3 !== 2) socket.close()
+      }
+      await lan.wait(1_800_000)
+      const waiting = accepted.filter((_, index) => index % 3 === 2)
+      expect([...a.stack.sockets()].length, 'sockets of closed connections').toBe(1 + waiting.length)
+      expect(a.stack.lingering).toBe(0)
+      for (const socket of waiting) socket.close()
+      await lan.wait(1_800_000)
+      expect(held(lan, a)).toEqual(before)
+      listener.close()
+      await tap.close()
+    },
+  )
+}
+
+const SYNCHRONISED = ['ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT', 'LAST-ACK', 'CLOSING'] as const
+
+interface Stage {
+  readonly peer: ScriptedPeer
+  readonly socket: TcpSocket
+  readonly listener: Listener | null
+}
+
+/** Leads a connection into a state. */
+async function inState(lan: Lan, host: Host, state: (typeof SYNCHRONISED)[number], port: number): Promise<Stage> {
+  const listener = listen(host, port, 4)
+  const peer = new ScriptedPeer(lan, host, port, '10.0.0.66', port)
+  await peer.connect()
+  const socket = listener.accept() as TcpSocket
+  if (state === 'CLOSE-WAIT' || state === 'LAST-ACK') await peer.exchange({ flags: 'FA' })
+  if (state !== 'ESTABLISHED' && state !== 'CLOSE-WAIT') {
+    socket.shutdown()
+    const [fin] = await peer.replies()
+    if (state === 'FIN-WAIT-2') await peer.exchange({ acknowledgment: ((fin?.sequence ?? 0) + 1) >>> 0 })
+    if (state === 'CLOSING') await peer.exchange({ flags: 'FA' })
+  }
+  expect(socket.state).toBe(state)
+  return { peer, socket, listener }
+}
+
+function listen(host: Host, port: number, backlog: number): Listener {
+  const socket = host.stack.openTcp(4)
+  socket.bind(ANY_V4, port)
+  return socket.listen(backlog)
+}
+
+/** A SYN that claims to belong to a connection of somebody else. */
+function forge(from: Host, to: Host, sourcePort: number): Uint8Array {
+  const ends = { source: Array.from(toBytes(from.address)), destination: Array.from(toBytes(to.address)) }
+  const mac = Array.from(parseMac(to.stack.interfaces[0]?.mac as string))
+  const segment = craftTcp(ends, { sourcePort, destinationPort: 80, flags: 'S', sequence: 5 })
+  return craftEthernet({ source: ATTACKER.mac, destination: mac }, segment)
+}
+
+function held(lan: Lan, { stack, ports }: Host): Record<string, unknown> {
+  return {
+    slots: lan.pool.used,
+    holds: lan.virtual?.holds,
+    timers: lan.virtual?.timers,
+    ports: ports.size,
+    sockets: [...stack.sockets()].length,
+  }
+}
