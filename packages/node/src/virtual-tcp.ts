@@ -96,14 +96,14 @@ export class VirtualTcp extends Pollable {
     if (this.delayedError !== 0) return this.delayedError
     const endpoint = this.listener ?? this.tcp
     if (this.closed || (endpoint === null && !this.tried)) return errno('EBADF')
-    writeName(name, endpoint?.localAddress ?? null, this.family, endpoint?.localPort ?? 0)
+    writeName(name, endpoint?.localAddress ?? null, this.family, endpoint?.localPort ?? 0, this.stack.interfaces)
     return 0
   }
 
   getpeername(name: SocketName): number {
     if (this.tcp === null || this.closed) return errno('EBADF')
     if (this.tcp.remoteAddress === null || this.connectRequest !== null) return errno('ENOTCONN')
-    writeName(name, this.tcp.remoteAddress, this.family, this.tcp.remotePort)
+    writeName(name, this.tcp.remoteAddress, this.family, this.tcp.remotePort, this.stack.interfaces)
     return 0
   }
 

@@ -20,7 +20,7 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
-import { destination, readAddress, type SocketName, writeName } from './addresses.ts'
+import { destination, readAddress, type SocketName, textOf, writeName } from './addresses.ts'
 import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
 import type { BufferSizeContext, NativeUdp, SendRequest } from './native.ts'
 import type { HandleEnvironment } from './tcp-environment.ts'
@@ -84,14 +84,14 @@ export class VirtualUdp implements DatagramSink {
 
   getsockname(name: SocketName): number {
     if (this.socket === null || this.closed) return errno('EBADF')
-    writeName(name, this.socket.localAddress, this.family, this.socket.localPort)
+    writeName(name, this.socket.localAddress, this.family, this.socket.localPort, this.stack.interfaces)
     return 0
   }
 
   getpeername(name: SocketName): number {
     if (this.socket === null || this.closed) return errno('EBADF')
     if (this.socket.remoteAddress === null) return errno('ENOTCONN')
-    writeName(name, this.socket.remoteAddress, this.family, this.socket.remotePort)
+    writeName(name, this.socket.remoteAddress, this.family, this.socket.remotePort, this.stack.interfaces)
     return 0
   }
 
@@ -179,7 +179,7 @@ export class VirtualUdp implements DatagramSink {
   datagram(memory: Uint8Array, offset: number, length: number, from: IpAddress, port: number): boolean {
     const data = Buffer.allocUnsafeSlow(length)
     data.set(memory.subarray(offset, offset + length))
-    const sender = { address: from.toString(), family: from.family === 4 ? 'IPv4' : 'IPv6', port }
+    const sender = { address: textOf(from, this.stack.interfaces), family: from.family === 4 ? 'IPv4' : 'IPv6', port }
     this.handle.onmessage?.(length, this.handle, data, sender)
     return true
   }

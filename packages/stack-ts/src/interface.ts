@@ -267,7 +267,9 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
    * @returns whether the register granted it; false: there is none.
    * @throws NetError EADDRINUSE; ENETDOWN when the interface went away meanwhile.
    */
-  async claim(address: IpAddress): Promise<boolean> {
+  async claim(scoped: IpAddress): Promise<boolean> {
+    // What our interfaces are called is nobody else's business.
+    const address = scoped.withScope(0)
     if (this.link.state === 'opening') await this.opened()
     const isGranted = (await this.link.claim?.(address, this.mac)) === true
     if (isGranted) this.claimed.add(address.toString())
@@ -275,7 +277,8 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     return isGranted
   }
 
-  unclaim(address: IpAddress): void {
+  unclaim(scoped: IpAddress): void {
+    const address = scoped.withScope(0)
     if (this.claimed.delete(address.toString())) this.link.unclaim?.(address)
   }
 

@@ -36,7 +36,7 @@ export class TimeWaitEntry implements Tuple {
   /** When it ends, in milliseconds of the clock. */
   until: number
   /** When something else than the FIN was answered last. */
-  answeredAt = -ANSWER_MS
+  answeredAt: number = -ANSWER_MS
   /** The list by age. */
   older: TimeWaitEntry | null = null
   newer: TimeWaitEntry | null = null
