@@ -6,6 +6,8 @@
 export * from './arbitraries/index.ts'
 export * from './checker/index.ts'
 export * from './craft/craft.ts'
+export * from './craft/dhcp.ts'
+export * from './craft/dns.ts'
 export * from './lan/index.ts'
 export { ByteStreamModel, ModelViolation } from './model/byte-stream.ts'
 export { DatagramModel } from './model/datagrams.ts'

@@ -13,6 +13,7 @@ import { interceptHttp2 } from './http2-session.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
 import { compareMembers, loadNatives, type Natives, type NativeTcp, type NativeUdp } from './native.ts'
+import { interceptQueries } from './queries.ts'
 import type { TcpEnvironment } from './tcp-environment.ts'
 import { replaceTcpMethods } from './tcp-methods.ts'
 import { replaceUdpMethods } from './udp-methods.ts'
@@ -93,6 +94,7 @@ function install(natives: Natives): Interception {
   interceptTls(natives, decideNow)
   interceptHttp2(natives)
   interceptLookup(natives, choices)
+  interceptQueries(natives, choices)
   interceptNet(choices)
   interceptDgram(choices)
 

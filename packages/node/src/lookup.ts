@@ -1,14 +1,24 @@
 /**
- * Names of the machine itself. `localhost` is the stack's own loopback, for sockets of a stack; every other name is looked up by
- * the host's resolver (`getaddrinfo`), and the connection to what it answers goes through the stack. What speaks DNS by itself
- * (`dns.resolve`, `dns.reverse`, `Resolver`) would do so on the host's network: for a stack it is refused.
+ * Names of a stack's sockets (`dns.lookup`, that is `getaddrinfo`). `localhost` is the stack's own loopback; every other name is asked from
+ * the stack's name servers. A stack that has none leaves names to the host's resolver, and the connection to what that answers goes
+ * through the stack.
  *
  * @module
  */
+import dns from 'node:dns'
+import { syncBuiltinESMExports } from 'node:module'
 import { setImmediate } from 'node:timers'
-import { NetError, type Stack } from '@ioth/core'
+import { hasCode, type Stack } from '@ioth/core'
 import type { Choices } from './choices.ts'
-import type { LookupRequest, Methods, Natives } from './native.ts'
+import type { LookupRequest, Natives } from './native.ts'
+
+// libuv's numbers, the same on all systems.
+const EAI_AGAIN = -3001
+const EAI_NONAME = -3008
+
+// dns.lookup's orders as numbers; before Node 22, a boolean: as the resolver gives them.
+const IPV4_FIRST = 1
+const IPV6_FIRST = 2
 
 /** RFC 6761 6.3. */
 function isLocalhost(name: string): boolean {
@@ -26,36 +36,67 @@ function loopback(stack: Stack, family: number): string[] {
   return addresses
 }
 
-export function interceptLookup(natives: Natives, choices: Choices): void {
-  const { cares } = natives
-  refuseQueries(cares.ChannelWrap.prototype, choices)
+export function interceptLookup({ cares }: Natives, choices: Choices): void {
+  interceptPromises(choices)
   const native = cares.getaddrinfo
   cares.getaddrinfo = function getaddrinfo(request: LookupRequest, hostname: string, ...rest: unknown[]): number {
-    const stack = isLocalhost(hostname) ? choices.forLookup : null
-    const addresses = stack === null ? [] : loopback(stack, rest[0] as number)
-    if (addresses.length === 0) return native.call(this, request, hostname, ...rest)
-    setImmediate(() => request.oncomplete(null, addresses))
+    const stack = choices.forLookup
+    const [family, , order] = rest as [number, number, number | boolean]
+    const own = stack !== null && isLocalhost(hostname) ? loopback(stack, family) : []
+    if (own.length > 0) setImmediate(() => request.oncomplete(null, own))
+    else if (stack !== null && stack.nameServers.length > 0) void ask(stack, request, hostname, family, order)
+    else return native.call(this, request, hostname, ...rest)
     return 0
   }
 }
 
-/** The queries of a resolver (`queryA`, `getHostByAddr`, …): all it does but `cancel` and the list of its servers. */
-function refuseQueries(prototype: Methods, choices: Choices): void {
-  for (const name of Object.keys(prototype)) {
-    if (!/^(query|getHostByAddr$)/.test(name)) continue
-    const native = prototype[name] as (this: object, ...args: unknown[]) => unknown
-    const method = {
-      [name](this: object, ...args: unknown[]): unknown {
-        if (choices.current !== null) throw queryRefusal(String(args[1]))
-        return native.apply(this, args)
-      },
-    }[name]
-    Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true, enumerable: true })
+/**
+ * `dns.promises` has taken its `getaddrinfo` before anybody could replace it: for a stack, its look-ups go by way of `dns.lookup`, which
+ * has the same results and errors.
+ */
+function interceptPromises(choices: Choices): void {
+  const native = dns.promises.lookup as (...args: unknown[]) => Promise<unknown>
+  function lookup(this: unknown, hostname: string, options?: dns.LookupOptions): Promise<unknown> {
+    if (choices.forLookup === null) return native.call(this, hostname, options)
+    return new Promise((resolve, reject) => {
+      dns.lookup(hostname, options ?? {}, (error, address, family) => {
+        if (error !== null) reject(error)
+        else resolve(Array.isArray(address) ? address : { address, family })
+      })
+    })
   }
+  Object.assign(dns.promises, { lookup })
+  // So that names imported from the module are the new one too.
+  syncBuiltinESMExports()
 }
 
-function queryRefusal(name: string): NetError {
-  return new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'query', {
-    message: `${name}: DNS queries on a stack are not available yet, and the host's network is not used in its place. Use dns.lookup(), which asks the host's resolver`,
-  })
+async function ask(
+  stack: Stack,
+  request: LookupRequest,
+  hostname: string,
+  family: number,
+  order: number | boolean,
+): Promise<void> {
+  let error: number | null = null
+  let addresses: string[] = []
+  try {
+    // Loaded when the first name is asked for: most programs of a network know no names.
+    const { lookup } = await import('@ioth/core/services')
+    const found = await lookup(stack, hostname, family === 4 || family === 6 ? { family } : {})
+    addresses = sorted(found.map(String), order)
+  } catch (reason) {
+    error = hasCode(reason, 'ENOTFOUND') || hasCode(reason, 'EBADNAME') ? EAI_NONAME : EAI_AGAIN
+  }
+  // In a task of its own: what the program throws is its own uncaught exception, not the rejection of a promise of ours.
+  setImmediate(() => (error === null ? request.oncomplete(null, addresses) : request.oncomplete(error)))
+}
+
+function sorted(addresses: string[], order: number | boolean): string[] {
+  const isV4 = (address: string): boolean => !address.includes(':')
+  const first = order === IPV4_FIRST || order === false ? isV4 : order === IPV6_FIRST ? not(isV4) : null
+  return first === null ? addresses : [...addresses.filter(first), ...addresses.filter(not(first))]
+}
+
+function not(test: (address: string) => boolean): (address: string) => boolean {
+  return (address) => !test(address)
 }

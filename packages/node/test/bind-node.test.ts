@@ -5,7 +5,6 @@
  */
 import dgram from 'node:dgram'
 import dns from 'node:dns'
-import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -202,34 +201,6 @@ describe('networks beside each other', () => {
     let text = ''
     for await (const piece of socket) text += piece
     expect(text).toBe('unix')
-    server.close()
-  })
-})
-
-describe('what is not there says so', () => {
-  const refused = { code: 'ERR_IOTH_NOT_IMPLEMENTED' }
-
-  test('resolvers that speak DNS', () => {
-    const { dns: bound } = bindNode(fake())
-    expect(() => bound.resolve4('name.example', () => {})).toThrow(expect.objectContaining(refused))
-    expect(() => new bound.Resolver()).toThrow(expect.objectContaining(refused))
-    expect(() => new bound.promises.Resolver()).toThrow(expect.objectContaining(refused))
-    expect(() => bound.setServers(['192.0.2.1'])).toThrow(expect.objectContaining(refused))
-  })
-
-  test('queries of DNS inside a scope, which never reach a server on the host', async () => {
-    const server = dgram.createSocket('udp4')
-    const asked = once(server, 'message')
-    server.bind(0, '127.0.0.1')
-    await once(server, 'listening')
-    const resolver = new dns.promises.Resolver()
-    resolver.setServers([`127.0.0.1:${server.address().port}`])
-    const onStack = runInStack(fake(), () => [resolver.resolveTxt('stack.example'), resolver.reverse('192.0.2.1')])
-    for (const answer of onStack) await expect(answer).rejects.toMatchObject(refused)
-    const onHost = resolver.resolveTxt('host.example').catch(({ code }) => code)
-    expect(String((await asked)[0])).toContain('\u0004host')
-    resolver.cancel()
-    expect(await onHost).toBe('ECANCELLED')
     server.close()
   })
 })

@@ -233,6 +233,8 @@ export class FakeStack {
   readonly courier: Courier
   readonly listeners: Map<number, FakeListener> = new Map()
   readonly closed: Promise<void> = new Promise(() => {})
+  readonly nameServers: readonly IpAddress[] = []
+  readonly searchDomains: readonly string[] = []
   private readonly ports = new Set<number>()
   private readonly addresses: readonly IpAddress[]
   private nextPort = 40000

@@ -19,10 +19,10 @@ export type NameReply = Partial<DnsFields> | Uint8Array | readonly (Partial<DnsF
 
 export class ScriptedNameServer {
   readonly asked: NameQuery[] = []
-  private readonly host: Host
+  private readonly host: Pick<Host, 'stack' | 'address'>
   private readonly answer: (query: NameQuery) => NameReply
 
-  constructor(host: Host, answer: (query: NameQuery) => NameReply) {
+  constructor(host: Pick<Host, 'stack' | 'address'>, answer: (query: NameQuery) => NameReply) {
     this.host = host
     this.answer = answer
     void this.serveDatagrams(openDatagram(host.stack, { port: 53 }))

@@ -66,6 +66,18 @@ export class Binding {
     return bound
   }
 
+  /** The same class of `node:dns`; the queries of its objects go through the stack. */
+  channel<C extends new (...args: never[]) => object>(base: C): C {
+    const { choices, stack } = this
+    return new Proxy(base, {
+      construct(target, args, newTarget) {
+        const made: { _handle?: object } = Reflect.construct(target, args, newTarget)
+        if (made._handle !== undefined) choices.choose(made._handle, stack)
+        return made
+      },
+    })
+  }
+
   /** A module with every export of Node's, some of them replaced. */
   module<M extends object>(original: M, replaced: Readonly<Record<string, PropertyDescriptor>>): M {
     const module = Object.defineProperties({}, Object.getOwnPropertyDescriptors(original)) as M

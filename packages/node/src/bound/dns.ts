@@ -1,43 +1,42 @@
 /**
- * `node:dns` for a stack. `lookup` asks the host's resolver (`getaddrinfo`: hosts file and name service), except for `localhost`, which
- * is the stack's own. What speaks DNS by itself (`resolve`, `Resolver`) would do so on the host's network: it is refused.
+ * `node:dns` for a stack: `lookup` by the rules of `lookup.ts`; `resolve*`, `reverse` and `Resolver` by those of `queries.ts`, with a
+ * resolver of the stack's own in the place of Node's default one.
  *
  * @module
  */
 import type dns from 'node:dns'
-import { NetError } from '@ioth/core'
 import { type Binding, value } from './binding.ts'
 
 type Exports = Record<string, unknown>
+type AnyFunction = (...args: never[]) => unknown
+interface Replacements {
+  /** The resolver behind the functions of the module. */
+  readonly own: Exports
+  readonly replaced: Record<string, PropertyDescriptor>
+}
+
+type ResolverClass = new (...args: never[]) => object
 
 export function boundDns(binding: Binding): typeof dns {
   const node = process.getBuiltinModule('node:dns')
-  const promises = binding.module(node.promises, replacements(binding, node.promises))
-  return binding.module(node, { ...replacements(binding, node), promises: value(promises) })
+  const callbacks = replacements(binding, node, null)
+  const promises = binding.module(node.promises, replacements(binding, node.promises, callbacks.own).replaced)
+  return binding.module(node, { ...callbacks.replaced, promises: value(promises) })
 }
 
-function replacements(binding: Binding, original: object): Record<string, PropertyDescriptor> {
+/** @param other whose servers are ours too, as those of `dns` are those of `dns.promises`. */
+function replacements(binding: Binding, original: object, other: Exports | null): Replacements {
   const exports = original as Exports
+  const BoundResolver = binding.channel(exports.Resolver as ResolverClass)
+  const own = new BoundResolver() as Exports
+  if (other !== null) own._handle = other._handle
   const replaced: Record<string, PropertyDescriptor> = {
-    lookup: value(binding.resolver(exports.lookup as (...args: never[]) => unknown)),
-    getServers: value(() => binding.stack.nameServers.map(String)),
+    lookup: value(binding.resolver(exports.lookup as AnyFunction)),
+    Resolver: value(BoundResolver),
   }
   for (const name of Object.keys(exports)) {
-    if (!/^(resolve|reverse$|Resolver$|setServers$)/.test(name)) continue
-    function refuse(): never {
-      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', name, {
-        message: `dns.${name}() on a stack is not available yet: use dns.lookup(), which asks the host's resolver`,
-      })
-    }
-    replaced[name] = value(
-      name === 'Resolver'
-        ? class {
-            constructor() {
-              refuse()
-            }
-          }
-        : refuse,
-    )
+    if (!/^(resolve|reverse$|[gs]etServers$)/.test(name)) continue
+    replaced[name] = value((own[name] as AnyFunction).bind(own))
   }
-  return replaced
+  return { own, replaced }
 }

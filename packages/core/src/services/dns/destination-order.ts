@@ -4,6 +4,7 @@
  * @module
  */
 import type { IpAddress } from '../../address/ip-address.ts'
+import { sortDestinations } from '../../address/selection.ts'
 import type { Stack } from '../../contract/stack.ts'
 
 /** Families in which the stack has an address that reaches beyond its link; IPv4 when it has none at all. */
@@ -15,21 +16,19 @@ export function usableFamilies(stack: Stack): readonly (4 | 6)[] {
   return families.length === 0 ? [4] : families
 }
 
-/** Those that can be reached first, IPv6 before IPv4, and then the families in turn. */
+/** Sorted, those that can be reached first; then the families in turn, the better one first, so that a broken family costs one attempt. */
 export function orderDestinations(stack: Stack, addresses: readonly IpAddress[]): IpAddress[] {
+  const sorted = sortDestinations(addresses, (address) => stack.sourceFor(address))
   const isReachable = (address: IpAddress): boolean => stack.sourceFor(address) !== null
-  return [
-    ...interleaved(addresses.filter(isReachable)),
-    ...interleaved(addresses.filter((address) => !isReachable(address))),
-  ]
+  return [...interleaved(sorted.filter(isReachable)), ...interleaved(sorted.filter((address) => !isReachable(address)))]
 }
 
-function interleaved(addresses: readonly IpAddress[]): IpAddress[] {
-  const v6 = addresses.filter(({ family }) => family === 6)
-  const v4 = addresses.filter(({ family }) => family === 4)
+function interleaved(sorted: readonly IpAddress[]): IpAddress[] {
+  const first = sorted.filter(({ family }) => family === sorted[0]?.family)
+  const second = sorted.filter(({ family }) => family !== sorted[0]?.family)
   const order: IpAddress[] = []
-  for (let index = 0; index < Math.max(v6.length, v4.length); index++) {
-    for (const address of [v6[index], v4[index]]) if (address !== undefined) order.push(address)
+  for (let index = 0; index < Math.max(first.length, second.length); index++) {
+    for (const address of [first[index], second[index]]) if (address !== undefined) order.push(address)
   }
   return order
 }
