@@ -14,6 +14,8 @@ import { hostile } from './suites/hostile.ts'
 import { hostileCampaigns } from './suites/hostile-campaigns.ts'
 import { hostileFloods } from './suites/hostile-floods.ts'
 import { hostileTcp } from './suites/hostile-tcp.ts'
+import { icmp4 } from './suites/icmp4.ts'
+import { ip4 } from './suites/ip4.ts'
 import { lifecycle } from './suites/lifecycle.ts'
 import { multicast } from './suites/multicast.ts'
 import { names } from './suites/names.ts'
@@ -42,6 +44,8 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   UDP: udp,
   DHCP: dhcp,
   'multicast and broadcast': multicast,
+  IPv4: ip4,
+  ICMP: icmp4,
   names,
   ping,
   resources,

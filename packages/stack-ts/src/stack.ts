@@ -176,8 +176,8 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)
     this.echo = new Echo(scheduler, pool)
-    this.icmp = new Icmpv4(pool, clock, this.stats, this.ip, this.echo)
-    this.icmp6 = new Icmpv6(pool, clock, this.stats, this.ip6, this.echo)
+    this.icmp = new Icmpv4(pool, clock, random, this.stats, this.ip, this.echo)
+    this.icmp6 = new Icmpv6(pool, clock, random, this.stats, this.ip6, this.echo)
     this.ip.transports[PROTO_TCP] = this.tcp
     this.ip.transports[PROTO_UDP] = this.udp
     this.ip.transports[PROTO_ICMP] = this.icmp
@@ -338,8 +338,13 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   async ping(destination: IpAddress, options: PingOptions = {}): Promise<PingReply> {
     this.checkOpen('ping')
-    const { size = DEFAULT_PING, timeoutMs = DEFAULT_PING_TIMEOUT_MS, ttl = 64, signal } = options
+    const { size = DEFAULT_PING, timeoutMs = DEFAULT_PING_TIMEOUT_MS, signal } = options
     const to = this.scoped(destination, 'ping')
+    // RFC 1112 6.1: what goes to a group stays on the link, unless told otherwise.
+    const { ttl = to.isMulticast ? 1 : 64 } = options
+    if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) {
+      throw new NetError('EINVAL', 'ping', { message: `a time to live is a whole number from 1 to 255, not ${ttl}` })
+    }
     const network = this.networkOf(to)
     const most = MAX_PING[network.family]
     if (!(Number.isInteger(size) && size >= 0 && size <= most)) {

@@ -165,6 +165,13 @@ export interface PingReply {
   readonly from: IpAddress
 }
 
+/** What a router said about a ping that it did not pass on: the `cause` of the error, whose `address` is the router's. */
+export interface PingRefusal {
+  /** `time-exceeded`: its time to live was over there, as `traceroute` wants it. */
+  readonly kind: 'time-exceeded' | 'unreachable'
+  readonly from: IpAddress
+}
+
 /** One socket as `Stack.sockets()` lists it. */
 export interface SocketInfo {
   readonly endpoint: Endpoint
@@ -218,7 +225,10 @@ export interface Stack extends AsyncDisposable {
   openTcp(family: 4 | 6): TcpSocket
   /** @throws NetError as {@link openTcp}. */
   openUdp(family: 4 | 6): UdpSocket
-  /** @throws NetError ETIMEDOUT, EHOSTUNREACH (no such neighbour, or told so by a router), ENETUNREACH; AbortError. */
+  /**
+   * @throws NetError ETIMEDOUT, EHOSTUNREACH (no such neighbour, or told so by a router: see {@link PingRefusal}), ENETUNREACH, EMSGSIZE,
+   * EINVAL; AbortError.
+   */
   ping(to: IpAddress, options?: PingOptions): Promise<PingReply>
   /** All counters, drop reasons among them as `drop.<layer>.<reason>`. None decreases. */
   counters(): Readonly<Record<string, number>>

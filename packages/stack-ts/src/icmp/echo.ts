@@ -9,6 +9,7 @@ import {
   ICMP_ID,
   type IpAddress,
   NetError,
+  type PingRefusal,
   type PingReply,
   type Scheduler,
   Timer,
@@ -47,10 +48,22 @@ function fail(code: 'EHOSTUNREACH' | 'ENETUNREACH' | 'ETIMEDOUT', to: IpAddress)
   return new NetError(code, 'ping', { address: to.toString() })
 }
 
+function refused(code: 'EHOSTUNREACH' | 'ENETUNREACH', to: IpAddress, { from, expired }: ErrorReport): NetError {
+  const cause: PingRefusal = { kind: expired ? 'time-exceeded' : 'unreachable', from: from as IpAddress }
+  const message = `ping ${code} ${to}: ${from} says ${expired ? 'that its time to live is over' : 'that it cannot be reached'}`
+  return new NetError(code, 'ping', { address: String(from), cause, message })
+}
+
+/** Requests that wait at the same time. */
+const MOST = 0x4000
+
 export class Echo {
   private readonly scheduler: Scheduler
   private readonly pool: FramePool
   private readonly pending = new Map<number, Pending>()
+  /** RFC 792: tells the requests of this stack from those of others. A new one for every 65536 requests. */
+  private identifier = 0
+  private sequence = 0
 
   constructor(scheduler: Scheduler, pool: FramePool) {
     this.scheduler = scheduler
@@ -61,12 +74,16 @@ export class Echo {
     return this.pending.size
   }
 
-  /** Registers a request, which holds the process until it is settled. @returns its identifier and sequence number in one word. */
+  /**
+   * Registers a request, which holds the process until it is settled.
+   * @returns its identifier and sequence number in one word.
+   * @throws NetError ENOBUFS when too many are waiting.
+   */
   open(to: IpAddress, path: Path, timeoutMs: number, outcome: EchoOutcome): number {
-    const { clock, random } = this.scheduler
-    let id: number
-    do id = random.int32()
-    while (this.pending.has(id))
+    const { clock } = this.scheduler
+    if (this.pending.size >= MOST) throw new NetError('ENOBUFS', 'ping', { address: to.toString() })
+    let id = this.nextId()
+    while (this.pending.has(id)) id = this.nextId()
     const pending = new Pending(this, id, to, path, clock.now, outcome)
     this.pending.set(id, pending)
     clock.arm(pending, clock.now + timeoutMs * 1000)
@@ -92,12 +109,13 @@ export class Echo {
     pending.outcome(error, reply)
   }
 
-  answered(packet: Packet): void {
+  /** @returns whether somebody waited for it. */
+  answered(packet: Packet): boolean {
     const pending = this.pending.get(this.pool.view.getInt32(packet.at + ICMP_ID))
-    if (pending === undefined) return
+    if (pending === undefined) return false
     const from = packet.network.sourceOf(packet)
     // An answer to a broadcast may come from anybody.
-    if (!from.equals(pending.to) && !packet.network.isGroup(pending.to)) return
+    if (!from.equals(pending.to) && !packet.network.isGroup(pending.to)) return false
     pending.path.confirm()
     this.settle(pending, null, {
       microseconds: this.scheduler.clock.now - pending.sentAt,
@@ -105,12 +123,22 @@ export class Echo {
       size: packet.length - ICMP_HEADER,
       from,
     })
+    return true
   }
 
-  failed(error: ErrorReport): void {
+  /** A router, or the neighbour cache, says that a request did not arrive. @returns whether it is one of ours. */
+  failed(error: ErrorReport): boolean {
     const pending = this.pending.get(this.pool.view.getInt32(error.at + ICMP_ID))
-    if (pending === undefined || !pending.to.equals(error.remote)) return
-    this.settle(pending, fail(error.code === 'ENETUNREACH' ? 'ENETUNREACH' : 'EHOSTUNREACH', pending.to), null)
+    if (pending === undefined || !pending.to.equals(error.remote)) return false
+    const code = error.code === 'ENETUNREACH' ? 'ENETUNREACH' : 'EHOSTUNREACH'
+    this.settle(pending, error.from === null ? fail(code, pending.to) : refused(code, pending.to, error), null)
+    return true
+  }
+
+  private nextId(): number {
+    this.sequence = (this.sequence + 1) & 0xffff
+    if (this.sequence === 1) this.identifier = this.scheduler.random.int32() << 16
+    return this.identifier | this.sequence
   }
 
   clear(error: NetError): void {

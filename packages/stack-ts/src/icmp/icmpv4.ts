@@ -21,6 +21,7 @@ import {
   IP4_TOTAL_LENGTH,
   type IpAddress,
   PROTO_ICMP,
+  type Random,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { Ipv4 } from '../ip/ipv4.ts'
@@ -62,12 +63,12 @@ export class Icmpv4 implements Transport {
   private readonly echo: Echo
   private readonly bucket: TokenBucket
 
-  constructor(pool: FramePool, clock: Clock, counters: Counters, ip: Ipv4, echo: Echo) {
+  constructor(pool: FramePool, clock: Clock, random: Random, counters: Counters, ip: Ipv4, echo: Echo) {
     this.pool = pool
     this.counters = counters
     this.ip = ip
     this.echo = echo
-    this.bucket = new TokenBucket(clock)
+    this.bucket = new TokenBucket(clock, random)
   }
 
   receive(packet: Packet): void {
@@ -83,22 +84,25 @@ export class Icmpv4 implements Transport {
     }
     counters.icmpIn++
     const type = pool.view.getUint8(at + ICMP_TYPE)
-    if (type === ICMP4_ECHO && packet.group) counters.drop('icmp4.group')
+    // Echo to many may be ignored (RFC 1122 3.2.2.6), and nothing else is sent to many.
+    if (packet.group) counters.drop('icmp4.group')
     else if (type === ICMP4_ECHO) this.answer(packet)
-    else if (type === ICMP4_ECHO_REPLY) this.echo.answered(packet)
-    else if (type === ICMP4_UNREACHABLE || type === ICMP4_TIME_EXCEEDED || type === ICMP4_PARAMETER_PROBLEM) {
+    else if (type === ICMP4_ECHO_REPLY) {
+      if (!this.echo.answered(packet)) counters.drop('icmp4.reply')
+    } else if (type === ICMP4_UNREACHABLE || type === ICMP4_TIME_EXCEEDED || type === ICMP4_PARAMETER_PROBLEM) {
       this.passOn(packet, type)
     } else counters.drop('icmp4.type')
   }
 
   /** An error about an echo of ours. */
   report(error: ErrorReport): void {
-    this.echo.failed(error)
+    const isEcho = this.pool.view.getUint8(error.at + ICMP_TYPE) === ICMP4_ECHO
+    if (!isEcho || !this.echo.failed(error)) this.counters.drop('icmp4.report')
   }
 
   /** A packet of ours that no neighbour takes: `at` is its IP header. For an attempt to connect that is as final as a refusal. */
   undeliverable(at: number, length: number): void {
-    this.dispatch(at, length, 'EHOSTUNREACH', true, 0)
+    this.dispatch(at, length, 'EHOSTUNREACH', true, 0, null, false)
   }
 
   /** Sends an echo request. @param id identifier and sequence number in one word. @returns false when the pool is exhausted. */
@@ -142,6 +146,11 @@ export class Icmpv4 implements Transport {
     const { pool, ip } = this
     const source = ip.addressOf(packet.destination)
     const to = ip.addressOf(packet.source)
+    if (!packet.looped && ip.addresses.find(packet.destination) === null) {
+      // A gateway that takes packets for every address does not say that every host is alive.
+      this.counters.drop('icmp4.destination')
+      return
+    }
     const path = ip.findPath(to)
     if (path === null) {
       this.counters.drop('icmp4.route')
@@ -172,20 +181,20 @@ export class Icmpv4 implements Transport {
   private sendError(type: number, code: number, from: number, to: number, quoteAt: number, quoteLength: number): void {
     const { pool, ip } = this
     if (!this.bucket.take()) {
-      this.counters.drop('icmp4.rate')
+      this.counters.lose('icmp4.rate')
       return
     }
     const source = ip.addressOf(from)
     const destination = ip.addressOf(to)
     const path = ip.findPath(destination)
     if (path === null) {
-      this.counters.drop('icmp4.route')
+      this.counters.lose('icmp4.route')
       return
     }
     const quote = Math.min(quoteLength, LARGEST_ERROR - IP4_HEADER - ICMP_HEADER)
     const at = pool.take(ip.headroom + ICMP_HEADER + quote)
     if (at < 0) {
-      this.counters.drop('icmp4.pool')
+      this.counters.lose('icmp4.pool')
       return
     }
     const icmp = at + ip.headroom
@@ -221,18 +230,27 @@ export class Icmpv4 implements Transport {
     const code = view.getUint8(packet.at + ICMP_CODE)
     const quoteAt = packet.at + ICMP_HEADER
     const quoteLength = packet.length - ICMP_HEADER
+    const from = this.ip.addressOf(packet.source)
     if (type !== ICMP4_UNREACHABLE) {
-      const meaning = type === ICMP4_TIME_EXCEEDED ? 'EHOSTUNREACH' : 'EPROTO'
+      const expired = type === ICMP4_TIME_EXCEEDED
       // Both are soft errors (RFC 9293 3.9.2.2).
-      this.dispatch(quoteAt, quoteLength, meaning, false, 0)
+      this.dispatch(quoteAt, quoteLength, expired ? 'EHOSTUNREACH' : 'EPROTO', false, 0, from, expired)
       return
     }
     const meaning = UNREACHABLE[code] ?? { code: 'EHOSTUNREACH' as const, hard: false }
     const mtu = code === UNREACHABLE_TOO_BIG ? view.getUint16(packet.at + ICMP_HEADER - 2) : 0
-    this.dispatch(quoteAt, quoteLength, meaning.code, meaning.hard, mtu)
+    this.dispatch(quoteAt, quoteLength, meaning.code, meaning.hard, mtu, from, false)
   }
 
-  private dispatch(quoteAt: number, quoteLength: number, code: Unreachable, hard: boolean, mtu: number): void {
+  private dispatch(
+    quoteAt: number,
+    quoteLength: number,
+    code: Unreachable,
+    hard: boolean,
+    mtu: number,
+    from: IpAddress | null,
+    expired: boolean,
+  ): void {
     const { counters, ip } = this
     const { view } = this.pool
     if (quoteLength < IP4_HEADER || view.getUint8(quoteAt) >>> 4 !== 4) {
@@ -249,7 +267,7 @@ export class Icmpv4 implements Transport {
       return
     }
     const local = view.getInt32(quoteAt + IP4_SOURCE)
-    if (ip.addresses.find(local) === null && local >>> 24 !== 127) {
+    if (!ip.isOurs(ip.addressOf(local))) {
       counters.drop('icmp4.quote')
       return
     }
@@ -269,6 +287,8 @@ export class Icmpv4 implements Transport {
       network: ip,
       local: ip.addressOf(local),
       remote,
+      from,
+      expired,
       at,
       length: quoteLength - header,
     })

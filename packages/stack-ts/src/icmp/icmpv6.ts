@@ -20,6 +20,7 @@ import {
   IpAddress,
   PROTO_ICMP6,
   PROTO_TCP,
+  type Random,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import { HeaderChain } from '../ip/extension-headers.ts'
@@ -79,12 +80,12 @@ export class Icmpv6 implements Transport {
   /** Of the packet that an error quotes. */
   private readonly chain = new HeaderChain()
 
-  constructor(pool: FramePool, clock: Clock, counters: Counters, ip: Ipv6, echo: Echo) {
+  constructor(pool: FramePool, clock: Clock, random: Random, counters: Counters, ip: Ipv6, echo: Echo) {
     this.pool = pool
     this.counters = counters
     this.ip = ip
     this.echo = echo
-    this.bucket = new TokenBucket(clock)
+    this.bucket = new TokenBucket(clock, random)
   }
 
   receive(packet: Packet): void {
@@ -112,7 +113,7 @@ export class Icmpv6 implements Transport {
     } else if (type === ICMP6_ECHO) {
       this.answer(packet)
     } else if (type === ICMP6_ECHO_REPLY) {
-      this.echo.answered(packet)
+      if (!this.echo.answered(packet)) counters.drop('icmp6.reply')
     } else if (type < ICMP6_FIRST_INFORMATIONAL) {
       this.passOn(packet, type)
     } else {
@@ -122,12 +123,13 @@ export class Icmpv6 implements Transport {
 
   /** An error about an echo of ours. */
   report(error: ErrorReport): void {
-    this.echo.failed(error)
+    const isEcho = this.pool.view.getUint8(error.at + ICMP_TYPE) === ICMP6_ECHO
+    if (!isEcho || !this.echo.failed(error)) this.counters.drop('icmp6.report')
   }
 
   /** A packet of ours that no neighbour takes: `at` is its IP header. For an attempt to connect that is as final as a refusal. */
   undeliverable(at: number, length: number): void {
-    this.dispatch(at, length, 0, 'EHOSTUNREACH', true, 0)
+    this.dispatch(at, length, 0, 'EHOSTUNREACH', true, 0, null, false)
   }
 
   /** Sends an echo request. @param id identifier and sequence number in one word. @returns false when the pool is exhausted. */
@@ -296,20 +298,30 @@ export class Icmpv6 implements Transport {
     // An error is no longer than 1280 octets, so that it comes in one piece; of a longer one the beginning is enough.
     const length = packet.length - ICMP_HEADER
     const scope = packet.interface?.index ?? 0
+    const from = this.ip.sourceOf(packet)
     if (type === ICMP6_UNREACHABLE) {
       const meaning = UNREACHABLE[code] ?? { code: 'EHOSTUNREACH' as const, hard: false }
-      this.dispatch(at, length, scope, meaning.code, meaning.hard, 0)
+      this.dispatch(at, length, scope, meaning.code, meaning.hard, 0, from, false)
     } else if (type === ICMP6_TOO_BIG) {
-      this.dispatch(at, length, scope, 'EMSGSIZE', false, view.getUint32(packet.at + ICMP6_REST))
+      this.dispatch(at, length, scope, 'EMSGSIZE', false, view.getUint32(packet.at + ICMP6_REST), from, false)
     } else if (type === ICMP6_TIME_EXCEEDED) {
-      this.dispatch(at, length, scope, 'EHOSTUNREACH', false, 0)
+      this.dispatch(at, length, scope, 'EHOSTUNREACH', false, 0, from, true)
     } else {
       // RFC 4443 2.4 a: an error of a kind we do not know is passed on nevertheless.
-      this.dispatch(at, length, scope, 'EPROTO', type === ICMP6_PARAMETER_PROBLEM, 0)
+      this.dispatch(at, length, scope, 'EPROTO', type === ICMP6_PARAMETER_PROBLEM, 0, from, false)
     }
   }
 
-  private dispatch(at: number, length: number, scope: number, code: Unreachable, hard: boolean, mtu: number): void {
+  private dispatch(
+    at: number,
+    length: number,
+    scope: number,
+    code: Unreachable,
+    hard: boolean,
+    mtu: number,
+    from: IpAddress | null,
+    expired: boolean,
+  ): void {
     const { counters, ip, chain } = this
     const { view } = this.pool
     if (length < IP6_HEADER + 8 || view.getUint8(at) >>> 4 !== 6) {
@@ -342,7 +354,7 @@ export class Icmpv6 implements Transport {
       counters.drop('icmp6.quote')
       return
     }
-    const report = { code, hard, mtu, packetLength, network: ip, local, remote }
+    const report = { code, hard, mtu, packetLength, network: ip, local, remote, from, expired }
     transport.report({ ...report, at: chain.at, length: end - chain.at })
   }
 

@@ -1,20 +1,23 @@
 /**
- * A token bucket for the errors we send (RFC 1812 4.3.2.8).
+ * A token bucket for the errors we send (RFC 1812 4.3.2.8). An error costs one token on average, and nobody can tell how much exactly:
+ * otherwise who counts the errors he gets learns how many others got (CVE-2020-25705).
  *
  * @module
  */
-import type { Clock } from '@ioth/core'
+import type { Clock, Random } from '@ioth/core'
 
 const PER_SECOND = 100
 const BURST = 50
 
 export class TokenBucket {
   private readonly clock: Clock
+  private readonly random: Random
   private tokens = BURST
   private filledAt: number
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, random: Random) {
     this.clock = clock
+    this.random = random
     this.filledAt = clock.now
   }
 
@@ -23,7 +26,8 @@ export class TokenBucket {
     this.tokens = Math.min(BURST, this.tokens + ((now - this.filledAt) * PER_SECOND) / 1_000_000)
     this.filledAt = now
     if (this.tokens < 1) return false
-    this.tokens--
+    // 0, 1 or 2.
+    this.tokens -= (this.random.int32() >>> 0) % 3
     return true
   }
 }

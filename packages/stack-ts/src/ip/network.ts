@@ -87,6 +87,10 @@ export interface ErrorReport {
   /** Our side and the other side. */
   readonly local: IpAddress
   readonly remote: IpAddress
+  /** Who says so; null: our own neighbour cache. */
+  readonly from: IpAddress | null
+  /** Whether the packet ran out of hops, and not into something. */
+  readonly expired: boolean
   /** Where the quoted transport header begins, and how many octets of it are there. */
   readonly at: number
   readonly length: number
