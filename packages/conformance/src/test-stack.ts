@@ -19,6 +19,7 @@ import { ip4 } from './suites/ip4.ts'
 import { lifecycle } from './suites/lifecycle.ts'
 import { multicast } from './suites/multicast.ts'
 import { names } from './suites/names.ts'
+import { neighborDiscovery } from './suites/nd.ts'
 import { ping } from './suites/ping.ts'
 import { readiness } from './suites/readiness.ts'
 import { resources } from './suites/resources.ts'
@@ -48,6 +49,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   ICMP: icmp4,
   names,
   ping,
+  'neighbour discovery': neighborDiscovery,
   resources,
   'hostile frames': hostile,
   'hostile campaigns': hostileCampaigns,

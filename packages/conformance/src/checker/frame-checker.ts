@@ -5,6 +5,7 @@
  * @module
  */
 import { type ArpPacket, checkArp } from './arp.ts'
+import { checkDiscovery, type DiscoveryMessage, isDiscovery } from './discovery.ts'
 import { checkEthernet, checkGroupMapping, checkPadding, ETHERNET_HEADER, type EthernetFrame } from './ethernet.ts'
 import { type Finding, Findings } from './finding.ts'
 import { checkIcmpv4, checkIcmpv6, type IcmpMessage } from './icmp.ts'
@@ -25,6 +26,8 @@ export interface Dissection {
   readonly ip: IpPacket | null
   readonly icmp: IcmpMessage | null
   readonly igmp: IgmpMessage | null
+  /** Neighbour and multicast listener discovery of IPv6. */
+  readonly discovery: DiscoveryMessage | null
   readonly udp: UdpDatagram | null
   readonly tcp: TcpSegment | null
 }
@@ -62,6 +65,7 @@ export class FrameChecker {
       ip: null,
       icmp: null,
       igmp: null,
+      discovery: null,
       udp: null,
       tcp: null,
     }
@@ -98,10 +102,17 @@ export class FrameChecker {
     if (packet.protocol === 6) parts.tcp = checkTcp(packet, transport, findings)
     else if (packet.protocol === 17) parts.udp = checkUdp(packet, transport, findings)
     else if (packet.protocol === 1 && family === 4) parts.icmp = checkIcmpv4(packet, transport, findings)
-    else if (packet.protocol === 58 && family === 6) parts.icmp = checkIcmpv6(packet, transport, findings)
+    else if (packet.protocol === 58 && family === 6) this.checkIcmpv6(packet, transport, parts, findings)
     else if (packet.protocol === 2 && family === 4) parts.igmp = checkIgmp(packet, transport, findings)
     else if (packet.protocol !== 59)
       findings.add('ip.protocol', `protocol ${packet.protocol} is none a host sends here`)
+  }
+
+  private checkIcmpv6(packet: IpPacket, message: Uint8Array, parts: Parts, findings: Findings): void {
+    parts.icmp = checkIcmpv6(packet, message, findings)
+    if (parts.icmp !== null && isDiscovery(parts.icmp.type)) {
+      parts.discovery = checkDiscovery(packet, message, findings)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 export type { ArpPacket } from './arp.ts'
+export type { DiscoveryMessage } from './discovery.ts'
 export type { EthernetFrame } from './ethernet.ts'
 export type { Finding } from './finding.ts'
 export { type Dissection, FrameChecker, type FrameCheckerOptions } from './frame-checker.ts'

@@ -24,7 +24,7 @@ export interface IpPacket extends PseudoHeader {
   readonly dontFragment: boolean
   /** Identification; of IPv4 only. */
   readonly id?: number
-  /** Whether the header has the router alert option (RFC 2113); of IPv4 only. */
+  /** Whether the header has the router alert option (RFC 2113, RFC 2711). */
   readonly routerAlert?: boolean
 }
 

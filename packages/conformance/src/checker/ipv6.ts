@@ -12,6 +12,8 @@ const HOP_BY_HOP = 0
 const ROUTING = 43
 const FRAGMENT = 44
 const DESTINATION_OPTIONS = 60
+/** An option of hop-by-hop headers (RFC 2711). */
+const ROUTER_ALERT = 5
 
 /** @param octets from the IP header on; padding may follow. @returns the packet and its length, or null when it cannot be read. */
 export function checkIpv6(octets: Uint8Array, findings: Findings): { packet: IpPacket; length: number } | null {
@@ -36,6 +38,7 @@ export function checkIpv6(octets: Uint8Array, findings: Findings): { packet: IpP
     fragment: chain.fragment,
     timeToLive: u8(octets, 7),
     dontFragment: true,
+    routerAlert: chain.routerAlert,
   }
   return { packet, length }
 }
@@ -44,12 +47,14 @@ interface Chain {
   readonly protocol: number
   readonly at: number
   readonly fragment: IpPacket['fragment']
+  readonly routerAlert: boolean
 }
 
 function walkChain(octets: Uint8Array, findings: Findings): Chain | null {
   let next = u8(octets, 6)
   let at = HEADER
   let fragment: IpPacket['fragment'] = null
+  let routerAlert = false
   while (next === HOP_BY_HOP || next === ROUTING || next === FRAGMENT || next === DESTINATION_OPTIONS) {
     if (!findings.expect(at + 8 <= octets.length, 'ipv6.chain', `header ${next} at ${at} is cut off`)) return null
     if (next === HOP_BY_HOP)
@@ -66,11 +71,14 @@ function walkChain(octets: Uint8Array, findings: Findings): Chain | null {
     const length = (u8(octets, at + 1) + 1) * 8
     if (!findings.expect(at + length <= octets.length, 'ipv6.chain', `header ${next} of ${length} octets is cut off`))
       return null
-    if (next !== ROUTING) checkOptions(octets.subarray(at + 2, at + length), findings)
+    if (next !== ROUTING) {
+      const options = checkOptions(octets.subarray(at + 2, at + length), findings)
+      if (next === HOP_BY_HOP) routerAlert = options.has(ROUTER_ALERT)
+    }
     next = u8(octets, at)
     at += length
   }
-  return { protocol: next, at, fragment }
+  return { protocol: next, at, fragment, routerAlert }
 }
 
 function checkFragment(fragment: NonNullable<IpPacket['fragment']>, length: number, findings: Findings): void {
@@ -79,8 +87,9 @@ function checkFragment(fragment: NonNullable<IpPacket['fragment']>, length: numb
   findings.expect(fragment.offset + length <= 65535, 'ipv6.fragment', 'ends beyond the longest packet')
 }
 
-/** RFC 8200 4.2: Pad1 alone has no length; PadN holds zeros. */
-function checkOptions(options: Uint8Array, findings: Findings): void {
+/** RFC 8200 4.2: Pad1 alone has no length; PadN holds zeros. @returns the kinds of the others. */
+function checkOptions(options: Uint8Array, findings: Findings): ReadonlySet<number> {
+  const kinds = new Set<number>()
   for (let at = 0; at < options.length; ) {
     const kind = u8(options, at)
     if (kind === 0) {
@@ -88,8 +97,10 @@ function checkOptions(options: Uint8Array, findings: Findings): void {
       continue
     }
     const end = at + 1 < options.length ? at + 2 + u8(options, at + 1) : options.length + 1
-    if (!findings.expect(end <= options.length, 'ipv6.option-length', `option ${kind} is cut off`)) return
+    if (!findings.expect(end <= options.length, 'ipv6.option-length', `option ${kind} is cut off`)) return kinds
+    kinds.add(kind)
     if (kind === 1) findings.expect(isZero(options, at + 2, end), 'ipv6.option-padding', 'PadN is not zero')
     at = end
   }
+  return kinds
 }

@@ -40,6 +40,8 @@ export interface HostOptions {
   readonly address?: string
   /** Gets its address by DHCP instead. @default false */
   readonly dhcp?: boolean
+  /** Forms IPv6 addresses from what routers advertise, and has no other. @default false */
+  readonly slaac?: boolean
   /** What this host's line does to the frames it sends. */
   readonly impair?: Impairment
   readonly limits?: Partial<Limits>
@@ -251,7 +253,7 @@ export class Lan implements AsyncDisposable {
   private plug(options: HostOptions): { host: Host; link: Link } {
     const index = this.hosts.length
     const name = options.name ?? String.fromCharCode(97 + index)
-    const cidr = options.dhcp === true ? null : (options.address ?? `10.0.0.${index + 1}/24`)
+    const cidr = options.dhcp === true || options.slaac === true ? null : (options.address ?? `10.0.0.${index + 1}/24`)
     if (cidr !== null) parseCidr(cidr)
     const { seed = 1, mtu = 1500, offload = NO_OFFLOAD } = this.options
     const { scheduler, pool } = this
@@ -284,7 +286,11 @@ export class Lan implements AsyncDisposable {
     return backend.createStack({
       scheduler,
       pool,
-      interfaces: [host.cidr === null ? { link, dhcp: true } : { link, addresses: [host.cidr] }],
+      interfaces: [
+        host.cidr === null
+          ? { link, dhcp: options.dhcp === true, slaac: options.slaac === true }
+          : { link, addresses: [host.cidr] },
+      ],
       name: host.name,
       onEvent: (event) => host.events.push(event),
       ports: host.ports,
