@@ -45,7 +45,7 @@ interface Member {
 
 export class Crowd {
   /** Connections that came to their end, by the way they took. */
-  readonly ended = new Map<Way, number>()
+  readonly ended: Map<Way, number> = new Map()
   /** The longest life of a connection so far, in microseconds. */
   longest = 0
   private readonly options: Required<CrowdOptions>

@@ -68,7 +68,7 @@ export class ScriptedRouter {
   /** Every other frame for it, taken apart. */
   readonly packets: Dissection[] = []
   /** For which addresses it answers solicitations. */
-  answers = new Set<string>()
+  answers: Set<string> = new Set()
   /** What it says when asked for routers; null: nothing. */
   advertisement: RouterAdvertisementFields | null = null
   private readonly lan: Lan
