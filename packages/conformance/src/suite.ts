@@ -90,8 +90,8 @@ export class Suite {
   }
 
   /** Registers a test that makes its own LAN or needs none. */
-  plainTest(name: string, body: () => Promise<void> | void): void {
-    this.register(name, body, TIMEOUT_MS)
+  plainTest(name: string, body: () => Promise<void> | void, timeoutMs = TIMEOUT_MS): void {
+    this.register(name, body, timeoutMs)
   }
 
   /** A test that only makes sense with a capability; without it a visible skip. */

@@ -30,6 +30,9 @@ export interface Round {
 /** Frames of one round: enough for states to build up, few enough to look through. */
 const FRAMES_PER_ROUND = 3000
 
+/** Real time a campaign may take; and a millisecond a frame. */
+const PATIENCE_MS = 60_000
+
 export const ATTACKER: Station = {
   mac: [2, 0x66, 0x66, 0x66, 0x66, 0x66],
   ip4: [10, 0, 0, 66],
@@ -50,35 +53,39 @@ export function campaign(
     return
   }
   const { seed } = suite.settings
-  suite.plainTest(name, async () => {
-    const counted = new Map<string, number>()
-    const count = (what: string, by = 1): void => void counted.set(what, (counted.get(what) ?? 0) + by)
-    const rounds = Math.max(1, Math.ceil(frames / FRAMES_PER_ROUND))
-    for (let number = 0; number < rounds; number++) {
-      const ownSeed = seed * 100_000 + number
-      const few = Math.min(FRAMES_PER_ROUND, frames - number * FRAMES_PER_ROUND)
-      const hosts = [suite.host(), suite.peer()]
-      const lan = await createLan({ hosts, seed: ownSeed, mtu: ipMtu, name: `${suite.subject.name} ${name}` })
-      try {
-        const [a, b] = [lan.host(0), lan.host(1)]
-        await body({ lan, a, b, dice: new Dice(ownSeed), frames: few, count })
-        expectSound(lan)
-      } catch (error) {
-        const { message } = lan.explain(error)
-        throw new Error(
-          `${message}\n  round ${number} of ${rounds}, seed ${seed}: IOTH_SEED=${seed} IOTH_FRAMES=${frames}`,
-          {
-            cause: error,
-          },
-        )
-      } finally {
-        await lan.close()
+  suite.plainTest(
+    name,
+    async () => {
+      const counted = new Map<string, number>()
+      const count = (what: string, by = 1): void => void counted.set(what, (counted.get(what) ?? 0) + by)
+      const rounds = Math.max(1, Math.ceil(frames / FRAMES_PER_ROUND))
+      for (let number = 0; number < rounds; number++) {
+        const ownSeed = seed * 100_000 + number
+        const few = Math.min(FRAMES_PER_ROUND, frames - number * FRAMES_PER_ROUND)
+        const hosts = [suite.host(), suite.peer()]
+        const lan = await createLan({ hosts, seed: ownSeed, mtu: ipMtu, name: `${suite.subject.name} ${name}` })
+        try {
+          const [a, b] = [lan.host(0), lan.host(1)]
+          await body({ lan, a, b, dice: new Dice(ownSeed), frames: few, count })
+          expectSound(lan)
+        } catch (error) {
+          const { message } = lan.explain(error)
+          throw new Error(
+            `${message}\n  round ${number} of ${rounds}, seed ${seed}: IOTH_SEED=${seed} IOTH_FRAMES=${frames}`,
+            {
+              cause: error,
+            },
+          )
+        } finally {
+          await lan.close()
+        }
       }
-    }
-    count('frames', frames)
-    const told = Array.from(counted, ([what, number]) => `${number} ${what}`).join(', ')
-    if (frames > 100_000) console.log(`${name}: seeds ${seed * 100_000} to ${seed * 100_000 + rounds - 1}: ${told}`)
-  })
+      count('frames', frames)
+      const told = Array.from(counted, ([what, number]) => `${number} ${what}`).join(', ')
+      if (frames > 100_000) console.log(`${name}: seeds ${seed * 100_000} to ${seed * 100_000 + rounds - 1}: ${told}`)
+    },
+    PATIENCE_MS + frames,
+  )
 }
 
 /** Each frame the hosts sent is sound by itself. Rules across the frames of a connection do not hold where somebody forges its segments. */

@@ -31,6 +31,7 @@ import type { Path } from '../link/path.ts'
 import {
   ICMP4_ECHO,
   ICMP4_ECHO_REPLY,
+  ICMP4_ERRORS,
   ICMP4_PARAMETER_PROBLEM,
   ICMP4_TIME_EXCEEDED,
   ICMP4_UNREACHABLE,
@@ -137,8 +138,15 @@ export class Icmpv4 implements Transport {
   reassemblyExpired(headerAt: number, length: number): void {
     const source = this.pool.view.getInt32(headerAt + IP4_SOURCE)
     const destination = this.pool.view.getInt32(headerAt + IP4_DESTINATION)
-    if (this.ip.isGroup(this.ip.addressOf(destination))) return
+    if (this.ip.isGroup(this.ip.addressOf(destination)) || this.isError(headerAt)) return
     this.sendError(ICMP4_TIME_EXCEEDED, REASSEMBLY_TIME_EXCEEDED, destination, source, headerAt, length)
+  }
+
+  /** Whether a packet, or the first fragment of one, is an error itself, about which none is sent (RFC 1122 3.2.2). */
+  private isError(headerAt: number): boolean {
+    const { view } = this.pool
+    if (view.getUint8(headerAt + IP4_PROTOCOL) !== PROTO_ICMP) return false
+    return ICMP4_ERRORS.includes(view.getUint8(headerAt + (view.getUint8(headerAt) & 15) * 4))
   }
 
   /** Echo with all its data, from the address that was asked (R-ICMP4-02). */

@@ -21,6 +21,8 @@ export const ICMP4_UNREACHABLE = 3
 export const ICMP4_ECHO = 8
 export const ICMP4_TIME_EXCEEDED = 11
 export const ICMP4_PARAMETER_PROBLEM = 12
+/** Types that tell of an error, source quench and redirect among them. */
+export const ICMP4_ERRORS: readonly number[] = [3, 4, 5, 11, 12]
 
 export const UNREACHABLE_PROTOCOL = 2
 export const UNREACHABLE_PORT = 3
