@@ -90,7 +90,7 @@ export class Suite {
   }
 
   /** Registers a test that makes its own LAN or needs none. */
-  plainTest(name: string, body: () => Promise<void> | void, timeoutMs = TIMEOUT_MS): void {
+  plainTest(name: string, body: () => Promise<void> | void, timeoutMs: number = TIMEOUT_MS): void {
     this.register(name, body, timeoutMs)
   }
 

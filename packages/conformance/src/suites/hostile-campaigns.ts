@@ -4,12 +4,22 @@
  *
  * @module
  */
-import { ANY_V4, type NetError, type Pollable, parseMac, READABLE, type TcpSocket, toBytes, WRITABLE } from '@ioth/core'
+import {
+  ANY_V4,
+  type NetError,
+  type Pollable,
+  parseIpAddress,
+  parseMac,
+  READABLE,
+  type TcpSocket,
+  toBytes,
+  WRITABLE,
+} from '@ioth/core'
 import { expect } from 'vitest'
 import type { Dice } from '../arbitraries/hostile-dice.ts'
-import { hostileFrameFrom } from '../arbitraries/hostile-forge.ts'
+import { hostileFrameFrom, type Station } from '../arbitraries/hostile-forge.ts'
 import { mutateFields, mutateOctets } from '../arbitraries/hostile-mutation.ts'
-import { craftEthernet, craftIcmp, craftTcp } from '../craft/craft.ts'
+import { craftEthernet, craftIcmp, craftIpv6, craftTcp, sumOverIpv6 } from '../craft/craft.ts'
 import type { Host } from '../lan/host.ts'
 import type { Lan } from '../lan/lan.ts'
 import { Service } from '../lan/service.ts'
@@ -35,12 +45,17 @@ export function hostileCampaigns(suite: Suite): void {
       const virtual = lan.virtual as NonNullable<Lan['virtual']>
       const datagrams = suite.capabilities.udp === 'none' ? null : a.stack.openUdp(4)
       datagrams?.bind(ANY_V4, 53)
+      if (suite.capabilities.ipv6) await lan.settled(addIpv6(a))
       await expectServed(lan, service, b)
       const tap = attackerTap(lan)
       const field = battlefield(a, [80, 53])
       // Where the attacker is, is asked before it counts.
-      tap.send(craftEthernet({ source: ATTACKER.mac, destination: field.victim.mac }, ping(field.victim.ip4)))
+      for (const question of pings(field.victim)) tap.send(question)
       await lan.wait(10_000)
+      expect(
+        a.frames.some(({ octets }) => isAnswer(octets)),
+        'an answer to ping',
+      ).toBe(true)
       const before = held(lan, a)
       let sent = 0
       let received = 0
@@ -56,7 +71,7 @@ export function hostileCampaigns(suite: Suite): void {
           const octets = answers.reduce((sum, answer) => sum + answer.octets.length, 0)
           sent += frame.length
           received += octets
-          if (octets > 0) count('answers', answers.length)
+          if (octets > 0) count(frame[12] === 0x86 ? 'answers by IPv6' : 'answers by IPv4', answers.length)
           expect(answers.length, 'answers to one frame').toBeLessThanOrEqual(1)
           // The last fragment is answered for all of them.
           const most = isFragment(frame) ? 1514 : 1.5 * frame.length + 64
@@ -199,8 +214,20 @@ function held(lan: Lan, { stack, ports }: Host): Record<string, unknown> {
   }
 }
 
-function ping(destination: readonly number[]): Uint8Array {
-  return craftIcmp({ source: ATTACKER.ip4, destination }, { type: 8 }, new Uint8Array(8))
+/** IPv6 begins with the first address of its family. */
+async function addIpv6({ stack }: Host): Promise<void> {
+  await stack.interfaces[0]?.addAddress(parseIpAddress('fd00::1'), 64)
+}
+
+/** One question by each family the victim speaks. */
+function pings({ mac, ip4, ip6 }: Station): Uint8Array[] {
+  const header = { source: ATTACKER.mac, destination: mac }
+  const echo = craftIcmp({ source: ATTACKER.ip4, destination: ip4 }, { type: 8 }, new Uint8Array(8))
+  const questions = [craftEthernet(header, echo)]
+  if (ip6 === null) return questions
+  const ends = { source: ATTACKER.ip6 as readonly number[], destination: ip6 }
+  const echo6 = sumOverIpv6(ends, 58, Uint8Array.of(128, 0, 0, 0, 0, 1, 0, 1))
+  return [...questions, craftEthernet({ ...header, type: 0x86dd }, craftIpv6({ ...ends, nextHeader: 58 }, echo6))]
 }
 
 /** Whether a frame could be the one that completes a datagram. */
