@@ -36,8 +36,6 @@ export interface SceneOptions {
   readonly mtu?: number
   /** What the cable does to frames. */
   readonly impair?: Impairments
-  /** More of the stack's interface. */
-  readonly interface?: Partial<InterfaceOptions>
   /** More of the stack. */
   readonly options?: Partial<StackOptions>
 }
@@ -82,9 +80,10 @@ export class Scene implements AsyncDisposable {
     return this.made
   }
 
-  async plugIn(): Promise<Stack> {
+  /** @param more of the stack's interface. */
+  async plugIn(more: Partial<InterfaceOptions> = {}): Promise<Stack> {
     const { scheduler, pool, backend, options } = this
-    const { stack: addresses = ['10.66.0.2/24', 'fd66::2/64'], interface: more, options: rest } = options
+    const { stack: addresses = ['10.66.0.2/24', 'fd66::2/64'], options: rest } = options
     this.made = await backend.createStack({
       scheduler,
       pool,
@@ -96,10 +95,10 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Another stack comes in place of the one there is, with the same address and another MAC. */
-  async replug(): Promise<Stack> {
+  async replug(more: Partial<InterfaceOptions> = {}): Promise<Stack> {
     await this.stack.close()
     this.checker = new HostChecker()
-    return await this.plugIn()
+    return await this.plugIn(more)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
