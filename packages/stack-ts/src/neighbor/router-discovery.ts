@@ -44,6 +44,10 @@ export class RouterDiscovery implements RouterEvents {
   private readonly resolution: AdvertisedResolution
   private readonly solicitor: RouterSolicitor
   private readonly waiters = new Set<Patience>()
+  /** A router has said something to configure by. */
+  private isHeard = false
+  /** Addresses in the making. */
+  private forming = 0
   /** Whether a router has said all that it has to say, and what it led to is done. */
   private isConfigured = false
 
@@ -108,20 +112,28 @@ export class RouterDiscovery implements RouterEvents {
       if (!prefix.isLinkLocal && !prefix.isMulticast) routers.route(prefix, prefixLength, source, lifetime, preference)
     }
     this.adjust(message)
-    const forming: Promise<void>[] = []
+    let says = routerLifetime > 0
     for (const option of options.prefixes ?? []) {
       const { prefix, prefixLength, onLink, validLifetime } = option
       if (onLink && !prefix.isLinkLocal && !prefix.isMulticast && prefixLength > 0) {
         routers.prefix(prefix, prefixLength, validLifetime)
       }
       const formed = this.addresses.advertised(option)
-      if (formed !== null) forming.push(formed)
+      if (formed === null) continue
+      says = true
+      this.forming++
+      void formed.then(() => {
+        this.forming--
+        this.settle()
+      })
     }
     for (const servers of options.nameServers ?? []) this.resolution.advertisedServers(servers)
     for (const domains of options.searchLists ?? []) this.resolution.advertisedDomains(domains)
     // RFC 7559 2.1: until there is a router to send to.
     if (routerLifetime > 0) this.solicitor.stop()
-    if (routerLifetime > 0 || forming.length > 0) void Promise.all(forming).then(() => this.settle())
+    if (!says) return
+    this.isHeard = true
+    this.settle()
   }
 
   // ---------- RouterEvents ----------
@@ -140,7 +152,9 @@ export class RouterDiscovery implements RouterEvents {
 
   // ---------- inside ----------
 
+  /** Also after the second of two advertisements in a row: the addresses of the first may still be in the making. */
   private settle(): void {
+    if (!this.isHeard || this.forming > 0) return
     this.isConfigured = true
     for (const waiter of [...this.waiters]) waiter.fire()
   }
