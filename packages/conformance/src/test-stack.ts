@@ -26,6 +26,7 @@ import { resources } from './suites/resources.ts'
 import { tcpClose } from './suites/tcp-close.ts'
 import { tcpConnect } from './suites/tcp-connect.ts'
 import { tcpErrors } from './suites/tcp-errors.ts'
+import { tcpRecovery } from './suites/tcp-recovery.ts'
 import { tcpSegments } from './suites/tcp-segments.ts'
 import { tcpStream } from './suites/tcp-stream.ts'
 import { udp } from './suites/udp.ts'
@@ -40,6 +41,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   'TCP: the end': tcpClose,
   'TCP: errors': tcpErrors,
   'TCP: segments': tcpSegments,
+  'TCP: recovery': tcpRecovery,
   backpressure,
   readiness,
   UDP: udp,

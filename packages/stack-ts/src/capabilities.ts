@@ -16,6 +16,7 @@ export function capabilitiesWith(limits: Limits): Capabilities {
     refusedVisible: true,
     noDelay: true,
     sack: true,
+    rackTlp: true,
     ecn: false,
     multicast: true,
     superSegments: true,

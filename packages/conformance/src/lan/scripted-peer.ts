@@ -24,6 +24,8 @@ export class ScriptedPeer {
   readonly port: number
   /** Every segment that came, in order. */
   readonly received: TcpSegment[] = []
+  /** When each of them came, in microseconds. */
+  readonly receivedAt: number[] = []
   /** Our next sequence number. */
   next: number
   /** What we acknowledge. */
@@ -128,7 +130,9 @@ export class ScriptedPeer {
       const destination = Array.from(frame.subarray(6, 12))
       this.tap.send(craftEthernet({ source: this.mac, destination, type: 0x806 }, reply))
     }
-    if (ip !== null && tcp !== null && ip.destination === own && tcp.destinationPort === this.port)
+    if (ip !== null && tcp !== null && ip.destination === own && tcp.destinationPort === this.port) {
       this.received.push({ ...tcp, data: tcp.data.slice() })
+      this.receivedAt.push(this.lan.now)
+    }
   }
 }

@@ -35,6 +35,8 @@ export interface Capabilities {
   readonly noDelay: boolean
   /** TCP offers selective acknowledgements (RFC 2018); else it recovers by duplicate acknowledgements alone (RFC 6582). */
   readonly sack: boolean
+  /** TCP finds losses by time and probes for those at the end of a flight (RFC 8985). */
+  readonly rackTlp: boolean
   /** TCP can negotiate explicit congestion notification (RFC 3168). */
   readonly ecn: boolean
   readonly multicast: boolean
