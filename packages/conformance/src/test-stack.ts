@@ -9,6 +9,7 @@ import { type Subject, Suite } from './suite.ts'
 import { addressing } from './suites/addressing.ts'
 import { backpressure } from './suites/backpressure.ts'
 import { capabilities } from './suites/capabilities.ts'
+import { counters } from './suites/counters.ts'
 import { dhcp } from './suites/dhcp.ts'
 import { hostile } from './suites/hostile.ts'
 import { hostileCampaigns } from './suites/hostile-campaigns.ts'
@@ -49,6 +50,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   'multicast and broadcast': multicast,
   IPv4: ip4,
   ICMP: icmp4,
+  counters,
   names,
   ping,
   'neighbour discovery': neighborDiscovery,

@@ -11,6 +11,7 @@ import {
   hasCode,
   IpAddress,
   LOOPBACK_V4,
+  parseIpAddress,
   READABLE,
   type UdpSocket,
   WOULD_BLOCK,
@@ -18,9 +19,11 @@ import {
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { impairment } from '../arbitraries/schedule.ts'
+import { craftUdp } from '../craft/craft.ts'
 import type { Host } from '../lan/host.ts'
 import { introduce } from '../lan/introduce.ts'
 import type { Lan } from '../lan/lan.ts'
+import { Station } from '../lan/station.ts'
 import { DatagramModel } from '../model/datagrams.ts'
 import type { Suite } from '../suite.ts'
 import { expectError, expectThrow } from './expect-code.ts'
@@ -224,11 +227,158 @@ export function udp(suite: Suite): void {
       expect(got).toEqual({ octets: Uint8Array.of(7), from: `${to}:53` })
     }
   })
+
+  onTheWire(suite)
+  connections(suite)
 }
 
-function open(host: Host, port: number): UdpSocket {
+function onTheWire(suite: Suite): void {
+  suite.test('R-UDP-01 a checksum is sent, and one that comes out as 0 is sent as 0xffff', async ({ lan, a }) => {
+    const station = new Station(lan, a)
+    expect(await station.isServed()).toBe(true)
+    const socket = open(a, 53)
+    const checksumOf = async (data: Uint8Array): Promise<number> => {
+      expect(socket.send(data, 0, data.length, parseIpAddress(station.ip.join('.')), 9)).toBe(data.length)
+      const [datagram] = await station.answers()
+      // The frame checker holds it against the octets.
+      const octets = datagram?.ip?.payload as Uint8Array
+      return (octets[6] as number) * 256 + (octets[7] as number)
+    }
+    const checksum = await checksumOf(Uint8Array.of(0, 0))
+    expect(checksum).not.toBe(0)
+    expect(await checksumOf(Uint8Array.of(checksum >> 8, checksum & 255))).toBe(0xffff)
+    for (const length of [0, 1, 3, 1471]) expect(await checksumOf(new Uint8Array(length).fill(0xa5))).not.toBe(0)
+    socket.close()
+    await station.close()
+  })
+
+  suite.test(
+    'R-UDP-01 R-UDP-03 H-35 wrong sums and lengths are dropped; what lies behind the length is nobody’s',
+    async ({ lan, a }) => {
+      const station = new Station(lan, a)
+      const socket = open(a, 53)
+      const ports = { sourcePort: 9, destinationPort: 53 }
+      const data = Uint8Array.of(1, 2, 3, 4, 5)
+      station.udp(ports, data)
+      // Without a checksum (RFC 768).
+      station.udp({ ...ports, checksum: 0 }, data)
+      const longer = Uint8Array.of(1, 2, 3, 4, 5, 0xee, 0xee, 0xee)
+      station.udp({ ...ports, length: 13, checksum: 0 }, longer)
+      for (const { octets } of await collect(lan, socket, 3)) expect(octets).toEqual(data)
+      for (const checksum of [1, 0xffff, 0x8000]) station.udp({ ...ports, checksum }, data)
+      for (let length = 0; length < 8; length++) station.udp({ ...ports, length, checksum: 0 }, data)
+      for (const length of [14, 100, 65_535]) station.udp({ ...ports, length, checksum: 0 }, data)
+      station.udp({ ...ports, sourcePort: 0 }, data)
+      // A flipped bit anywhere is found.
+      const good = craftUdp(station.ends, ports, data)
+      for (let bit = 0; bit < 13 * 8; bit++) {
+        const damaged = good.slice()
+        damaged[20 + (bit >> 3)] = (damaged[20 + (bit >> 3)] as number) ^ (1 << (bit & 7))
+        station.send(damaged)
+      }
+      await station.answers()
+      expect(socket.receive(200, { datagram: () => true })).toBe(WOULD_BLOCK)
+      socket.close()
+      await station.close()
+    },
+  )
+
+  suite.test('R-UDP-06 from a group or from everybody nothing is taken', async ({ lan, a }) => {
+    const station = new Station(lan, a)
+    const socket = open(a, 53)
+    const sources = [
+      [224, 0, 0, 1],
+      [239, 9, 9, 9],
+      [255, 255, 255, 255],
+      [10, 0, 0, 255],
+      [127, 0, 0, 1],
+      [0, 0, 0, 0],
+    ]
+    for (const source of sources) station.udp({ sourcePort: 9, destinationPort: 53 }, Uint8Array.of(1), { source })
+    await lan.wait(5)
+    expect(socket.receive(10, { datagram: () => true })).toBe(WOULD_BLOCK)
+    socket.close()
+    await station.close()
+  })
+
+  suite.test('H-35 an echo service cannot be made to talk to itself, nor to shout', async ({ lan, a }) => {
+    const station = new Station(lan, a)
+    const echo = open(a, 7)
+    const sink: DatagramSink = {
+      datagram: (memory, offset, length, from, port) => {
+        echo.send(memory.slice(offset, offset + length), 0, length, from, port)
+        return true
+      },
+    }
+    echo.onReady = () => {
+      echo.receive(16, sink)
+    }
+    echo.interest = READABLE
+    const before = a.frames.length
+    for (const source of [
+      [10, 0, 0, 1],
+      [127, 0, 0, 1],
+      [10, 0, 0, 255],
+      [255, 255, 255, 255],
+    ])
+      station.udp({ sourcePort: 7, destinationPort: 7 }, Uint8Array.of(1), { source })
+    await lan.wait(1000)
+    expect(a.frames.slice(before).filter(({ direction }) => direction === 'out')).toEqual([])
+    echo.close()
+    await station.close()
+  })
+}
+
+function connections(suite: Suite): void {
+  suite.test(
+    'a connected socket has the address its datagrams come from; disconnected, it is open again',
+    async ({ lan, a, b }) => {
+      await introduce(lan, a, b)
+      const socket = open(a, 53)
+      expect(`${socket.localAddress}`).toBe('0.0.0.0')
+      socket.connect(b.address, 1053)
+      expect(`${socket.localAddress}:${socket.localPort}`).toBe('10.0.0.1:53')
+      socket.connect(b.address, 1054)
+      expect(socket.remotePort).toBe(1054)
+      const peer = open(b, 1054)
+      peer.send(Uint8Array.of(4), 0, 1, a.address, 53)
+      expect((await collect(lan, socket, 1))[0]?.from).toBe('10.0.0.2:1054')
+      socket.disconnect()
+      expect(`${socket.localAddress} ${socket.remoteAddress} ${socket.remotePort}`).toBe('0.0.0.0 null 0')
+      const stranger = open(b, 1099)
+      stranger.send(Uint8Array.of(5), 0, 1, a.address, 53)
+      expect((await collect(lan, socket, 1))[0]?.from).toBe('10.0.0.2:1099')
+      for (const each of [socket, peer, stranger]) each.close()
+    },
+  )
+
+  suite.test(
+    'of sockets that share a port the connected one, then the one with an address, then the last has a datagram',
+    async ({ lan, a, b }) => {
+      await introduce(lan, a, b)
+      const sharing = [0, 1].map(() => open(b, 53, true))
+      const bound = b.stack.openUdp(4)
+      bound.bind(b.address, 53, { reuse: true })
+      const connected = open(b, 53, true)
+      connected.connect(a.address, 1053)
+      const [peer, stranger] = [open(a, 1053), open(a, 1054)]
+      const ask = async (sender: UdpSocket): Promise<boolean[]> => {
+        sender.send(Uint8Array.of(1), 0, 1, b.address, 53)
+        await lan.wait(10)
+        return [...sharing, bound, connected].map((socket) => socket.receive(9, { datagram: () => true }) === 1)
+      }
+      expect(await ask(peer)).toEqual([false, false, false, true])
+      expect(await ask(stranger)).toEqual([false, false, true, false])
+      bound.close()
+      expect((await ask(stranger)).slice(0, 2)).toEqual([false, true])
+      for (const socket of [...sharing, connected, peer, stranger]) socket.close()
+    },
+  )
+}
+
+function open(host: Host, port: number, reuse = false): UdpSocket {
   const socket = host.stack.openUdp(4)
-  socket.bind(ANY_V4, port)
+  socket.bind(ANY_V4, port, { reuse })
   return socket
 }
 

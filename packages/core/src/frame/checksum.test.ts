@@ -27,7 +27,7 @@ describe.each(pools)('checksum by %s (P-18)', (name, pool) => {
     expect(pool.usesSimd).toBe(name === 'WebAssembly SIMD')
   })
 
-  it('equals the naive sum at every alignment', () => {
+  it('P-18 equals the naive sum at every alignment', () => {
     fc.assert(
       fc.property(octets, fc.nat(70), initial, (data, offset, start) => {
         pool.bytes.fill(0xa5, slot, slot + 600)
@@ -37,7 +37,7 @@ describe.each(pools)('checksum by %s (P-18)', (name, pool) => {
     )
   })
 
-  it('equals the naive sum for every length up to 300', () => {
+  it('P-18 equals the naive sum for every length up to 300', () => {
     for (let length = 0; length <= 300; length++) {
       const data = Uint8Array.from({ length }, (_, i) => (i * 151 + length) & 0xff)
       pool.bytes.set(data, slot + (length % 7))
@@ -45,7 +45,7 @@ describe.each(pools)('checksum by %s (P-18)', (name, pool) => {
     }
   })
 
-  it('goes on from any even split', () => {
+  it('P-18 goes on from any even split', () => {
     fc.assert(
       fc.property(octets, fc.nat(200), fc.nat(3), (data, half, offset) => {
         const split = Math.min(half * 2, data.length & ~1)

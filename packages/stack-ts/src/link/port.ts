@@ -169,12 +169,14 @@ export class Port implements LinkSink {
     transportAt: number,
   ): void {
     let taken: boolean
+    let octets = headLength + bodyLength
     if (this.isEthernet) {
       writeEthernet(this.pool.view, at, macHigh, macLow, this.mac.high, this.mac.low, type)
       taken = this.outbox.append(at, headLength, body, bodyLength, flags, segmentSize, transportAt)
     } else {
       const head = at + LINK_HEADROOM
       const length = headLength - LINK_HEADROOM
+      octets -= LINK_HEADROOM
       taken = this.outbox.append(head, length, body, bodyLength, flags, segmentSize, transportAt - LINK_HEADROOM)
     }
     if (!taken) {
@@ -182,7 +184,7 @@ export class Port implements LinkSink {
       return
     }
     this.counters.framesOut++
-    this.counters.octetsOut += headLength + bodyLength
+    this.counters.octetsOut += octets
     this.queued()
   }
 
@@ -196,6 +198,7 @@ export class Port implements LinkSink {
 
   /** What a lost link would only drop is not kept for it. */
   discard(): void {
+    for (let left = this.outbox.length; left > 0; left--) this.counters.lose('link.lost')
     this.outbox.clear()
     this.blocked = false
   }
