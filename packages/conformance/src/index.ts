@@ -6,6 +6,7 @@
 export * from './arbitraries/index.ts'
 export * from './checker/index.ts'
 export * from './craft/craft.ts'
+export * from './craft/craft-ipv6.ts'
 export * from './craft/dhcp.ts'
 export * from './craft/dns.ts'
 export * from './lan/index.ts'

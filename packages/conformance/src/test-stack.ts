@@ -16,7 +16,9 @@ import { hostileCampaigns } from './suites/hostile-campaigns.ts'
 import { hostileFloods } from './suites/hostile-floods.ts'
 import { hostileTcp } from './suites/hostile-tcp.ts'
 import { icmp4 } from './suites/icmp4.ts'
+import { icmpv6 } from './suites/icmpv6.ts'
 import { ip4 } from './suites/ip4.ts'
+import { ipv6 } from './suites/ipv6.ts'
 import { lifecycle } from './suites/lifecycle.ts'
 import { multicast } from './suites/multicast.ts'
 import { names } from './suites/names.ts'
@@ -46,6 +48,8 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   backpressure,
   readiness,
   UDP: udp,
+  IPv6: ipv6,
+  ICMPv6: icmpv6,
   DHCP: dhcp,
   'multicast and broadcast': multicast,
   IPv4: ip4,
