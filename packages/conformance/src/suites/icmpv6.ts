@@ -6,7 +6,7 @@
 import { ANY_V6, ERROR, FAILED, READABLE, toBytes, WOULD_BLOCK } from '@ioth/core'
 import { expect } from 'vitest'
 import { craftIpv6 } from '../craft/craft.ts'
-import { craftIcmpv6, craftUdp6, fragmentHeader } from '../craft/craft-ipv6.ts'
+import { craftChain, craftIcmpv6, craftUdp6, fragmentHeader, optionsHeader } from '../craft/craft-ipv6.ts'
 import type { Suite } from '../suite.ts'
 import { expectError } from './expect-code.ts'
 import { withStation } from './ipv6.ts'
@@ -79,6 +79,17 @@ export function icmpv6(suite: Suite): void {
     }
   })
 
+  test('R-ICMP6-02 H-11 the quote of a packet that came in fragments is that of the whole', async ({ station }) => {
+    const datagram = craftUdp6(station.ends, 6666, 9, data(500))
+    for (const at of [256, 0]) {
+      const end = at === 0 ? 256 : datagram.length
+      station.send([optionsHeader(60), fragmentHeader(77, at, at === 0)], 17, datagram.subarray(at, end))
+    }
+    const [error] = await station.messages()
+    expect(error).toMatchObject({ type: 1, code: 4 })
+    expect(error?.body).toEqual(craftChain(station.ends, [optionsHeader(60)], 17, datagram))
+  })
+
   test('R-ICMP6-01 no error for an error, a redirect, a group, a source that is no host', async ({
     station,
     a,
@@ -95,8 +106,12 @@ export function icmpv6(suite: Suite): void {
     for (const type of [1, 2, 3, 4, 100, 127]) {
       // Behind a routing header that draws a parameter problem for anything else.
       const headers = [{ kind: 43, octets: [0, 0, 1, 0, 0, 0, 0] }]
-      await quiet(`about type ${type}`, () => station.icmp({ type, code: 1 }, echo, headers.slice(0, 0)))
+      await quiet(`about type ${type}`, () => station.icmp({ type, code: 1 }, echo, headers))
+      await quiet(`type ${type}`, () => station.icmp({ type, code: 1 }, echo))
     }
+    await quiet('about a redirect', () =>
+      station.icmp({ type: 137 }, data(32), [{ kind: 43, octets: [0, 0, 1, 0, 0, 0, 0] }]),
+    )
     await quiet('to a group', () => station.udp(9, data(8), [], { destination: ALL_NODES }))
     await quiet('an unknown header to a group', () => station.send([], 253, data(8), { destination: ALL_NODES }))
     await quiet('from nobody', () => station.udp(9, data(8), [], { source: new Array<number>(16).fill(0) }))

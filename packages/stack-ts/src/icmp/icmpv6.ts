@@ -18,12 +18,13 @@ import {
   IP6_PAYLOAD_LENGTH,
   IP6_SOURCE,
   IpAddress,
+  PROTO_FRAGMENT,
   PROTO_ICMP6,
   PROTO_TCP,
   type Random,
 } from '@ioth/core'
 import type { Counters } from '../counters.ts'
-import { HeaderChain } from '../ip/extension-headers.ts'
+import { HeaderChain, isExtension } from '../ip/extension-headers.ts'
 import type { Ipv6 } from '../ip/ipv6.ts'
 import type { ErrorReport, Transport, Unreachable } from '../ip/network.ts'
 import type { Packet } from '../ip/packet.ts'
@@ -239,7 +240,7 @@ export class Icmpv6 implements Transport {
     if (packet.group && !toGroup) return
     const to = ip.sourceOf(packet)
     if (to.isUnspecified || to.isMulticast || (!packet.looped && ip.isOurs(to))) return
-    if (packet.protocol === PROTO_ICMP6 && this.isError(packet)) return
+    if (this.isAboutError(packet)) return
     const source = packet.group ? ip.sourceFor(to) : ip.destinationOf(packet)
     const head = packet.at + packet.length - headerAt
     if (source === null) this.counters.lose('icmp6.route')
@@ -284,9 +285,19 @@ export class Icmpv6 implements Transport {
     this.sendMessage(path, source, to, HOP_LIMIT, at, ICMP_HEADER + quote)
   }
 
-  private isError(packet: Packet): boolean {
-    if (packet.length < 1) return true
-    const type = this.pool.view.getUint8(packet.at + ICMP_TYPE)
+  /** Whether a packet carries an error or a redirect; the header that we do not understand may stand before it. */
+  private isAboutError(packet: Packet): boolean {
+    const { view } = this.pool
+    const end = packet.at + packet.length
+    let { protocol: next, at } = packet
+    while (isExtension(next) && at + 8 <= end) {
+      const length = next === PROTO_FRAGMENT ? 8 : (view.getUint8(at + 1) + 1) * 8
+      next = view.getUint8(at)
+      at += length
+    }
+    if (next !== PROTO_ICMP6) return false
+    if (at >= end) return true
+    const type = view.getUint8(at + ICMP_TYPE)
     return type < ICMP6_FIRST_INFORMATIONAL || type === ICMP6_REDIRECT
   }
 

@@ -32,6 +32,13 @@ const PAD_N = 1
 /** RFC 2711: meant for routers. */
 const ROUTER_ALERT = 5
 
+/** Whether a next header is one of the chain, and not its end. */
+export function isExtension(next: number): boolean {
+  return (
+    next === PROTO_DESTINATION_OPTIONS || next === PROTO_HOP_BY_HOP || next === PROTO_ROUTING || next === PROTO_FRAGMENT
+  )
+}
+
 /** One object per stack, filled again for each packet. */
 export class HeaderChain {
   /** The kind of the header that was reached, and where it and the field that names it stand. */
@@ -61,14 +68,13 @@ export class HeaderChain {
     for (let count = 0; count < MOST_HEADERS; count++) {
       const { next, at } = this
       if (next === PROTO_NONE) return this.drop('no-next-header')
-      const isOptions = next === PROTO_DESTINATION_OPTIONS || next === PROTO_HOP_BY_HOP
-      if (!isOptions && next !== PROTO_ROUTING && next !== PROTO_FRAGMENT) return 'end'
+      if (!isExtension(next)) return 'end'
       if (next === PROTO_HOP_BY_HOP && at !== header + IP6_HEADER) return this.unknown(header)
       if (at + 8 > end) return this.drop('header-length')
       if (next === PROTO_FRAGMENT) return 'fragment'
       const length = (view.getUint8(at + 1) + 1) * 8
       if (at + length > end) return this.drop('header-length')
-      if (isOptions) {
+      if (next !== PROTO_ROUTING) {
         const verdict = this.readOptions(view, header, at + 2, at + length)
         if (verdict !== 'end') return verdict
       } else if (view.getUint8(at + 3) !== 0) {
