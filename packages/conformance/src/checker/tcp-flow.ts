@@ -191,7 +191,8 @@ export class TcpFlow {
 
   /** RFC 6691: options are counted within the peer's maximum segment size. */
   private checkSize(segment: TcpSegment, findings: Findings): void {
-    const limit = this.peerMss ?? (this.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6)
+    // 0 may stand for none.
+    const limit = this.peerMss || (this.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6)
     const size = segment.data.length + segment.headerLength - 20
     // Absurd values are raised to a floor by the sender (H-14).
     findings.expect(size <= Math.max(limit, 88), 'tcp.mss', `${size} octets with options; the peer takes ${limit}`)

@@ -158,6 +158,180 @@ export function hostileTcp(suite: Suite): void {
     },
   )
 
+  suite.test(
+    'H-12 segments shorter than a header, or with an offset that lies, are dropped without an answer',
+    async ({ lan, a }) => {
+      const listener = listen(a, 80, 64)
+      const peer = new ScriptedPeer(lan, a)
+      await peer.connect()
+      const socket = listener.accept() as TcpSocket
+      const whole = craftTcp(
+        { source: [10, 0, 0, 66], destination: Array.from(toBytes(a.address)) },
+        { sourcePort: peer.port, destinationPort: 80, flags: 'R', sequence: peer.next },
+      ).subarray(20)
+      for (let length = 0; length < 20; length++) peer.sendPacket({ protocol: 6 }, whole.subarray(0, length))
+      for (const dataOffset of [0, 1, 2, 3, 4, 6, 10, 15]) {
+        for (const flags of ['S', 'A', 'R', 'FA', 'PA'])
+          peer.send({ flags, dataOffset, sequence: peer.next }, new Uint8Array(3))
+      }
+      expect(await peer.replies()).toEqual([])
+      expect(socket.state).toBe('ESTABLISHED')
+      socket.reset()
+      listener.close()
+    },
+  )
+
+  suite.test(
+    'H-14 absurd segment sizes: a floor of 48 octets holds, and what is written arrives',
+    async ({ lan, a }) => {
+      const listener = listen(a, 80, 64)
+      for (const [index, mss] of [0, 1, 7, 48, 87, 65_535].entries()) {
+        const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', 7000 + index)
+        await peer.connect([2, 4, mss >> 8, mss & 255], 20_000)
+        const socket = listener.accept() as TcpSocket
+        const octets = new Uint8Array(4000).fill(mss & 255)
+        expect(socket.write(octets, 0, octets.length)).toBe(octets.length)
+        let got = 0
+        let segments = 0
+        for (let round = 0; round < 200 && got < octets.length; round++) {
+          const sent = await peer.replies()
+          for (const { sequence, data } of sent) {
+            if (data.length === 0 || sequence !== peer.ack) continue
+            peer.ack = (peer.ack + data.length) >>> 0
+            got += data.length
+            segments++
+            if (got < octets.length) expect(data.length, `payload at MSS ${mss}`).toBeGreaterThanOrEqual(48)
+            expect(data.length, `payload at MSS ${mss}`).toBeLessThanOrEqual(1460)
+          }
+          if (sent.length > 0) peer.send({ window: 20_000 })
+          else await lan.wait(100)
+        }
+        expect(got, `octets at MSS ${mss}`).toBe(octets.length)
+        expect(segments).toBeLessThanOrEqual(Math.ceil(octets.length / 48))
+        socket.reset()
+        await lan.wait(1)
+      }
+      listener.close()
+    },
+  )
+
+  suite.test(
+    'H-15 SACK blocks that lie: nothing is taken for received, nothing is sent beyond bounds, the transfer ends',
+    async ({ lan, a }) => {
+      const listener = listen(a, 80, 64)
+      const sackOption = (blocks: readonly (readonly [number, number])[]): number[] => [
+        1,
+        1,
+        5,
+        2 + 8 * blocks.length,
+        ...blocks.flatMap(([left, right]) => [...long(left >>> 0), ...long(right >>> 0)]),
+      ]
+      const lies: readonly ((una: number, next: number) => readonly (readonly [number, number])[])[] = [
+        (una) => [[una + 10, una + 10]],
+        (una) => [[una + 20, una + 10]],
+        (una) => [[una - 5000, una - 10]],
+        (_una, next) => [[next, next + 100]],
+        (_una, next) => [[next - 1, next + 0x7000_0000]],
+        (una, next) => [[una, next]],
+        (una, next) => [
+          [una + 1, next],
+          [una + 1, next],
+          [una + 2, next - 1],
+        ],
+        (una) => Array.from({ length: 4 }, (_, i) => [una + 2 + 4 * i, una + 3 + 4 * i] as const),
+        (una, next) => [
+          [una + 1000, next],
+          [una - 1, una + 1],
+        ],
+      ]
+      for (const [index, lie] of lies.entries()) {
+        const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', 7000 + index)
+        await peer.connect([2, 4, 5, 180, 4, 2, 1, 1], 60_000)
+        const socket = listener.accept() as TcpSocket
+        const octets = new Uint8Array(40_000).map((_, at) => at * 3)
+        socket.write(octets, 0, octets.length)
+        const got: number[] = []
+        let sent = 0
+        for (let round = 0; round < 400 && got.length < octets.length; round++) {
+          const segments = await peer.replies()
+          sent += segments.length
+          const una = peer.ack
+          const next =
+            segments.reduce((most, { sequence, data }) => Math.max(most, sequence - una + data.length), 0) + una
+          // Acknowledged only now and then; in between the same number again and again, with lies.
+          for (let i = 0; i < 20; i++) peer.send({ window: 60_000, options: sackOption(lie(una, next)) })
+          sent += (await peer.replies()).length
+          for (const { sequence, data } of peer.received) {
+            const skip = (peer.ack - sequence) >>> 0
+            if (skip >= data.length) continue
+            got.push(...data.subarray(skip))
+            peer.ack = (peer.ack + data.length - skip) >>> 0
+          }
+          peer.received.length = 0
+          peer.send({ window: 60_000 })
+          if (segments.length === 0) await lan.wait(1000)
+        }
+        expect(Uint8Array.from(got), `lie ${index}`).toEqual(octets)
+        expect(sent, `segments, lie ${index}`).toBeLessThanOrEqual(1000)
+        socket.reset()
+        await lan.wait(1)
+      }
+      listener.close()
+    },
+  )
+
+  suite.test(
+    'H-19 octets on and beside a SYN are not read before the handshake, and once after it',
+    async ({ lan, a }) => {
+      const listener = listen(a, 80, 64)
+      const data = Uint8Array.from({ length: 1400 }, (_, at) => at)
+      for (const [index, flags] of ['S', 'SP', 'SU', 'SF'].entries()) {
+        const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', 7000 + index)
+        const start = peer.next
+        const [answer] = await peer.exchange({ flags, sequence: start, options: [2, 4, 5, 180] }, data)
+        expect(listener.accept(), `${flags} alone`).toBe(null)
+        if (answer === undefined || !answer.syn) continue
+        // More of it, far beyond any window, before the handshake is through.
+        await peer.exchange({ flags: 'PA', sequence: (start + 0x3000_0000) >>> 0, acknowledgment: 5 }, data)
+        expect(listener.accept(), `${flags} and more`).toBe(null)
+        peer.next = (start + 1) >>> 0
+        peer.ack = (answer.sequence + 1) >>> 0
+        const taken = (answer.acknowledgment - peer.next) >>> 0
+        expect(taken, `acknowledged of ${flags}`).toBeLessThanOrEqual(data.length)
+        await peer.exchange({ flags: 'PA' }, data)
+        const socket = listener.accept() as TcpSocket
+        const octets = new Uint8Array(4000)
+        expect(socket.read(octets, 0, octets.length), `octets after ${flags}`).toBe(data.length)
+        expect(octets.subarray(0, data.length)).toEqual(data)
+        socket.reset()
+        await lan.wait(1)
+      }
+      listener.close()
+
+      // The same to one who asks: the answer to its SYN brings octets.
+      const asking = a.stack.openTcp(4)
+      const port = 7100
+      const peer = new ScriptedPeer(lan, a, 0, '10.0.0.66', port)
+      asking.connect(peer.address, port)
+      const [syn] = await peer.replies(10)
+      const ours = syn?.sourcePort as number
+      const other = new ScriptedPeer(lan, a, ours, '10.0.0.66', port)
+      other.ack = ((syn?.sequence as number) + 1) >>> 0
+      await other.exchange({ flags: 'PA', sequence: 5 }, data)
+      expect(asking.state).toBe('SYN-SENT')
+      await other.exchange({ flags: 'SA', sequence: other.next }, data)
+      expect(asking.state).toBe('ESTABLISHED')
+      const octets = new Uint8Array(4000)
+      const early = Math.max(0, asking.read(octets, 0, octets.length))
+      other.next = (other.next + 1) >>> 0
+      await other.exchange({ flags: 'PA' }, data)
+      const rest = Math.max(0, asking.read(octets, early, octets.length - early))
+      expect(early + rest).toBe(data.length)
+      expect(octets.subarray(0, data.length)).toEqual(data)
+      asking.reset()
+    },
+  )
+
   if (!capabilities.virtualTime) {
     suite.skip('H-22 silent peers', 'it takes hours of virtual time')
     return
@@ -249,6 +423,10 @@ function listen(host: Host, port: number, backlog: number): Listener {
   const socket = host.stack.openTcp(4)
   socket.bind(ANY_V4, port)
   return socket.listen(backlog)
+}
+
+function long(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
 }
 
 /** A SYN that claims to belong to a connection of somebody else. */
