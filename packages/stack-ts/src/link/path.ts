@@ -26,6 +26,9 @@ export abstract class Path {
   /** A protocol above made progress with somebody behind the next hop: it is there (RFC 4861 7.3.1). */
   confirm(): void {}
 
+  /** A protocol above hears nothing from behind the next hop any more: it may be gone (RFC 9293 3.8.3, R1). */
+  suspect(): void {}
+
   /**
    * Sends a frame whose IP header stands at `at + LINK_HEADROOM`; its references pass to the path.
    * @param headLength octets of the head piece, the headroom among them.

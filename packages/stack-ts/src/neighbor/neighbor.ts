@@ -97,6 +97,10 @@ export class Neighbor extends Path {
     return this.state === 'INCOMPLETE' || this.state === 'FAILED'
   }
 
+  override suspect(): void {
+    this.cache.suspect(this)
+  }
+
   override confirm(): void {
     if (this.unresolved || this.rival) return
     this.cache.confirm(this)

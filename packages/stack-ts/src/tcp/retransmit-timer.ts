@@ -14,7 +14,7 @@ export function startRetransmit(tcb: Tcb, nowMs: number): void {
 
 /** Starts it anew (5.3). */
 export function restartRetransmit(tcb: Tcb, nowMs: number): void {
-  if ((tcb.timers & TIMER_RETRANSMIT) === 0) tcb.waitingSince = nowMs
+  waitFrom(tcb, nowMs)
   tcb.timers = (tcb.timers & ~TIMER_PERSIST) | TIMER_RETRANSMIT
   tcb.retransmitAt = (nowMs + capped(tcb, tcb.rto, nowMs)) | 0
 }
@@ -26,7 +26,7 @@ export function stopRetransmit(tcb: Tcb): void {
 /** Probes after one RTO, then at doubled intervals. */
 export function startPersist(tcb: Tcb, nowMs: number): void {
   if ((tcb.timers & TIMER_PERSIST) !== 0) return
-  tcb.waitingSince = nowMs
+  waitFrom(tcb, nowMs)
   tcb.timers = (tcb.timers & ~TIMER_RETRANSMIT) | TIMER_PERSIST
   tcb.retransmitAt = (nowMs + capped(tcb, tcb.rto, nowMs)) | 0
 }
@@ -35,6 +35,11 @@ export function continuePersist(tcb: Tcb, nowMs: number): void {
   const interval = Math.min(tcb.rto * 2 ** Math.min(tcb.retries, 16), MAX_RTO_MS)
   tcb.timers |= TIMER_PERSIST
   tcb.retransmitAt = (nowMs + capped(tcb, interval, nowMs)) | 0
+}
+
+/** Octets begin to wait. A window that closes and opens meanwhile is no progress. */
+function waitFrom(tcb: Tcb, nowMs: number): void {
+  if ((tcb.timers & (TIMER_RETRANSMIT | TIMER_PERSIST)) === 0) tcb.waitingSince = nowMs
 }
 
 /** The user timeout (RFC 5482) comes in time, not at the next retransmission. */

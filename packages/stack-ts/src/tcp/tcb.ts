@@ -103,6 +103,9 @@ export class TcbExtras {
   holdAt = 0
   memoryAt = 0
   userTimeoutMs = 0
+  /** When the last window probe left, and how many had been sent when the peer was heard after one. */
+  probedAt = 0
+  probesAnswered = 0
   /** Challenge ACKs left in this second (RFC 5961 7); -1: none was sent yet. */
   challengesLeft = -1
   challengesFrom = 0

@@ -14,6 +14,7 @@ import type { Rules } from './segment-arrives.ts'
 import { SYN_RECEIVED, SYN_SENT } from './state.ts'
 import { probeDue } from './tail-loss-probe.ts'
 import {
+  extrasOf,
   ORPHAN,
   PASSIVE,
   PROBE_WINDOW,
@@ -30,6 +31,9 @@ import {
   TIMER_RETRANSMIT,
   TIMER_TAIL,
 } from './tcb.ts'
+
+/** Retransmissions after which the network layer is told (RFC 9293 3.8.3). */
+const R1 = 3
 
 /** How long the machine is patient. */
 export interface Patience extends Rules {
@@ -121,6 +125,7 @@ function retransmitDue(tcb: Tcb, effects: Effects, patience: Patience): void {
   } else {
     const most = (tcb.flags & ORPHAN) !== 0 ? patience.orphanRetries : patience.retries
     if (tcb.retries >= most || isUserTimeout(tcb, nowMs)) {
+      if (isUserTimeout(tcb, nowMs)) effects.counters.tcpUserTimeouts++
       effects.ended('ETIMEDOUT')
       return
     }
@@ -128,6 +133,8 @@ function retransmitDue(tcb: Tcb, effects: Effects, patience: Patience): void {
   effects.counters.tcpTimeouts++
   onTimeout(tcb, effects, patience.congestion)
   tcb.retries++
+  // The next segment sets out to find whether the next hop is still there.
+  if (tcb.retries === R1) tcb.path.suspect()
   backOff(tcb)
   restartRetransmit(tcb, nowMs)
   effects.wantOutput()
@@ -136,20 +143,22 @@ function retransmitDue(tcb: Tcb, effects: Effects, patience: Patience): void {
 /** RFC 9293 3.8.6.1: the window has been closed, or too small, for long enough. */
 function persistDue(tcb: Tcb, effects: Effects, patience: Patience): void {
   const { nowMs } = effects
-  const isSilent = ((tcb.lastHeardAt - tcb.waitingSince) | 0) < 0
-  const most = (tcb.flags & ORPHAN) !== 0 ? patience.orphanRetries : patience.retries
-  if ((tcb.retries >= most && (isSilent || (tcb.flags & ORPHAN) !== 0)) || isUserTimeout(tcb, nowMs)) {
+  const isOrphan = (tcb.flags & ORPHAN) !== 0
+  const extras = extrasOf(tcb)
+  if (tcb.retries === 0) extras.probesAnswered = 0
+  // The peer lives and says no: it may go on saying so, as long as somebody here waits.
+  else if (!isOrphan && ((tcb.lastHeardAt - extras.probedAt) | 0) >= 0) extras.probesAnswered = tcb.retries
+  const unanswered = tcb.retries - extras.probesAnswered
+  if (unanswered >= (isOrphan ? patience.orphanRetries : patience.retries) || isUserTimeout(tcb, nowMs)) {
+    if (isUserTimeout(tcb, nowMs)) effects.counters.tcpUserTimeouts++
     effects.sendReset()
     effects.ended('ETIMEDOUT')
     return
   }
-  if (!isSilent && (tcb.flags & ORPHAN) === 0) {
-    // The peer lives and says no: it may go on saying so.
-    tcb.waitingSince = tcb.extras.userTimeoutMs === 0 ? nowMs : tcb.waitingSince
-  }
   tcb.flags |= tcb.sndWnd > 0 ? SEND_SMALL : PROBE_WINDOW
   if (tcb.sndWnd === 0) effects.counters.tcpZeroWindowProbes++
   tcb.retries++
+  extras.probedAt = nowMs
   continuePersist(tcb, nowMs)
   effects.wantOutput()
 }
