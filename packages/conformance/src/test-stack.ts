@@ -26,6 +26,7 @@ import { neighborDiscovery } from './suites/nd.ts'
 import { ping } from './suites/ping.ts'
 import { readiness } from './suites/readiness.ts'
 import { resources } from './suites/resources.ts'
+import { autoconfiguration } from './suites/slaac.ts'
 import { tcpClose } from './suites/tcp-close.ts'
 import { tcpConnect } from './suites/tcp-connect.ts'
 import { tcpErrors } from './suites/tcp-errors.ts'
@@ -58,6 +59,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   names,
   ping,
   'neighbour discovery': neighborDiscovery,
+  autoconfiguration,
   resources,
   'hostile frames': hostile,
   'hostile campaigns': hostileCampaigns,

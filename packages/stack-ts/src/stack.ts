@@ -341,7 +341,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     const { size = DEFAULT_PING, timeoutMs = DEFAULT_PING_TIMEOUT_MS, signal } = options
     const to = this.scoped(destination, 'ping')
     // RFC 1112 6.1: what goes to a group stays on the link, unless told otherwise.
-    const { ttl = to.isMulticast ? 1 : 64 } = options
+    const { ttl = to.isMulticast ? 1 : this.networkOf(to).hopLimit } = options
     if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) {
       throw new NetError('EINVAL', 'ping', { message: `a time to live is a whole number from 1 to 255, not ${ttl}` })
     }

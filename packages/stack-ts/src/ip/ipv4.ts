@@ -57,6 +57,7 @@ export class Ipv4 implements Network, LoopbackTaker {
   readonly headroom: number = LINK_HEADROOM + IP4_HEADER
   readonly headerLength: number = IP4_HEADER
   readonly defaultMss: number = 536
+  readonly hopLimit: number = 64
   readonly addresses: AddressTable = new AddressTable()
   readonly routes: RouteTable = new RouteTable()
   /** Protocols by number, set by who builds the stack. */

@@ -17,6 +17,8 @@ export interface Network {
   readonly headerLength: number
   /** The segment size of a peer that names none (RFC 9293 3.7.1). */
   readonly defaultMss: number
+  /** Time to live of packets whose sender does not care. */
+  readonly hopLimit: number
   /** The way to one host; null when no route leads there, or the address names a group. */
   findPath(destination: IpAddress): Path | null
   /** Our address towards a destination; null when no route leads there. */

@@ -42,7 +42,8 @@ const NO_MEMBERSHIPS: readonly Membership[] = []
 export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUser {
   private endpoint: UdpEndpoint | null = null
   private binding: PortBinding | null = null
-  private ttl = 64
+  /** 0: what the network says. */
+  private ttl = 0
   private trafficClass = 0
   private broadcast = 0
   private multicastTtl = 1
@@ -155,7 +156,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
       host.udp.awaitRoom(endpoint)
       return WOULD_BLOCK
     }
-    const ttl = remote.isMulticast ? this.multicastTtl : this.ttl
+    const ttl = remote.isMulticast ? this.multicastTtl : this.ttl || network.hopLimit
     const { trafficClass } = this
     const isSent = host.udp.send(
       network,
@@ -279,7 +280,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   override getOption(name: OptionName): number {
-    if (name === 'ttl') return this.ttl
+    if (name === 'ttl') return this.ttl || this.host.ip.hopLimit
     if (name === 'trafficClass') return this.trafficClass
     if (name === 'broadcast') return this.broadcast
     if (name === 'multicastTtl') return this.multicastTtl

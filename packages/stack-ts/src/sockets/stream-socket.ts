@@ -39,7 +39,8 @@ export class StreamOptions {
   keepAliveDelay = 7200
   sendBuffer: number
   receiveBuffer: number
-  ttl = 64
+  /** 0: what the network says. */
+  ttl = 0
   trafficClass = 0
   userTimeout = 0
   trace: EventQueue<TraceEvent> | null = null
@@ -278,7 +279,7 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   override getOption(name: OptionName): number {
     const value = (this.options ?? this.defaults())[name as keyof StreamOptions]
     if (typeof value !== 'number') throw notImplemented(`the option ${name} on a TCP socket`)
-    return value
+    return name === 'ttl' ? value || this.host.ip.hopLimit : value
   }
 
   // ---------- inside ----------
@@ -308,7 +309,7 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
     if (options.keepAlive !== 0) tcb.flags |= KEEP_ALIVE
     tcb.sndLimit = options.sendBuffer
     tcb.rcvLimit = options.receiveBuffer
-    tcb.ttl = options.ttl
+    if (options.ttl !== 0) tcb.ttl = options.ttl
     tcb.trafficClass = options.trafficClass
     const keepAliveMs = options.keepAliveDelay * 1000
     if (keepAliveMs !== tcb.extras.keepAliveMs) extrasOf(tcb).keepAliveMs = keepAliveMs

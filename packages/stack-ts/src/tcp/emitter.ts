@@ -161,7 +161,7 @@ export class Emitter {
     if ((flags & TCP_RST) !== 0) this.counters.tcpResetsOut++
     const sum = network.pseudoSum(local, remote, PROTO_TCP)
     const length = network.headroom + tcpLength
-    this.finish(network, path, local, remote, sum, 64, 0, at, length, 0, 0, 0, 0, path.offload.checksum)
+    this.finish(network, path, local, remote, sum, network.hopLimit, 0, at, length, 0, 0, 0, 0, path.offload.checksum)
   }
 
   private finish(

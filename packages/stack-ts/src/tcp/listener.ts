@@ -54,7 +54,8 @@ export class TcpListener {
   readonly isDual: boolean
   user: ListenerUser | null = null
   /** Options that accepted connections begin with. */
-  ttl = 64
+  /** 0: what the network says. */
+  ttl = 0
   noDelay = false
   sendBuffer: number
   receiveBuffer: number

@@ -408,6 +408,7 @@ export class Tcp implements Transport {
     const sum = network.pseudoSum(local, remote, PROTOCOL)
     const { sendBuffer, receiveBuffer } = options
     const tcb = new Tcb(network, path, local, localPort, remote, remotePort, sum, sendBuffer, receiveBuffer)
+    tcb.ttl = network.hopLimit
     tcb.rto = settings.initialRtoMs
     tcb.lastHeardAt = this.nowMs
     if (settings.sack) tcb.flags |= OFFER_SACK
@@ -469,7 +470,7 @@ export class Tcp implements Transport {
     const localKey = network.keyOf(local)
     const remoteKey = network.keyOf(remote)
     tcb.flags |= PASSIVE | (listener.noDelay ? NO_DELAY : 0)
-    tcb.ttl = listener.ttl
+    if (listener.ttl !== 0) tcb.ttl = listener.ttl
     tcb.state = SYN_RECEIVED
     const iss = this.secret.initialSequence(localKey, localPort, remoteKey, remotePort, this.clock.now)
     tcb.tsOffset = this.secret.timestampOffset
