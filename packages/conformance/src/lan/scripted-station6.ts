@@ -68,15 +68,25 @@ export class ScriptedStation6 {
     this.sendPacket(craftChain({ ...this.ends, ...fields }, headers, protocol, payload))
   }
 
-  icmp(message: Icmpv6Fields, body: Uint8Array, headers = NO_HEADERS, fields: Partial<Ipv6Fields> = {}): void {
+  icmp(
+    message: Icmpv6Fields,
+    body: Uint8Array,
+    headers: readonly ExtensionHeader[] = NO_HEADERS,
+    fields: Partial<Ipv6Fields> = {},
+  ): void {
     this.send(headers, 58, craftIcmpv6({ ...this.ends, ...fields }, message, body), fields)
   }
 
-  echo(data: Uint8Array, headers = NO_HEADERS, fields: Partial<Ipv6Fields> = {}): void {
+  echo(data: Uint8Array, headers: readonly ExtensionHeader[] = NO_HEADERS, fields: Partial<Ipv6Fields> = {}): void {
     this.icmp({ type: 128, rest: [1, 2, 3, 4] }, data, headers, fields)
   }
 
-  udp(port: number, data: Uint8Array, headers = NO_HEADERS, fields: Partial<Ipv6Fields> = {}): void {
+  udp(
+    port: number,
+    data: Uint8Array,
+    headers: readonly ExtensionHeader[] = NO_HEADERS,
+    fields: Partial<Ipv6Fields> = {},
+  ): void {
     this.send(headers, 17, craftUdp6({ ...this.ends, ...fields }, 6666, port, data), fields)
   }
 
