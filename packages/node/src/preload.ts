@@ -4,6 +4,7 @@
  *
  * - `IOTH_NODE` in the environment, or a thread: it belongs to a node that runs already. Sharing a node's network is not available yet,
  *   so the first socket call says so; programs that open none run as ever.
+ * - an empty `IOTH_NODE`: whoever started it wants it on the host's network.
  * - else `IOTH_CONFIG`: the process becomes a node itself. Its main program starts when the addresses can be used.
  * - else nothing.
  *
@@ -18,7 +19,7 @@ import { refuseSockets } from './implicit/refusal.ts'
 const { IOTH_NODE, IOTH_CONFIG, IOTH_QUIET } = process.env
 
 if (IOTH_NODE || !isMainThread) refuseSockets(IOTH_NODE)
-else if (IOTH_CONFIG) holdMain(startNode(IOTH_CONFIG))
+else if (IOTH_CONFIG && IOTH_NODE === undefined) holdMain(startNode(IOTH_CONFIG))
 
 /** Under this name an `--import` entry finds what it has to wait for. */
 function startNode(config: string): Promise<void> {

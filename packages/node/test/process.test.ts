@@ -320,11 +320,28 @@ describe('what a node starts', () => {
     expect(outcome.stdout).toMatch(/^ERR_IOTH_NOT_IMPLEMENTED/)
   })
 
-  test('a child without IOTH_NODE has the host’s network', async () => {
+  test('children with an environment of their own belong to the node as well', async () => {
+    folder.write('child.cjs', connect)
+    const outcome = await run(
+      folder,
+      `import { execFileSync, fork, spawn, spawnSync } from 'node:child_process'
+       import { once } from 'node:events'
+       const node = process.execPath, code = ${JSON.stringify(connect)}
+       process.stdout.write(execFileSync(node, ['-e', code], { env: {} }))
+       process.stdout.write(String(spawnSync(node, ['-e', code], { env: { NODE_OPTIONS: '--no-warnings' } }).stdout))
+       const child = spawn(node, ['-e', code], { env: {}, stdio: 'inherit' })
+       await once(child, 'exit')
+       await once(fork('./child.cjs', { env: {} }), 'exit')`,
+    )
+    expect(outcome).toMatchObject(FAREWELL)
+    expect(outcome.stdout.match(/^ERR_IOTH_NOT_IMPLEMENTED connect/gm)).toHaveLength(4)
+  })
+
+  test('a child with an empty IOTH_NODE has the host’s network', async () => {
     const outcome = await run(
       folder,
       `import { execFileSync } from 'node:child_process'
-       const { IOTH_NODE, IOTH_CONFIG, ...env } = process.env
+       const env = { ...process.env, IOTH_NODE: '' }
        const code = "const s = require('net').createServer().listen(0, '127.0.0.1', () => { console.log(s._handle.fd >= 0); s.close() })"
        process.stdout.write(execFileSync(process.execPath, ['-e', code], { env }))`,
     )

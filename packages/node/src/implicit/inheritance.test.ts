@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { withPreload } from './inheritance.ts'
+import { withNode, withPreload } from './inheritance.ts'
 
 test('the preload comes first, and once', () => {
   expect(withPreload(undefined, '/a/preload.cjs')).toBe('--require /a/preload.cjs')
@@ -11,6 +11,15 @@ test('the preload comes first, and once', () => {
   const both = withPreload('--max-old-space-size=100', '/a/preload.cjs')
   expect(both).toBe('--require /a/preload.cjs --max-old-space-size=100')
   expect(withPreload(both, '/a/preload.cjs')).toBe(both)
+})
+
+test('an environment of a child’s own gets what it lacks, unless it speaks of a node itself', () => {
+  const node = ['{"pid":1}', '/a/preload.cjs'] as const
+  expect(withNode(['A=1'], ...node)).toEqual(['A=1', 'NODE_OPTIONS=--require /a/preload.cjs', 'IOTH_NODE={"pid":1}'])
+  const own = withNode(['NODE_OPTIONS=--no-warnings', 'A=1'], ...node)
+  expect(own).toContain('NODE_OPTIONS=--require /a/preload.cjs --no-warnings')
+  expect(own.filter((pair) => pair.startsWith('NODE_OPTIONS='))).toHaveLength(1)
+  for (const pairs of [['IOTH_NODE='], own]) expect(withNode(pairs, ...node)).toEqual(pairs)
 })
 
 test('Node finds a preload whose path has spaces, quotes and backslashes', () => {

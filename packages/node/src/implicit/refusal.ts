@@ -57,7 +57,7 @@ function refusal(syscall: string, description: string | undefined): Error {
   const error = new Error(
     `${syscall}: this ${process.env.IOTH_NODE === undefined ? 'thread' : 'process'} was started by ${whose(description)}, and sharing ` +
       "its network with what it starts is not available yet. A network node of its own: ioth run SCRIPT -a ADDRESS. The host's network: " +
-      'start it without IOTH_NODE in its environment.',
+      'start it with IOTH_NODE= (empty) in its environment.',
   )
   return Object.assign(error, { code: 'ERR_IOTH_NOT_IMPLEMENTED', syscall })
 }
