@@ -172,6 +172,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       new FragmentIds(random),
       new PathMtu(clock, 6),
       this.attached,
+      this.settings.anyAddress,
     )
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)

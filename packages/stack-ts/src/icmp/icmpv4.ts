@@ -154,7 +154,7 @@ export class Icmpv4 implements Transport {
     const { pool, ip } = this
     const source = ip.addressOf(packet.destination)
     const to = ip.addressOf(packet.source)
-    if (!packet.looped && ip.addresses.find(packet.destination) === null) {
+    if (!ip.isOurs(source)) {
       // A gateway that takes packets for every address does not say that every host is alive.
       this.counters.drop('icmp4.destination')
       return
@@ -275,7 +275,7 @@ export class Icmpv4 implements Transport {
       return
     }
     const local = view.getInt32(quoteAt + IP4_SOURCE)
-    if (!ip.isOurs(ip.addressOf(local))) {
+    if (!ip.isBindable(ip.addressOf(local))) {
       counters.drop('icmp4.quote')
       return
     }

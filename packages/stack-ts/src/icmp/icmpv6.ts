@@ -208,6 +208,11 @@ export class Icmpv6 implements Transport {
     const { pool, ip, counters } = this
     const to = ip.sourceOf(packet)
     const asked = ip.destinationOf(packet)
+    if (!asked.isMulticast && !ip.isOurs(asked)) {
+      // A gateway that takes packets for every address does not say that every host is alive.
+      counters.drop('icmp6.destination')
+      return
+    }
     const path = ip.findPath(to)
     const source = asked.isMulticast ? ip.sourceFor(to) : asked
     if (path === null || source === null) {
@@ -340,7 +345,7 @@ export class Icmpv6 implements Transport {
       return
     }
     const local = this.addressAt(at + IP6_SOURCE, scope)
-    if (!ip.isOurs(local)) {
+    if (!ip.isBindable(local)) {
       counters.drop('icmp6.quote')
       return
     }

@@ -125,11 +125,11 @@ export class Ipv4 implements Network, LoopbackTaker {
   }
 
   isOurs(address: IpAddress): boolean {
-    return this.isHere(address) || (this.anyAddress && isUnicast(address.w3))
+    return address.isLoopback || this.addresses.find(address.w3) !== null
   }
 
-  private isHere(address: IpAddress): boolean {
-    return address.isLoopback || this.addresses.find(address.w3) !== null
+  isBindable(address: IpAddress): boolean {
+    return this.isOurs(address) || (this.anyAddress && isUnicast(address.w3))
   }
 
   isGroup(address: IpAddress): boolean {
@@ -149,7 +149,7 @@ export class Ipv4 implements Network, LoopbackTaker {
   }
 
   findPath(destination: IpAddress): Path | null {
-    if (this.isHere(destination)) return this.loopback
+    if (this.isOurs(destination)) return this.loopback
     const word = destination.w3
     if (!isUnicast(word) || this.addresses.broadcastOf(word) !== null) return null
     const route = this.routes.lookup(word)

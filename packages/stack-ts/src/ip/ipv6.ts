@@ -74,6 +74,8 @@ export class Ipv6 implements Network, LoopbackTaker {
   private readonly ids: FragmentIds
   private readonly pathMtu: PathMtu
   private readonly largeSent = new Int32Array(LARGE_SENT)
+  /** Accepts packets to every global address: what a gateway is made of. */
+  readonly anyAddress: boolean
   private readonly interfaces: readonly NetInterface[]
   private readonly chain = new HeaderChain()
 
@@ -88,7 +90,9 @@ export class Ipv6 implements Network, LoopbackTaker {
     ids: FragmentIds,
     pathMtu: PathMtu,
     interfaces: readonly NetInterface[],
+    anyAddress: boolean,
   ) {
+    this.anyAddress = anyAddress
     this.pool = pool
     this.counters = counters
     this.loopback = loopback
@@ -122,6 +126,10 @@ export class Ipv6 implements Network, LoopbackTaker {
 
   isOurs(address: IpAddress): boolean {
     return address.isLoopback || this.addresses.of(address) !== null
+  }
+
+  isBindable(address: IpAddress): boolean {
+    return this.isOurs(address) || (this.anyAddress && !address.isMulticast && isGlobal(address.w0, address.w1))
   }
 
   /** The address of ours that stands in a header, or null. */
@@ -492,7 +500,10 @@ export class Ipv6 implements Network, LoopbackTaker {
     const w1 = view.getInt32(at + 4)
     const w2 = view.getInt32(at + 8)
     const w3 = view.getInt32(at + 12)
-    if (!isToGroup) return this.addresses.find(w0, w1, w2, w3, on.index) !== null
+    if (!isToGroup) {
+      if (this.addresses.find(w0, w1, w2, w3, on.index) !== null) return true
+      return this.anyAddress && isGlobal(w0, w1)
+    }
     return on.v6.isMember(w0, w1, w2, w3)
   }
 
@@ -562,6 +573,11 @@ export class Ipv6 implements Network, LoopbackTaker {
 /** `ff02::1` and `ff01::1`, which nobody has to join (RFC 4291 2.7.1). */
 export function isAllNodes(w0: number, w1: number, w2: number, w3: number): boolean {
   return w3 === 1 && w2 === 0 && w1 === 0 && (w0 === (0xff020000 | 0) || w0 === (0xff010000 | 0))
+}
+
+/** Neither unspecified, loopback or mapped, nor of one link only. */
+function isGlobal(w0: number, w1: number): boolean {
+  return (w0 !== 0 || w1 !== 0) && w0 >>> 22 !== 0x3fa
 }
 
 function neighborPath({ v6: { nd, direct } }: NetInterface, hop: IpAddress, isGateway: boolean): Path {

@@ -23,8 +23,10 @@ export interface Network {
   findPath(destination: IpAddress): Path | null
   /** Our address towards a destination; null when no route leads there. */
   sourceFor(destination: IpAddress): IpAddress | null
-  /** Whether packets may be sent from this address. */
+  /** Whether the address is one of this host. */
   isOurs(address: IpAddress): boolean
+  /** Whether a socket may have it as its own: one of ours, or, at a gateway that takes packets for every address, any. */
+  isBindable(address: IpAddress): boolean
   /** The interface that leads to a group or to everybody, as the routes say, else the first; null when there is none. */
   groupInterface(group: IpAddress): NetInterface | null
   /**

@@ -109,7 +109,7 @@ export abstract class StackSocket extends Pollable implements Endpoint {
 
   /** @throws NetError EADDRNOTAVAIL when the address is neither ours nor the wildcard. */
   protected checkLocal(address: IpAddress, port: number, syscall = 'bind'): void {
-    if (address.isUnspecified || this.networkOf(address).isOurs(address)) return
+    if (address.isUnspecified || this.networkOf(address).isBindable(address)) return
     throw new NetError('EADDRNOTAVAIL', syscall, { address: address.toString(), port })
   }
 }
