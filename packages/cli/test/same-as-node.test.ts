@@ -11,7 +11,7 @@ async function both(words: readonly string[], options: { input?: string } = {}) 
   return [await plain.ended, await node.ended] as const
 }
 
-describe('a program sees and does under ioth run what it sees and does under node', () => {
+describe('P-28 a program sees and does under ioth run what it sees and does under node', () => {
   test.each([
     ['CommonJS, with arguments', ['witness.cjs', 'none', '-a', '--', '--inspect', '']],
     ['an ES module', ['witness.mjs', 'x']],

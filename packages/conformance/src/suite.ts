@@ -33,6 +33,10 @@ export interface Subject {
   /** The backend's own options. */
   readonly settings?: Readonly<Record<string, unknown>>
   readonly deviations?: readonly Deviation[]
+  /** Only the suites named so. @default all */
+  readonly suites?: readonly string[]
+  /** Only tests whose names match. @default all */
+  readonly tests?: RegExp
 }
 
 /** Who takes the tests of a suite: vitest, or somebody who runs them one by one. */
@@ -63,18 +67,17 @@ export interface SceneOptions extends Partial<LanOptions> {
   readonly limits?: NonNullable<HostOptions['limits']>
 }
 
-export interface PropertyOptions {
-  /** Share of the runs that are asked for; for properties that take long. @default 1 */
-  readonly share?: number
-}
-
 /** A test has this much real time; a property, for each 20 runs. */
 const TIMEOUT_MS = 60_000
+/** From so many runs on, each property tells its seed and count. */
+const MANY_RUNS = 1000
 
 export class Suite {
   readonly subject: Subject
   readonly capabilities: Capabilities
   readonly settings: RunSettings = readSettings()
+  /** The address families of the stack: properties hold over each. */
+  readonly families: readonly (4 | 6)[]
   private readonly registrar: Registrar
   private readonly names: string[] = []
 
@@ -82,6 +85,7 @@ export class Suite {
     this.registrar = registrar
     this.subject = subject
     this.capabilities = subject.backend.capabilities
+    this.families = this.capabilities.ipv6 && (subject.peer ?? subject.backend).capabilities.ipv6 ? [4, 6] : [4]
   }
 
   /** Registers a test with a LAN of its own. Its name begins with the requirement it covers, where there is one. */
@@ -106,23 +110,44 @@ export class Suite {
     else this.skip(name, reason)
   }
 
+  /** How long a stream may be in a property: less when there are many runs, which find more in short ones. */
+  octets(most: number): number {
+    return this.settings.runs < MANY_RUNS ? most : Math.min(most, 6000)
+  }
+
+  /** Registers a property once for each address family of the stack; with many runs once, over all of them. */
+  familyProperty<Value>(
+    name: string,
+    arbitrary: fc.Arbitrary<Value>,
+    body: (value: Value, seed: number, family: 4 | 6) => Promise<void>,
+  ): void {
+    if (this.settings.runs >= MANY_RUNS) {
+      const both = fc.record({ value: arbitrary, family: fc.constantFrom(...this.families) })
+      this.property(name, both, ({ value, family }, seed) => body(value, seed, family))
+      return
+    }
+    for (const family of this.families)
+      this.property(family === 4 ? name : `${name}, over IPv6`, arbitrary, (value, seed) => body(value, seed, family))
+  }
+
   /** Registers a property. Its body gets a value and a seed for everything else that is random. */
   property<Value>(
     name: string,
     arbitrary: fc.Arbitrary<Value>,
     body: (value: Value, seed: number) => Promise<void>,
-    options: PropertyOptions = {},
   ): void {
     const { seed, path, runs } = this.settings
-    const numRuns = Math.max(1, Math.round(runs * (options.share ?? 1)))
-    const timeout = TIMEOUT_MS * Math.max(1, numRuns / 20)
+    const timeout = TIMEOUT_MS * Math.max(1, runs / 20)
     const run = async (): Promise<void> => {
       const seeds = fc.noShrink(fc.integer({ min: 1, max: 0x7fff_ffff }))
       const property = fc.asyncProperty(arbitrary, seeds, body)
       const replay = path === undefined ? {} : { path, endOnFailure: true }
       // Shrinking may take long; what was found must be told before the test is over.
-      const details = await fc.check(property, { seed, numRuns, interruptAfterTimeLimit: 0.75 * timeout, ...replay })
+      const since = performance.now()
+      const limits = { numRuns: runs, interruptAfterTimeLimit: 0.75 * timeout, markInterruptAsFailure: true }
+      const details = await fc.check(property, { seed, ...limits, ...replay })
       if (details.failed) throw propertyFailure(name, details)
+      if (runs >= MANY_RUNS) tellRuns(name, details.numRuns, details.seed, performance.now() - since)
     }
     this.register(name, run, timeout)
   }
@@ -178,6 +203,7 @@ export class Suite {
 
   private register(name: string, body: () => Promise<void> | void, timeout: number): void {
     this.names.push(name)
+    if (this.subject.tests !== undefined && !this.subject.tests.test(name)) return
     const deviation = this.subject.deviations?.find(({ test }) => isMeant(test, name))
     const { registrar } = this
     if (deviation === undefined) registrar.test(name, body, timeout)
@@ -186,13 +212,19 @@ export class Suite {
   }
 }
 
+function tellRuns(name: string, numRuns: number, seed: number, milliseconds: number): void {
+  console.log(`${name}: ${numRuns} runs from seed ${seed} in ${Math.round(milliseconds / 1000)} s`)
+}
+
 function isMeant(deviation: string, name: string): boolean {
   return name === deviation || name.startsWith(`${deviation} `)
 }
 
 function propertyFailure<Values extends [unknown, number]>(name: string, details: fc.RunDetails<Values>): Error {
   const { seed, counterexamplePath, counterexample, numShrinks, numRuns, errorInstance } = details
-  const cause = errorInstance instanceof Error ? errorInstance : new Error(String(errorInstance))
+  const early = new Error(`interrupted after ${numRuns} runs: the time was over`)
+  const cause =
+    errorInstance instanceof Error ? errorInstance : counterexample === null ? early : new Error(String(errorInstance))
   const value = counterexample === null ? 'none' : fc.stringify(counterexample[0])
   const message = [
     cause.message,

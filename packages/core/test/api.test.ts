@@ -165,7 +165,6 @@ describe('reading and writing', () => {
         await run(Promise.all([near.close(), far.close()]))
         expect(scheduler.holds).toBe(0)
       }),
-      { numRuns: 60 },
     )
   })
 

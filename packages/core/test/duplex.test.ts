@@ -145,7 +145,6 @@ describe('data', () => {
           expect(scheduler.holds).toBe(1) // the server's
         },
       ),
-      { numRuns: 60 },
     )
   })
 

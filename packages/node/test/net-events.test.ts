@@ -372,7 +372,7 @@ for (const [name, create] of stackNetworks) {
     afterAll(() => network.close())
 
     for (const [title, program] of Object.entries(programs)) {
-      test(title, async () => {
+      test(`P-28 ${title}`, async () => {
         const expected = await program(stageOn(hostNetwork()))
         const seen = await program(stageOn(network))
         expect(seen).toEqual(expected)

@@ -358,7 +358,6 @@ test('R-IP4-05 P-19 fragments in any order, with duplicates, make the datagram o
         expect(await scenario.finish()).toEqual(NOTHING_LEFT)
       },
     ),
-    { numRuns: 100 },
   )
 })
 

@@ -1,5 +1,6 @@
 /**
- * Arbitrary schedules of faults: delay 0–2 s, loss 0–30 %, duplication, reordering, bit corruption, slow lines, outages.
+ * Arbitrary schedules of faults: delay 0–2 s, loss 0–30 %, duplication, reordering, bit corruption, truncation, slow lines, outages,
+ * changes of the path's MTU.
  *
  * @module
  */
@@ -31,6 +32,7 @@ export function impairment(): fc.Arbitrary<Impairment> {
         reorder: probability(0.3),
         reorderMs: fc.constantFrom(1, 5, 50),
         corrupt: probability(0.1),
+        truncate: probability(0.1),
       }),
     },
     { weight: 1, arbitrary: fc.record({ rateBitsPerSecond: fc.constantFrom(200_000, 1_000_000, 10_000_000) }) },
@@ -45,6 +47,10 @@ export function schedule(totalMs = 40_000): fc.Arbitrary<Schedule> {
   const phase: fc.Arbitrary<Phase> = fc.record({
     forMs: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: totalMs / most })),
     impairment: impairment(),
+    pathMtu: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(65535) },
+      { weight: 1, arbitrary: fc.integer({ min: 1280, max: 1500 }) },
+    ),
   })
   return fc.array(phase, { maxLength: most })
 }

@@ -28,6 +28,7 @@ import {
 } from '@ioth/core'
 import { type RecordedFrame, writeCapture } from './capture-file.ts'
 import { Host, type HostFinding } from './host.ts'
+import { NarrowPath } from './narrow-path.ts'
 import { type FrameObserver, Observer } from './observer.ts'
 import { type Schedule, SchedulePlayer } from './schedule.ts'
 import { Tap, Wire } from './wire.ts'
@@ -36,7 +37,7 @@ export interface HostOptions {
   readonly backend: Pick<Backend, 'createStack' | 'capabilities'>
   /** @default `'a'`, `'b'`, … */
   readonly name?: string
-  /** CIDR notation. @default `10.0.0.1/24`, `10.0.0.2/24`, … */
+  /** CIDR notation. @default `10.0.0.1/24`, `10.0.0.2/24`, …; on a LAN of family 6 `fd00::1/64`, … */
   readonly address?: string
   /** Gets its address by DHCP instead. @default false */
   readonly dhcp?: boolean
@@ -58,6 +59,8 @@ export interface LanOptions {
   readonly seed?: number
   /** @default 1500 */
   readonly mtu?: number
+  /** Of the addresses hosts have when they are given none. @default 4 */
+  readonly family?: 4 | 6
   /** What the hub takes unfinished. With it lines cannot be impaired. @default NO_OFFLOAD */
   readonly offload?: Offload
   /** Of the files a failure writes. @default 'lan' */
@@ -102,6 +105,9 @@ export class Lan implements AsyncDisposable {
   readonly hub: Hub
   readonly hosts: Host[] = []
   private readonly wire: Wire
+  /** The way between all hosts. */
+  private readonly path: NarrowPath
+  private router: Tap | null = null
   private player: SchedulePlayer | null = null
 
   /** Use {@link createLan}. */
@@ -114,6 +120,10 @@ export class Lan implements AsyncDisposable {
     this.pool = createFramePool()
     this.hub = createHub({ scheduler: this.scheduler, pool: this.pool, mtu, offload, queueFrames: 4096 })
     this.wire = new Wire(this.scheduler)
+    this.path = new NarrowPath((frame) => {
+      this.router ??= this.tap()
+      this.router.send(frame)
+    })
   }
 
   /** @internal makes the stacks. */
@@ -154,9 +164,12 @@ export class Lan implements AsyncDisposable {
 
   /** Makes the lines of all hosts behave as a schedule says, from now on. */
   play(schedule: Schedule): SchedulePlayer {
-    this.wire.mayCorrupt ||= schedule.some(({ impairment }) => (impairment.corrupt ?? 0) > 0)
-    this.player = new SchedulePlayer(this.scheduler.clock, schedule, (impairment) => {
+    this.wire.mayCorrupt ||= schedule.some(
+      ({ impairment }) => (impairment.corrupt ?? 0) + (impairment.truncate ?? 0) > 0,
+    )
+    this.player = new SchedulePlayer(this.scheduler.clock, schedule, (impairment, pathMtu) => {
       for (const host of this.hosts) host.impair(impairment)
+      this.path.mtu = pathMtu
     })
     return this.player
   }
@@ -253,7 +266,8 @@ export class Lan implements AsyncDisposable {
   private plug(options: HostOptions): { host: Host; link: Link } {
     const index = this.hosts.length
     const name = options.name ?? String.fromCharCode(97 + index)
-    const cidr = options.dhcp === true || options.slaac === true ? null : (options.address ?? `10.0.0.${index + 1}/24`)
+    const usual = this.options.family === 6 ? `fd00::${index + 1}/64` : `10.0.0.${index + 1}/24`
+    const cidr = options.dhcp === true || options.slaac === true ? null : (options.address ?? usual)
     if (cidr !== null) parseCidr(cidr)
     const { seed = 1, mtu = 1500, offload = NO_OFFLOAD } = this.options
     const { scheduler, pool } = this
@@ -261,7 +275,7 @@ export class Lan implements AsyncDisposable {
     const lineSeed = seed * 1000 + index
     const line =
       offload === NO_OFFLOAD ? impair(port, { scheduler, pool, seed: lineSeed, out: options.impair ?? {} }) : null
-    if ((options.impair?.corrupt ?? 0) > 0) this.wire.mayCorrupt = true
+    if ((options.impair?.corrupt ?? 0) + (options.impair?.truncate ?? 0) > 0) this.wire.mayCorrupt = true
     // Sequence numbers and ports must not depend on the order in which stacks draw.
     const [first, last] = options.ephemeralPorts ?? [32768, 60999]
     const ports = createPortTable(createSeededRandom(lineSeed + 500), { first, last })
@@ -276,8 +290,10 @@ export class Lan implements AsyncDisposable {
    */
   private guarded(link: Link): Link {
     const isArp = (frame: Uint8Array): boolean => frame[12] === 8 && frame[13] === 6
-    const { wire } = this
-    return filter(link, (direction, frame) => direction === 'out' || !isArp(frame) || wire.wasEmitted(frame))
+    const { wire, path } = this
+    return filter(link, (direction, frame) =>
+      direction === 'out' ? path.passes(frame) : !isArp(frame) || wire.wasEmitted(frame),
+    )
   }
 
   private createStack(host: Host, link: Link, options: HostOptions): Promise<Stack> {

@@ -9,6 +9,8 @@ import { type Clock, type Impairment, Timer } from '@ioth/core'
 export interface Phase {
   readonly forMs: number
   readonly impairment: Impairment
+  /** Largest IP packet that passes; whoever sends a longer one is told by a router. @default the link's */
+  readonly pathMtu?: number
 }
 
 /** Phases one after the other. After the last the lines are sound. */
@@ -22,6 +24,7 @@ export const SOUND: Required<Omit<Impairment, 'queueFrames'>> = Object.freeze({
   reorder: 0,
   reorderMs: 5,
   corrupt: 0,
+  truncate: 0,
   rateBitsPerSecond: 0,
 })
 
@@ -35,10 +38,10 @@ export class SchedulePlayer extends Timer {
   isOver = false
   readonly schedule: Schedule
   private readonly clock: Clock
-  private readonly apply: (impairment: Impairment) => void
+  private readonly apply: (impairment: Impairment, pathMtu: number) => void
   private next = 0
 
-  constructor(clock: Clock, schedule: Schedule, apply: (impairment: Impairment) => void) {
+  constructor(clock: Clock, schedule: Schedule, apply: (impairment: Impairment, pathMtu: number) => void) {
     super()
     this.clock = clock
     this.schedule = schedule
@@ -53,7 +56,7 @@ export class SchedulePlayer extends Timer {
 
   fire(): void {
     const phase = this.schedule[this.next++]
-    this.apply({ ...SOUND, ...phase?.impairment })
+    this.apply({ ...SOUND, ...phase?.impairment }, phase?.pathMtu ?? 65535)
     if (phase === undefined) this.isOver = true
     else this.clock.arm(this, this.clock.now + Math.round(phase.forMs * 1000))
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ANY_V4, type Listener, type Pollable, READABLE, type TcpSocket } from '@ioth/core'
+import { ANY_V4, ANY_V6, type Listener, type Pollable, READABLE, type TcpSocket } from '@ioth/core'
 import { ByteStreamModel } from '../model/byte-stream.ts'
 import type { Host } from './host.ts'
 import { StreamDriver, type StreamPlan } from './stream-driver.ts'
@@ -58,8 +58,9 @@ export class Service {
   /** @param port 0: the stack chooses. */
   constructor(host: Host, port = 0, backlog = 64) {
     this.host = host
-    const socket = host.stack.openTcp(4)
-    socket.bind(ANY_V4, port)
+    const { family } = host.address
+    const socket = host.stack.openTcp(family)
+    socket.bind(family === 4 ? ANY_V4 : ANY_V6, port)
     this.listener = socket.listen(backlog)
     this.port = this.listener.localPort
     this.listener.owner = this
@@ -69,7 +70,7 @@ export class Service {
 
   /** Connects from a host and lets both sides talk. */
   converse(from: Host, clientPlan: StreamPlan = {}, serverPlan: StreamPlan = {}): Conversation {
-    const socket = from.stack.openTcp(4)
+    const socket = from.stack.openTcp(this.host.address.family)
     const conversation = new Conversation(socket, this.conversations.length, clientPlan, serverPlan)
     socket.connect(this.host.address, this.port)
     this.conversations.push(conversation)

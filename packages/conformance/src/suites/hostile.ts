@@ -53,7 +53,6 @@ export function hostile(suite: Suite): void {
         )
         await tap.close()
       }),
-    { share: 3 },
   )
 
   suite.property(

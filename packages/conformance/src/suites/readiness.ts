@@ -30,7 +30,6 @@ export function readiness(suite: Suite): void {
         }
         await lan.until(isOver, durationMs(faults) + 400_000, () => `${talk}`)
       }),
-    { share: 0.5 },
   )
 
   suite.test(

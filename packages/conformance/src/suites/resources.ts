@@ -51,7 +51,6 @@ export function resources(suite: Suite): void {
         }
         expect(talk.client.error).toBe(null)
       }),
-    { share: 0.25 },
   )
 
   if (!capabilities.virtualTime) {
@@ -59,11 +58,14 @@ export function resources(suite: Suite): void {
     return
   }
 
-  suite.property(
+  suite.familyProperty(
     'P-11 after all connections ended nothing is left but the listener',
-    fc.record({ all: fc.array(streamPlans(10_000), { minLength: 1, maxLength: 5 }), faults: schedule(5000) }),
-    ({ all, faults }, seed) =>
-      suite.withScene('P-11', { seed, schedule: faults }, async ({ lan, a, b }) => {
+    fc.record({
+      all: fc.array(streamPlans(suite.octets(10_000)), { minLength: 1, maxLength: 5 }),
+      faults: schedule(5000),
+    }),
+    ({ all, faults }, seed, family) =>
+      suite.withScene('P-11', { seed, family, schedule: faults }, async ({ lan, a, b }) => {
         const service = new Service(b, 80)
         const before = await baseline(lan)
         const talks = all.map(({ client, server }) => service.converse(a, client, server))

@@ -164,12 +164,11 @@ export function tcpClose(suite: Suite): void {
     )
   })
 
-  suite.property(
+  suite.familyProperty(
     'P-02 P-08 any interleaving of writes, reads, shutdown, close and reset ends in CLOSED on both sides',
     fc.record({ steps: fc.array(step(halfClose), { maxLength: 30 }), faults: schedule(5000) }),
-    ({ steps, faults }, seed) =>
-      suite.withScene('P-08', { seed, schedule: faults }, (scene) => interleave(scene, steps)),
-    { share: 2 },
+    ({ steps, faults }, seed, family) =>
+      suite.withScene('P-08', { seed, family, schedule: faults }, (scene) => interleave(scene, steps)),
   )
 }
 
@@ -208,10 +207,11 @@ interface Side {
 }
 
 async function interleave({ lan, a, b }: Scene, steps: readonly Step[]): Promise<void> {
-  const listening = b.stack.openTcp(4)
+  const { family } = b.address
+  const listening = b.stack.openTcp(family)
   listening.bind(b.address, 80)
   const listener = listening.listen(1)
-  const client = a.stack.openTcp(4)
+  const client = a.stack.openTcp(family)
   client.connect(b.address, 80)
   await lan.until(
     () => (listener.ready & READABLE) !== 0,

@@ -35,55 +35,58 @@ export function tcpStream(suite: Suite): void {
       await finished(lan, [talk], options.schedule)
     })
 
-  suite.property('P-01 stream integrity on a sound line', streamPlans(), (plans, seed) =>
-    transfer('P-01 sound', plans, { seed }),
+  const plans = streamPlans(suite.octets(150_000))
+  const shorter = streamPlans(suite.octets(60_000))
+
+  suite.familyProperty('P-01 stream integrity on a sound line', plans, (value, seed, family) =>
+    transfer('P-01 sound', value, { seed, family }),
   )
 
-  suite.property(
-    'P-01 P-02 P-03 stream integrity under loss, delay, reordering, duplication and corruption',
-    fc.record({ plans: streamPlans(60_000), faults: schedule() }),
-    ({ plans, faults }, seed) => transfer('P-01 faults', plans, { seed, schedule: faults }),
-    { share: 2 },
+  suite.familyProperty(
+    'P-01 P-02 P-03 stream integrity under loss, delay, reordering, duplication, damage, outages and changes of the MTU',
+    fc.record({ plans: shorter, faults: schedule() }),
+    (value, seed, family) => transfer('P-01 faults', value.plans, { seed, family, schedule: value.faults }),
   )
 
   const limits = fc.record({
     sendBuffer: fc.integer({ min: 2000, max: 100_000 }),
     receiveBuffer: fc.integer({ min: 2000, max: 100_000 }),
   })
-  suite.property(
+  suite.familyProperty(
     'P-01 stream integrity with small buffers',
-    fc.record({ plans: streamPlans(60_000), limits, faults: schedule(10_000) }),
-    ({ plans, limits: small, faults }, seed) =>
-      transfer('P-01 buffers', plans, { seed, limits: small, schedule: faults }),
+    fc.record({ plans: shorter, limits, faults: schedule(10_000) }),
+    (value, seed, family) =>
+      transfer('P-01 buffers', value.plans, { seed, family, limits: value.limits, schedule: value.faults }),
   )
 
   const mtu = fc.oneof(fc.constantFrom(576, 1280, 9000), fc.integer({ min: 576, max: 9000 }))
-  suite.property(
+  suite.familyProperty(
     'P-01 stream integrity for every MTU',
-    fc.record({ plans: streamPlans(60_000), mtu }),
-    (value, seed) => transfer('P-01 MTU', value.plans, { seed, mtu: value.mtu }),
-    { share: 0.5 },
+    fc.record({ plans: shorter, mtu }),
+    (value, seed, family) =>
+      transfer('P-01 MTU', value.plans, { seed, family, mtu: family === 4 ? value.mtu : Math.max(1280, value.mtu) }),
   )
 
   if (capabilities.superSegments) {
-    suite.property(
+    suite.familyProperty(
       'P-01 stream integrity with super-segments and without checksums',
-      streamPlans(400_000),
-      (plans, seed) => transfer('P-01 super-segments', plans, { seed, offload: FULL_OFFLOAD }),
-      { share: 0.5 },
+      streamPlans(suite.octets(400_000)),
+      (value, seed, family) => transfer('P-01 super-segments', value, { seed, family, offload: FULL_OFFLOAD }),
     )
   }
 
-  suite.property(
+  suite.familyProperty(
     'P-01 many connections at once under faults',
-    fc.record({ all: fc.array(streamPlans(20_000), { minLength: 2, maxLength: 12 }), faults: schedule(10_000) }),
-    ({ all, faults }, seed) =>
-      suite.withScene('P-01 many', { seed, schedule: faults }, async ({ lan, a, b }) => {
+    fc.record({
+      all: fc.array(streamPlans(suite.octets(20_000)), { minLength: 2, maxLength: 12 }),
+      faults: schedule(10_000),
+    }),
+    ({ all, faults }, seed, family) =>
+      suite.withScene('P-01 many', { seed, family, schedule: faults }, async ({ lan, a, b }) => {
         const service = new Service(b, 80)
         const talks = all.map(({ client, server }) => service.converse(a, client, server))
         await finished(lan, talks, faults)
       }),
-    { share: 0.5 },
   )
 
   suite.test('10 MB each way with 5 % loss and 10 ms', async ({ lan, a, b }) => {
@@ -99,13 +102,13 @@ export function tcpStream(suite: Suite): void {
   })
 
   if (capabilities.virtualTime) {
-    suite.property(
+    suite.familyProperty(
       'P-24 the same seed gives the same frames, octet for octet',
       fc.record({ plans: streamPlans(30_000), faults: schedule(5000) }),
-      async ({ plans, faults }, seed) => {
+      async ({ plans, faults }, seed, family) => {
         const run = async (): Promise<string[]> => {
           let trace: string[] = []
-          await suite.withScene('P-24', { seed, schedule: faults }, async ({ lan, a, b }) => {
+          await suite.withScene('P-24', { seed, family, schedule: faults }, async ({ lan, a, b }) => {
             const service = new Service(b, 80)
             await finished(lan, [service.converse(a, plans.client, plans.server)], faults)
             trace = lan.trace.flatMap(({ host, frames }) =>
@@ -122,7 +125,6 @@ export function tcpStream(suite: Suite): void {
         const place = first.findIndex((line, index) => line !== second[index])
         expect(place, `frame ${place} differs`).toBe(-1)
       },
-      { share: 0.25 },
     )
   }
 }

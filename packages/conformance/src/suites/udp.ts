@@ -5,6 +5,7 @@
  */
 import {
   ANY_V4,
+  ANY_V6,
   BROADCAST_V4,
   type DatagramSink,
   FAILED,
@@ -59,31 +60,35 @@ export function udp(suite: Suite): void {
     expect(datagram?.octets).toEqual(Uint8Array.of(1))
   })
 
-  suite.property(
+  suite.familyProperty(
     'P-19 a datagram of any size arrives whole, in fragments if need be',
     fc.record({ size: fc.integer({ min: 4, max: largest }), mtu: fc.constantFrom(576, 1500, 9000) }),
-    ({ size, mtu }, seed) =>
-      suite.withScene('P-19', { seed, mtu }, async ({ lan, a, b }) => {
-        await introduce(lan, a, b)
-        const model = new DatagramModel()
-        const receiver = open(b, 53)
-        const sender = open(a, 1053)
-        const datagram = model.next(size, '10.0.0.1:1053')
-        expect(sender.send(datagram, 0, size, b.address, 53)).toBe(size)
-        const [got] = await collect(lan, receiver, 1)
-        model.received(got?.octets as Uint8Array, 0, got?.octets.length as number, got?.from as string)
-      }),
+    ({ size, mtu }, seed, family) =>
+      suite.withScene(
+        'P-19',
+        { seed, family, mtu: family === 4 ? mtu : Math.max(1280, mtu) },
+        async ({ lan, a, b }) => {
+          await introduce(lan, a, b)
+          const model = new DatagramModel()
+          const receiver = open(b, 53)
+          const sender = open(a, 1053)
+          const datagram = model.next(size, `${a.address}:1053`)
+          expect(sender.send(datagram, 0, size, b.address, 53)).toBe(size)
+          const [got] = await collect(lan, receiver, 1)
+          model.received(got?.octets as Uint8Array, 0, got?.octets.length as number, got?.from as string)
+        },
+      ),
   )
 
-  suite.property(
+  suite.familyProperty(
     'P-22 what arrives was sent, whole, and no oftener than it was copied',
     fc.record({
       sizes: fc.array(fc.integer({ min: 4, max: Math.min(4000, largest) }), { minLength: 1, maxLength: 40 }),
       fault: impairment(),
       gapMs: fc.integer({ min: 0, max: 50 }),
     }),
-    ({ sizes, fault, gapMs }, seed) =>
-      suite.withScene('P-22', { seed }, async ({ lan, a, b }) => {
+    ({ sizes, fault, gapMs }, seed, family) =>
+      suite.withScene('P-22', { seed, family }, async ({ lan, a, b }) => {
         await introduce(lan, a, b)
         lan.play([{ forMs: 3_600_000, impairment: fault }])
         // Copies of fragments may make more whole datagrams than copies of frames.
@@ -101,12 +106,12 @@ export function udp(suite: Suite): void {
         }
         receiver.interest = READABLE
         for (const size of sizes) {
-          const datagram = model.next(size, '10.0.0.1:1053')
+          const datagram = model.next(size, `${a.address}:1053`)
           expect([size, WOULD_BLOCK]).toContain(sender.send(datagram, 0, size, b.address, 53))
           await lan.wait(gapMs)
         }
         await lan.wait(120_000)
-        const isSound = !['loss', 'corrupt', 'rateBitsPerSecond'].some(
+        const isSound = !['loss', 'corrupt', 'truncate', 'rateBitsPerSecond'].some(
           (name) => (fault as Record<string, number>)[name],
         )
         if (isSound && sizes.length < 20) expect(model.delivered, 'delivered by sound lines').toBe(model.sent)
@@ -377,8 +382,9 @@ function connections(suite: Suite): void {
 }
 
 function open(host: Host, port: number, reuse = false): UdpSocket {
-  const socket = host.stack.openUdp(4)
-  socket.bind(ANY_V4, port, { reuse })
+  const { family } = host.address
+  const socket = host.stack.openUdp(family)
+  socket.bind(family === 4 ? ANY_V4 : ANY_V6, port, { reuse })
   return socket
 }
 

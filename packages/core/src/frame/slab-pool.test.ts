@@ -49,7 +49,6 @@ describe.each([true, false])('frame pool (WebAssembly: %s)', (webAssembly) => {
           expect(pool.bytes[at + size - 1]).toBe(mark)
         }
       }),
-      { numRuns: 50 },
     )
   })
 

@@ -1,5 +1,5 @@
 /**
- * A wrapper that makes a link as bad as a real one: loss, delay, jitter, duplication, reordering, corruption, a rate limit with a
+ * A wrapper that makes a link as bad as a real one: loss, delay, jitter, duplication, reordering, corruption, truncation, a rate limit with a
  * bounded queue. Every choice comes from a seeded source, so that a run replays.
  *
  * It takes complete frames only (no offload): what a wire does, it does to frames of wire size, and a checksum has to be there to show
@@ -41,6 +41,8 @@ export interface Impairment {
   readonly reorderMs?: number
   /** Probability that one bit of a frame is flipped. @default 0 */
   readonly corrupt?: number
+  /** Probability that a frame is cut off at a place of chance. @default 0 */
+  readonly truncate?: number
   /** Octets of frames only, no preamble or gap. 0: no limit. @default 0 */
   readonly rateBitsPerSecond?: number
   /** Frames that wait for the rate limit; beyond it they are dropped. @default 1000 */
@@ -69,6 +71,7 @@ export interface ImpairCounters {
   duplicated: number
   reordered: number
   corrupted: number
+  truncated: number
   /** Dropped because the queue of the rate limit was full, or memory. */
   overflowed: number
 }
@@ -92,10 +95,11 @@ const DEFAULTS: Required<Impairment> = Object.freeze({
   reorder: 0,
   reorderMs: 5,
   corrupt: 0,
+  truncate: 0,
   rateBitsPerSecond: 0,
   queueFrames: 1000,
 })
-const PROBABILITIES: ReadonlySet<string> = new Set(['loss', 'duplicate', 'reorder', 'corrupt'])
+const PROBABILITIES: ReadonlySet<string> = new Set(['loss', 'duplicate', 'reorder', 'corrupt', 'truncate'])
 const BATCH = 64
 
 class Impaired extends LinkWrapper implements ImpairedLink {
@@ -189,6 +193,7 @@ class Course extends Timer {
     duplicated: 0,
     reordered: 0,
     corrupted: 0,
+    truncated: 0,
     overflowed: 0,
   }
   private readonly pool: FramePool
@@ -298,8 +303,11 @@ class Course extends Timer {
       due = Math.max(due, this.lastDue)
       this.lastDue = due
     }
-    if (this.happens(options.corrupt)) {
-      this.placeCorrupted(batch, index, due)
+    // Asked for in this order, and only when they may happen: a seed gives the same faults as before.
+    const corrupt = this.happens(options.corrupt)
+    const truncate = this.happens(options.truncate)
+    if (corrupt || truncate) {
+      this.placeDamaged(batch, index, due, corrupt, truncate)
       return
     }
     line.push(
@@ -314,8 +322,8 @@ class Course extends Timer {
     )
   }
 
-  /** A copy with one bit flipped: the frame itself may have other holders. */
-  private placeCorrupted(batch: FrameBatch, index: number, due: number): void {
+  /** A copy with one bit flipped, or cut short: the frame itself may have other holders. */
+  private placeDamaged(batch: FrameBatch, index: number, due: number, corrupt: boolean, truncate: boolean): void {
     const { pool, random, counters } = this
     const length = frameLength(batch, index)
     const copy = pool.take(length)
@@ -323,11 +331,15 @@ class Course extends Timer {
       counters.overflowed++
     } else {
       readFrame(batch, index, pool.bytes, copy)
-      const bit = uniformInteger(random, length * 8)
-      const at = copy + (bit >> 3)
-      pool.bytes[at] = (pool.bytes[at] as number) ^ (1 << (bit & 7))
-      counters.corrupted++
-      this.line.push(due, copy, length, 0, 0, 0, 0, 0)
+      if (corrupt) {
+        const bit = uniformInteger(random, length * 8)
+        const at = copy + (bit >> 3)
+        pool.bytes[at] = (pool.bytes[at] as number) ^ (1 << (bit & 7))
+        counters.corrupted++
+      }
+      const left = truncate ? 1 + uniformInteger(random, Math.max(1, length - 1)) : length
+      if (truncate) counters.truncated++
+      this.line.push(due, copy, left, 0, 0, 0, 0, 0)
     }
     releaseFrame(batch, index)
   }

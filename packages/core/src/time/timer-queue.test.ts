@@ -17,7 +17,7 @@ class Recorder extends Timer {
 }
 
 describe('timer queue', () => {
-  it('fires in order of time, then of arming, whatever was moved or disarmed (P-12)', () => {
+  it('P-12 fires in order of time, then of arming, whatever was moved or disarmed', () => {
     const command = fc.record({ timer: fc.nat(19), at: fc.option(fc.nat(30), { freq: 4 }) })
     fc.assert(
       fc.property(fc.array(command, { maxLength: 200 }), fc.nat(30), (commands, now) => {

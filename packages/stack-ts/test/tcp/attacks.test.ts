@@ -134,7 +134,6 @@ test('P-15 P-16 segments with any flags and numbers never harm the stream, nor t
       peer.socket.reset()
       expect(await scenario.finish()).toEqual(NOTHING_LEFT)
     }),
-    { numRuns: 60 },
   )
 })
 

@@ -68,7 +68,6 @@ test('what is appended and reserved arrives in order, in as many writes as it ta
       await new Promise<void>((resolve) => void near.end(resolve))
       expect(outbox.octets).toBe(0)
     }),
-    { numRuns: 20 },
   )
 })
 
