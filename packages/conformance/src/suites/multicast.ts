@@ -217,7 +217,6 @@ function delivery(suite: Suite): void {
         }
         for (const socket of [sender, ...receivers]) socket.close()
       }),
-    { share: 0.5 },
   )
 }
 
