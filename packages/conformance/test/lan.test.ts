@@ -101,8 +101,9 @@ describe('deviations', () => {
   })
 
   it('may be skipped when they would crash', () => {
+    // Over IPv4 and over IPv6.
     const { skip } = registered([{ test: 'P-24', reason: 'crashes', skip: true }])
-    expect(skip.filter((name) => name.startsWith('P-24'))).toHaveLength(1)
+    expect(skip.filter((name) => name.startsWith('P-24')).length).toBe(2)
   })
 
   it('that name no test are a failure', () => {

@@ -62,7 +62,6 @@ export function counters(suite: Suite): void {
         service.close()
         await tap.close()
       }),
-    { share: 0.25 },
   )
 
   suite.test('P-29 every way to be dropped has its reason, and what is taken has none', async ({ lan, a }) => {

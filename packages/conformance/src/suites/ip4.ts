@@ -265,7 +265,6 @@ function fragmentsIn(suite: Suite): void {
         expect([lan.pool.used, lan.virtual?.timers], 'slots and timers').toEqual(before)
         await station.close()
       }),
-    { share: 0.5 },
   )
 
   suite.test(

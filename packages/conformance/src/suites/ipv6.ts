@@ -502,7 +502,6 @@ function fragmentProperties(suite: Suite): void {
         },
         { seed },
       ),
-    { share: 2 },
   )
 }
 
