@@ -69,9 +69,23 @@ ioth
     await runSwitch(directory, options)
   })
 
-const ping = addNetworkOptions(ioth.command('ping'), ['address', 'filename', 'library', 'device', 'pcap', 'quiet'])
-  .argument('<address>', 'whom to ask')
-  .description('Ask an address for an echo, from a stack of its own.')
+/** Options of the commands that are a node for a moment. */
+const BRIEFLY: readonly (keyof NetworkSettings)[] = [
+  'address',
+  'filename',
+  'library',
+  'device',
+  'gateway',
+  'dns',
+  'dhcp',
+  'slaac',
+  'pcap',
+  'quiet',
+]
+
+const ping = addNetworkOptions(ioth.command('ping'), BRIEFLY)
+  .argument('<address>', 'whom to ask: an address or a name')
+  .description('Ask somebody for an echo, from a stack of its own.')
   .addOption(new Option('-c, --count <number>', 'how many requests').argParser(positiveInteger))
   .addOption(new Option('-i, --interval <seconds>', 'time between two requests').argParser(seconds).default(1))
   .addOption(new Option('-W, --timeout <seconds>', 'how long to wait for a reply').argParser(seconds).default(1))
@@ -79,18 +93,44 @@ const ping = addNetworkOptions(ioth.command('ping'), ['address', 'filename', 'li
   .addOption(new Option('--ttl <number>', 'time to live').argParser(positiveInteger))
   .addHelpText(
     'after',
-    '\nExamples:\n  ioth ping -c 3 10.40.0.32\n  ioth ping -f /tmp/vde.ctl -a 10.40.0.9/24 10.40.0.32',
+    '\nExamples:\n  ioth ping -c 3 10.40.0.32\n  ioth ping -f /tmp/vde.ctl -a 10.40.0.9/24 10.40.0.32\n  ioth ping --dns 10.40.0.53 web0.example.org',
   )
 ping.action(async (target: string) => {
   const command = await import('./commands/ping.ts')
   await command.ping(target, ping.opts(), settingsOf(ping))
 })
 
-const curl = addNetworkOptions(
-  ioth.command('curl'),
-  ['address', 'filename', 'library', 'device', 'pcap', 'quiet'],
-  ['-a', '-f', '-l'],
-)
+const traceroute = addNetworkOptions(ioth.command('traceroute'), BRIEFLY)
+  .argument('<address>', 'where to: an address or a name')
+  .description('The routers on the way to somebody, seen from a stack of its own.')
+  .addOption(new Option('-m, --max-hops <number>', 'how far to look').argParser(positiveInteger).default(30))
+  .addOption(new Option('-p, --probes <number>', 'requests for each hop').argParser(positiveInteger).default(3))
+  .addOption(new Option('-w, --wait <seconds>', 'how long to wait for each answer').argParser(seconds).default(3))
+  .option('--json', 'as JSON')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  ioth traceroute -a 10.40.0.9/24 --gateway 10.40.0.1 192.0.2.1\n  ioth traceroute --dhcp --json far.example.org',
+  )
+traceroute.action(async (target: string) => {
+  const command = await import('./commands/traceroute.ts')
+  await command.traceroute(target, traceroute.opts(), settingsOf(traceroute))
+})
+
+const resolve = addNetworkOptions(ioth.command('resolve'), BRIEFLY)
+  .argument('<name>', 'a name, or an address whose names are wanted')
+  .description("What a network's name servers say about a name.")
+  .option('-t, --type <type>', 'A, AAAA, MX, NS, TXT, SRV, ...; without it the addresses')
+  .option('--json', 'as JSON')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  ioth resolve --dns 10.40.0.53 web0.example.org\n  ioth resolve --dhcp -t MX example.org --json\n  ioth resolve --dns 10.40.0.53 10.40.0.32',
+  )
+resolve.action(async (name: string) => {
+  const command = await import('./commands/resolve.ts')
+  await command.resolve(name, resolve.opts(), settingsOf(resolve))
+})
+
+const curl = addNetworkOptions(ioth.command('curl'), BRIEFLY, ['-a', '-f', '-l'])
   .argument('<url>', 'what to fetch; http:// may be left out')
   .description('Fetch by HTTP or HTTPS, from a stack of its own.')
   .option('-o, --output <file>', 'write the body to a file')

@@ -109,9 +109,12 @@ describe('ioth ps and ioth backends', () => {
   })
 })
 
-test.each(['', 'run', 'switch', 'ping', 'curl', 'ps', 'backends'])('ioth %s --help shows examples', async (command) => {
-  const { stdout, exitCode } = await iothEnds(`${command} --help`)
-  expect(stdout).toMatch(/^Usage: ioth /)
-  expect(stdout).toMatch(/Examples:\n( {2}ioth .+\n?){2,}/)
-  expect(exitCode).toBe(0)
-})
+test.each(['', 'run', 'switch', 'ping', 'traceroute', 'resolve', 'curl', 'ps', 'backends'])(
+  'ioth %s --help shows examples',
+  async (command) => {
+    const { stdout, exitCode } = await iothEnds(`${command} --help`)
+    expect(stdout).toMatch(/^Usage: ioth /)
+    expect(stdout).toMatch(/Examples:\n( {2}ioth .+\n?){2,}/)
+    expect(exitCode).toBe(0)
+  },
+)

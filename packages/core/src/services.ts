@@ -29,3 +29,9 @@ export {
   reverse,
 } from './services/dns/resolver.ts'
 export { type GroupOptions, joinGroup } from './services/join-group.ts'
+export {
+  type TracerouteHop,
+  type TracerouteOptions,
+  type TracerouteProbe,
+  traceroute,
+} from './services/traceroute.ts'

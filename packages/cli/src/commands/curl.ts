@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { hasCode, tryParseIpAddress } from '@ioth/core'
 import { bindNode } from '@ioth/node'
 import { EXIT, Failure } from '../failure.ts'
+import { near } from '../network/find-target.ts'
 import { joinNetwork } from '../network/join.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
 
@@ -41,8 +42,8 @@ const EXIT_HTTP_ERROR = 22
 
 export async function curl(target: string, options: CurlOptions, settings: NetworkSettings): Promise<void> {
   let url = parseUrl(target)
-  const near = tryParseIpAddress(url.hostname.replace(/^\[|\]$/g, ''))
-  await using stack = await joinNetwork(settings, { name: 'ioth-curl', ...(near === null ? {} : { near }) })
+  const literal = tryParseIpAddress(url.hostname.replace(/^\[|\]$/g, ''))
+  await using stack = await joinNetwork(settings, { name: 'ioth-curl', ...near(literal, settings) })
   const host = bindNode(stack)
 
   const signal = options.maxTime === undefined ? undefined : AbortSignal.timeout(options.maxTime * 1000)
@@ -159,12 +160,14 @@ function explain(error: unknown, url: URL, options: CurlOptions): unknown {
     ? `Nothing listens there; ask the node itself with: ioth ping ${url.hostname}`
     : hasCode(error, 'ENETUNREACH')
       ? 'Give an address of its network with -a, or a router with --gateway.'
-      : hasCode(error, 'EHOSTUNREACH')
-        ? 'Nobody on this network has that address; see who does with: ioth ps'
-        : hasCode(error, 'DEPTH_ZERO_SELF_SIGNED_CERT')
-          ? 'To accept any certificate add -k.'
-          : error.name === 'AbortError' || error.name === 'TimeoutError'
-            ? `It took longer than -m ${options.maxTime}.`
-            : `See who is on the network with: ioth ps`
+      : hasCode(error, 'ENOTFOUND') || hasCode(error, 'EAI_AGAIN')
+        ? `See what the name server says: ioth resolve --dns ADDRESS ${url.hostname}`
+        : hasCode(error, 'EHOSTUNREACH')
+          ? 'Nobody on this network has that address; see who does with: ioth ps'
+          : hasCode(error, 'DEPTH_ZERO_SELF_SIGNED_CERT')
+            ? 'To accept any certificate add -k.'
+            : error.name === 'AbortError' || error.name === 'TimeoutError'
+              ? `It took longer than -m ${options.maxTime}.`
+              : `See who is on the network with: ioth ps`
   return new Failure(EXIT.unavailable, `no answer from ${at}: ${error.message}. ${next}`, { cause: error })
 }

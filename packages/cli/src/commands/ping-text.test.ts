@@ -24,6 +24,14 @@ test('nobody there', () => {
 1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms`)
 })
 
+test('a router that turns a request back, and a target that was given by name', () => {
+  const text = new PingText('10.9.0.1', '10.40.0.33', 'far.test')
+  expect(text.header(56)).toBe('PING far.test (10.9.0.1) 56(84) bytes of data.')
+  expect(text.refused(1, '10.40.0.254', 'time-exceeded')).toBe('From 10.40.0.254 icmp_seq=1 Time to live exceeded')
+  expect(text.refused(2, '10.40.0.254', 'unreachable')).toBe('From 10.40.0.254 icmp_seq=2 Destination Host Unreachable')
+  expect(text.statistics(0)).toContain('--- far.test ping statistics ---\n2 packets transmitted, 0 received, +2 errors')
+})
+
 test('IPv6 has no octet count of the packet', () => {
   expect(new PingText('fc00::1', 'fc00::2').header(56)).toBe('PING fc00::1 (fc00::1) 56 data bytes')
 })

@@ -8,14 +8,19 @@
 export class PingText {
   private readonly target: string
   private readonly source: string
+  private readonly name: string
   private sent = 0
   private received = 0
   private errors = 0
   private readonly times: number[] = []
 
-  /** @param source our own address: who says that a neighbour is not there. */
-  constructor(target: string, source: string) {
+  /**
+   * @param source our own address: who says that a neighbour is not there.
+   * @param name as the user wrote the target.
+   */
+  constructor(target: string, source: string, name: string = target) {
     this.target = target
+    this.name = name
     this.source = source
   }
 
@@ -27,7 +32,7 @@ export class PingText {
   /** @param size octets of data; in IPv4 the ICMP and IP headers make 28 more. */
   header(size: number): string {
     const octets = this.target.includes(':') ? `${size} data bytes` : `${size}(${size + 28}) bytes of data.`
-    return `PING ${this.target} (${this.target}) ${octets}`
+    return `PING ${this.name} (${this.target}) ${octets}`
   }
 
   /** @param size octets of data that came back. */
@@ -44,6 +49,14 @@ export class PingText {
     return `From ${this.source} icmp_seq=${sequence} Destination Host Unreachable`
   }
 
+  /** A router turned the request back. */
+  refused(sequence: number, router: string, kind: 'time-exceeded' | 'unreachable'): string {
+    this.sent++
+    this.errors++
+    const reason = kind === 'unreachable' ? 'Destination Host Unreachable' : 'Time to live exceeded'
+    return `From ${router} icmp_seq=${sequence} ${reason}`
+  }
+
   /** ping(8) is silent about a request that nobody answered; its statistics tell. */
   lost(): void {
     this.sent++
@@ -54,7 +67,7 @@ export class PingText {
     const errors = this.errors === 0 ? '' : ` +${this.errors} errors,`
     const lines = [
       '',
-      `--- ${this.target} ping statistics ---`,
+      `--- ${this.name} ping statistics ---`,
       `${this.sent} packets transmitted, ${this.received} received,${errors} ${Number(loss.toPrecision(6))}% packet loss, time ${Math.round(elapsedMs)}ms`,
     ]
     if (this.received > 0) {

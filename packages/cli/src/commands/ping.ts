@@ -4,9 +4,9 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasCode, type Stack, tryParseIpAddress } from '@ioth/core'
+import { hasCode, type PingRefusal, type Stack } from '@ioth/core'
 import { EXIT, Failure } from '../failure.ts'
-import { joinNetwork } from '../network/join.ts'
+import { joinTowards } from '../network/find-target.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { PingText } from './ping-text.ts'
 
@@ -23,17 +23,15 @@ export interface PingOptions {
 }
 
 export async function ping(target: string, options: PingOptions, settings: NetworkSettings): Promise<void> {
-  const address = tryParseIpAddress(target)
-  if (address === null) {
-    throw new Failure(EXIT.usage, `"${target}" is not an IP address. Type for example: ioth ping 10.40.0.32`)
-  }
-  await using stack = await joinNetwork(settings, { near: address, name: 'ioth-ping' })
+  const joined = await joinTowards(target, settings, 'ioth-ping')
+  const { address } = joined
+  await using stack = joined.stack
   const source = stack.sourceFor(address)
   if (source === null) throw noRoute(stack, target)
 
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
-  const text = new PingText(address.toString(), source.toString())
+  const text = new PingText(address.toString(), source.toString(), target)
   console.log(text.header(options.size))
 
   let failure: unknown = null
@@ -47,7 +45,9 @@ export async function ping(target: string, options: PingOptions, settings: Netwo
       })
       console.log(text.reply(sequence, reply.size, reply.ttl, reply.microseconds))
     } catch (error) {
-      if (hasCode(error, 'EHOSTUNREACH')) console.log(text.unreachable(sequence))
+      const refusal = (error as Error).cause as PingRefusal | undefined
+      if (refusal?.kind !== undefined) console.log(text.refused(sequence, refusal.from.toString(), refusal.kind))
+      else if (hasCode(error, 'EHOSTUNREACH')) console.log(text.unreachable(sequence))
       else if (hasCode(error, 'ETIMEDOUT')) text.lost()
       else if (!stop.signal.aborted) {
         failure = error
@@ -72,7 +72,7 @@ export async function ping(target: string, options: PingOptions, settings: Netwo
   if (!text.answered) process.exitCode = 1
 }
 
-function noRoute(stack: Stack, target: string): Failure {
+export function noRoute(stack: Stack, target: string): Failure {
   const own = stack.interfaces.flatMap((each) =>
     each.addresses.map((entry) => `${entry.address}/${entry.prefixLength}`),
   )

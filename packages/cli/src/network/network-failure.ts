@@ -17,6 +17,7 @@ const FORESEEN: Readonly<Record<string, readonly [exitCode: ExitCode, next: stri
   EAFNOSUPPORT: [EXIT.unavailable, 'This backend does not speak that version of IP. See what there is: ioth backends'],
   EADDRINUSE: [EXIT.unavailable, 'See who is there: ioth ps'],
   EADDRNOTAVAIL: [EXIT.unavailable, 'See who is there: ioth ps'],
+  ETIMEDOUT: [EXIT.unavailable, 'Give an address with -a'],
   EINVAL: [EXIT.usage, 'See: ioth run --help'],
 }
 

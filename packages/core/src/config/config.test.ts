@@ -64,18 +64,34 @@ describe('one configuration in three spellings', () => {
 
   test('builder, set field by field or in a chain, object and string', () => {
     const fields = fc.record(
-      { type: fc.constantFrom(...DEVICE_TYPES), name: device, path: text, address: cidr, create: fc.boolean() },
+      {
+        type: fc.constantFrom(...DEVICE_TYPES),
+        name: device,
+        path: text,
+        address: cidr,
+        create: fc.boolean(),
+        gateway: fc.constant('10.0.0.254'),
+        dns: fc.constantFrom('10.0.0.53', ['10.0.0.53', '10.0.0.54']),
+        fqdn: fc.constant('web0.example.org'),
+        dhcp: fc.boolean(),
+        slaac: fc.boolean(),
+      },
       { requiredKeys: [] },
     )
     fc.assert(
       fc.property(fields, (fields) => {
-        const { type, name, path, address, create } = fields
+        const { type, name, path, address, create, gateway, dns, fqdn, dhcp, slaac } = fields
         const object = normaliseConfig({
           ...(type && { type }),
           ...(name && { device: name }),
           ...(path && { vnl: path }),
           ...(address && { addresses: [address] }),
           ...(create && { create }),
+          ...(gateway && { gateways: [gateway] }),
+          ...(dns && { nameServers: [dns].flat() }),
+          ...(fqdn && { name: fqdn }),
+          ...(dhcp && { dhcp }),
+          ...(slaac && { slaac }),
         })
         const assigned = new DeviceInfo()
         for (const [key, value] of Object.entries(fields)) assigned[key as 'name'] = value as string
@@ -85,6 +101,11 @@ describe('one configuration in three spellings', () => {
         if (path !== undefined) chained.setPath(path)
         if (address !== undefined) chained.setAddress(address)
         if (create !== undefined) chained.setCreate(create)
+        if (gateway !== undefined) chained.setGateway(gateway)
+        if (dns !== undefined) chained.setDns(dns)
+        if (fqdn !== undefined) chained.setFqdn(fqdn)
+        if (dhcp !== undefined) chained.setDhcp(dhcp)
+        if (slaac !== undefined) chained.setSlaac(slaac)
         for (const device of [new DeviceInfo(fields as DeviceFields), assigned, chained]) {
           expect(normaliseConfig(device)).toEqual(object)
         }
@@ -95,7 +116,9 @@ describe('one configuration in three spellings', () => {
 
   test('the example of the documentation', () => {
     expect(
-      parseIothconf('stack=ts,vnl=/tmp/a,ip=10.0.0.1,ip=fc00::1,gw=10.0.0.254,dns=10.0.0.2,fqdn=web0,dhcp,slaac'),
+      parseIothconf(
+        'stack=ts,vnl=/tmp/a,ip=10.0.0.1,ip=fc00::1,gw=10.0.0.254,dns=10.0.0.2,domain=lan.test,fqdn=web0,dhcp,slaac',
+      ),
     ).toEqual({
       stack: 'ts',
       vnl: '/tmp/a',
@@ -103,6 +126,7 @@ describe('one configuration in three spellings', () => {
       addresses: ['10.0.0.1/24', 'fc00::1/64'],
       gateways: ['10.0.0.254'],
       nameServers: ['10.0.0.2'],
+      searchDomains: ['lan.test'],
       name: 'web0',
       dhcp: true,
       slaac: true,

@@ -22,10 +22,29 @@ export interface DeviceFields {
   netmask?: string
   /** Whether to create the switch when it is not there. @default false */
   create?: boolean
+  /** Default gateway, or one for each family. */
+  gateway?: string | readonly string[]
+  /** Name server, or several. */
+  dns?: string | readonly string[]
+  /** Name of the host; `name` is that of the interface. */
+  fqdn?: string
+  /** Whether to get an IPv4 address by DHCP. @default false */
+  dhcp?: boolean
+  /** Whether to form IPv6 addresses from router advertisements. @default false */
+  slaac?: boolean
 }
 
-const KEYS: readonly (keyof DeviceFields)[] = ['type', 'name', 'path', 'address', 'netmask', 'create']
-const SYNONYMS: Readonly<Record<string, string>> = { device: 'name', filename: 'path', vnl: 'path', ip: 'address' }
+const CLASSIC: readonly (keyof DeviceFields)[] = ['type', 'name', 'path', 'address', 'netmask', 'create']
+const KEYS: readonly (keyof DeviceFields)[] = [...CLASSIC, 'gateway', 'dns', 'fqdn', 'dhcp', 'slaac']
+const SYNONYMS: Readonly<Record<string, string>> = {
+  device: 'name',
+  filename: 'path',
+  gw: 'gateway',
+  hostname: 'fqdn',
+  ip: 'address',
+  nameserver: 'dns',
+  vnl: 'path',
+}
 
 /**
  * A device, described field by field or in a chain:
@@ -45,6 +64,11 @@ export class DeviceInfo implements DeviceFields {
   declare address?: string
   declare netmask?: string
   declare create?: boolean
+  declare gateway?: string | readonly string[]
+  declare dns?: string | readonly string[]
+  declare fqdn?: string
+  declare dhcp?: boolean
+  declare slaac?: boolean
 
   /** @throws NetError ERR_IOTH_CONFIG for a field that does not exist. */
   constructor(fields: DeviceFields = {}) {
@@ -85,9 +109,34 @@ export class DeviceInfo implements DeviceFields {
     return this
   }
 
+  setGateway(gateway: string | readonly string[]): this {
+    this.gateway = gateway
+    return this
+  }
+
+  setDns(dns: string | readonly string[]): this {
+    this.dns = dns
+    return this
+  }
+
+  setFqdn(fqdn: string): this {
+    this.fqdn = fqdn
+    return this
+  }
+
+  setDhcp(dhcp = true): this {
+    this.dhcp = dhcp
+    return this
+  }
+
+  setSlaac(slaac = true): this {
+    this.slaac = slaac
+    return this
+  }
+
   /** The same as a configuration object. @throws NetError ERR_IOTH_CONFIG */
   toConfig(): CanonicalConfig {
-    const { type, name, path, address, netmask, create, ...others } = this
+    const { type, name, path, address, netmask, create, gateway, dns, fqdn, dhcp, slaac, ...others } = this
     for (const key of Object.keys(others)) throw unknownKey(key, KEYS, SYNONYMS)
     if (address === undefined && netmask !== undefined) {
       throw configError('"netmask" is given without an address', 'give address too, or leave it out')
@@ -98,6 +147,11 @@ export class DeviceInfo implements DeviceFields {
       vnl: path,
       addresses: address === undefined ? undefined : [withNetmask(address, netmask)],
       create,
+      gateways: listOf(gateway),
+      nameServers: listOf(dns),
+      name: fqdn,
+      dhcp,
+      slaac,
     }
     return canonicalConfig(config as StackConfig, (key) => SPELLINGS[key] ?? key)
   }
@@ -108,6 +162,13 @@ const SPELLINGS: Readonly<Partial<Record<keyof StackConfig, string>>> = {
   device: 'name',
   vnl: 'path',
   addresses: 'address',
+  gateways: 'gateway',
+  nameServers: 'dns',
+  name: 'fqdn',
+}
+
+function listOf(given: string | readonly string[] | undefined): readonly string[] | undefined {
+  return typeof given === 'string' ? [given] : given
 }
 
 /**

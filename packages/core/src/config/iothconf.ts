@@ -12,6 +12,7 @@
  * | `mtu=OCTETS` | largest IP packet |
  * | `ip=ADDRESS/BITS` | an address; may be repeated; /24 and /64 without `/BITS`; `ip=hash://fc00::/64` is the address of the `fqdn` there |
  * | `gw=ADDRESS`, `dns=ADDRESS` | default gateway, name server; may be repeated |
+ * | `domain=NAME` | a domain in which names without dots are looked up; may be repeated |
  * | `fqdn=NAME` | host name |
  * | `dhcp`, `dhcp4`, `dhcpv4` | IPv4 address by DHCP |
  * | `slaac` | IPv6 addresses from router advertisements; `rd` may stand beside it |
@@ -44,9 +45,10 @@ const VALUES: Readonly<Record<string, Key>> = {
   ip: 'addresses',
   gw: 'gateways',
   dns: 'nameServers',
+  domain: 'searchDomains',
   fqdn: 'name',
 }
-const LISTS: readonly Key[] = ['addresses', 'gateways', 'nameServers']
+const LISTS: readonly Key[] = ['addresses', 'gateways', 'nameServers', 'searchDomains']
 
 /** Options without a value, and the keys each one sets. */
 const FLAGS: Readonly<Record<string, readonly Key[]>> = {
@@ -69,7 +71,6 @@ const FLAGS: Readonly<Record<string, readonly Key[]>> = {
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   dhcp6: 'DHCPv6 is not supported; use slaac',
   dhcpv6: 'DHCPv6 is not supported; use slaac',
-  domain: 'search domains are not supported; write names in full and leave it out',
   ifindex: 'an interface is chosen by its name; use iface=NAME',
   debug: 'there is nothing to show here; leave it out, and see: ioth ps',
 }
@@ -92,6 +93,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   nameservers: 'dns',
   network: 'vnl',
   path: 'vnl',
+  search: 'domain',
   switch: 'vnl',
 }
 

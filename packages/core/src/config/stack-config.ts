@@ -33,6 +33,8 @@ export interface StackConfig {
   readonly gateways?: readonly string[]
   /** @default none */
   readonly nameServers?: readonly string[]
+  /** Domains in which names without dots are looked up. @default none, or what DHCP says */
+  readonly searchDomains?: readonly string[]
   /** Host name, possibly fully qualified. @default none */
   readonly name?: string
   /** Whether to get an IPv4 address by DHCP. @default false */
@@ -56,6 +58,7 @@ export interface CanonicalConfig extends StackConfig {
   readonly addresses: readonly string[]
   readonly gateways: readonly string[]
   readonly nameServers: readonly string[]
+  readonly searchDomains: readonly string[]
   readonly dhcp: boolean
   readonly slaac: boolean
   readonly create: boolean
@@ -76,6 +79,7 @@ const READERS: Readonly<Record<keyof StackConfig, Reader>> = {
   addresses: list(cidr),
   gateways: list(ipAddress('10.0.0.254')),
   nameServers: list(ipAddress('10.0.0.253')),
+  searchDomains: list(hostName),
   name: hostName,
   dhcp: flag,
   slaac: flag,
@@ -91,6 +95,7 @@ const DEFAULTS: CanonicalConfig = Object.freeze({
   addresses: [],
   gateways: [],
   nameServers: [],
+  searchDomains: [],
   dhcp: false,
   slaac: false,
   create: false,
@@ -102,6 +107,8 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   address: 'addresses',
   backend: 'stack',
   dns: 'nameServers',
+  domain: 'searchDomains',
+  search: 'searchDomains',
   fqdn: 'name',
   gateway: 'gateways',
   gw: 'gateways',

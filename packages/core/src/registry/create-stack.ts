@@ -82,7 +82,7 @@ async function assertUsable(backend: Backend): Promise<void> {
 }
 
 function stackOptions(
-  { device, addresses, mac, dhcp, slaac, name, gateways, nameServers, settings }: CanonicalConfig,
+  { device, addresses, mac, dhcp, slaac, name, gateways, nameServers, searchDomains, settings }: CanonicalConfig,
   link: InterfaceOptions['link'],
   scheduler: Scheduler,
   pool: FramePool,
@@ -102,6 +102,7 @@ function stackOptions(
     interfaces: [plug],
     gateways,
     nameServers,
+    searchDomains,
     settings,
     ...(name === undefined ? {} : { name }),
     ...(ports === undefined ? {} : { ports }),

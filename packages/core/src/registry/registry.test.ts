@@ -155,6 +155,7 @@ describe('createStack', () => {
       name: 'web0',
       gateways: ['10.0.0.254'],
       nameServers: ['10.0.0.2'],
+      searchDomains: [],
       settings: { probe: 'rfc' },
       limits: { sockets: 7 },
       interfaces: [{ link, name: 'web0', addresses: ['10.0.0.1/24'], dhcp: false, slaac: false }],
