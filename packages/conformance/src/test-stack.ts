@@ -7,6 +7,7 @@ import { describe, it } from 'vitest'
 import { readSettings } from './settings.ts'
 import { type Subject, Suite } from './suite.ts'
 import { addressing } from './suites/addressing.ts'
+import { arp } from './suites/arp.ts'
 import { backpressure } from './suites/backpressure.ts'
 import { capabilities } from './suites/capabilities.ts'
 import { counters } from './suites/counters.ts'
@@ -20,6 +21,7 @@ import { icmpv6 } from './suites/icmpv6.ts'
 import { ip4 } from './suites/ip4.ts'
 import { ipv6 } from './suites/ipv6.ts'
 import { lifecycle } from './suites/lifecycle.ts'
+import { listenerDiscovery } from './suites/mld.ts'
 import { multicast } from './suites/multicast.ts'
 import { names } from './suites/names.ts'
 import { neighborDiscovery } from './suites/nd.ts'
@@ -60,6 +62,8 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   ping,
   'neighbour discovery': neighborDiscovery,
   autoconfiguration,
+  'listener discovery': listenerDiscovery,
+  ARP: arp,
   resources,
   'hostile frames': hostile,
   'hostile campaigns': hostileCampaigns,
