@@ -6,6 +6,7 @@
 
 import { parseIpAddress } from '@ioth/core'
 import { connect, createServer } from '@ioth/core/node'
+import { traceroute } from '@ioth/core/services'
 import { expect } from 'vitest'
 import type { FarHost, KernelHost } from './kernel-host.ts'
 import type { Plan } from './kernel-program.ts'
@@ -63,6 +64,25 @@ describeKernel('by way of a router that is Linux', () => {
     const { output } = await namespace.exec('traceroute', '-n', '-q', '1', '-w', '2', '-m', '5', STACK)
     expect(output).toMatch(/ 1 {2}10\.77\.0\.1 [\s\S]* 2 {2}10\.66\.0\.2 /)
   })
+
+  for (const [near, far] of [
+    [ROUTER, FAR],
+    ['fd66::1', 'fd77::2'],
+  ] as const) {
+    const options = { options: { gateways: [near] } }
+    kernelTest(
+      `R-ICMP4-03 R-ICMP6-02 our traceroute finds the router, and ${far} behind it`,
+      options,
+      async (scene) => {
+        await scene.kernel.addHostBehind(['10.77.0.1/24', 'fd77::1/64'], ['10.77.0.2/24', 'fd77::2/64'])
+        const hops: string[] = []
+        for await (const { probes } of traceroute(scene.stack, far, { probes: 1 })) {
+          hops.push(`${probes[0]?.from} ${probes[0]?.kind}`)
+        }
+        expect(hops).toEqual([`${near} time-exceeded`, `${far} reply`])
+      },
+    )
+  }
 
   kernelTest('R-TCP-48 R-ICMP4-02 no route beyond the router', OPTIONS, async ({ kernel, stack }) => {
     await behind(kernel)
