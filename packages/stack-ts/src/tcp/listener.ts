@@ -85,7 +85,11 @@ export class TcpListener {
 
   /** Makes room for one more child; false when there is none. */
   makeRoom(nowMs: number): boolean {
-    if (this.handshakes.length + this.waiting.length < this.backlog) return true
+    return this.handshakes.length + this.waiting.length < this.backlog || this.giveWay(nowMs)
+  }
+
+  /** Ends the oldest handshake if it has waited so long that it must be a flood's; false when there is none. */
+  giveWay(nowMs: number): boolean {
     const { first } = this.handshakes
     if (first === null || ((nowMs - first.tcb.lastHeardAt) | 0) < STALE_MS) return false
     first.ended(null)

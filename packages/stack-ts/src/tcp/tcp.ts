@@ -456,7 +456,7 @@ export class Tcp implements Transport {
       this.counters.drop('tcp.route')
       return
     }
-    if (this.connections.size >= this.settings.connections) {
+    if (this.connections.size >= this.settings.connections && !listener.giveWay(this.nowMs)) {
       this.counters.drop('tcp.limit')
       return
     }
