@@ -90,6 +90,7 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
     'keepAliveProbes',
     'finWait2Ms',
     'receiveMemory',
+    'sendMemory',
   ])
   return {
     mtu: top.mtu === undefined ? null : integer('mtu', top.mtu, 0, SMALLEST_MTU, LARGEST_MTU),
@@ -126,6 +127,7 @@ export function readSettings(given: StackOptions['settings'], limits: Limits): S
       largestWindow: limits.receiveBuffer,
       connections: limits.sockets,
       receiveMemory: integer('tcp.receiveMemory', tcp.receiveMemory, 32 * 1024 * 1024, 0, 0x7fffffff),
+      sendMemory: integer('tcp.sendMemory', tcp.sendMemory, 64 * 1024 * 1024, 0, 0x7fffffff),
     },
   }
 }

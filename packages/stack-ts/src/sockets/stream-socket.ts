@@ -247,7 +247,8 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
 
   writable(): void {
     const connection = this.connection as Connection
-    if (connection.tcb.state >= ESTABLISHED && connection.sendRoom * 3 >= connection.tcb.sndLimit) this.raise(WRITABLE)
+    const { state, sndLimit } = connection.tcb
+    if (state >= ESTABLISHED && connection.sendRoom * 3 >= sndLimit && connection.mayGrow) this.raise(WRITABLE)
   }
 
   failed(code: ErrorCode): void {
@@ -341,8 +342,8 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   }
 
   private blocked(connection: Connection): number {
-    // Out of memory, not out of buffer: the timer of the connection comes back to it.
-    if (connection.sendRoom > 0) connection.awaitMemory()
+    // Out of memory, not out of buffer: acknowledgements of what it holds come back to it, or else the timer of the connection.
+    if (connection.sendRoom > 0 && connection.tcb.sndHeld === 0) connection.awaitMemory()
     return WOULD_BLOCK
   }
 

@@ -18,6 +18,7 @@ import { segmentArrives } from './segment-arrives.ts'
 import { acknowledge, transmit } from './send.ts'
 import { append, clearSent, releaseSent, sendRoom } from './send-buffer.ts'
 import type { SendEffects } from './send-effects.ts'
+import { SMALL_SLOT } from './send-memory.ts'
 import type { SentRecords } from './sent-records.ts'
 import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
@@ -106,7 +107,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   write(from: Uint8Array, offset: number, length: number): number {
     const { tcb, tcp } = this
-    const taken = append(tcb, tcp.pieces, tcp.pool, from, offset, length)
+    const taken = append(tcb, tcp.sendMemory, from, offset, length)
     if (taken > 0) this.wantOutput()
     return taken
   }
@@ -163,6 +164,11 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     this.tcb.timers |= TIMER_MEMORY
     extrasOf(this.tcb).memoryAt = add(this.nowMs, MEMORY_MS)
     this.timersChanged()
+  }
+
+  /** Whether the send buffer may grow; it has to wait for acknowledgements where all connections together hold too much. */
+  get mayGrow(): boolean {
+    return this.tcp.sendMemory.admits(this.tcb, SMALL_SLOT)
   }
 
   /** Octets the send buffer takes. */
@@ -274,7 +280,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
 
   releaseSent(octets: number): void {
     this.tcb.octetsAcknowledged += octets
-    releaseSent(this.tcb, this.tcp.pieces, this.tcp.pool, octets)
+    releaseSent(this.tcb, this.tcp.sendMemory, octets)
     if ((this.tcb.flags & HOLDING) !== 0) this.allTextAcknowledged()
   }
 
@@ -355,7 +361,7 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     if (before !== TIME_WAIT) this.leave()
     tcb.state = CLOSED
     tcb.extras.trace?.settled()
-    clearSent(tcb, tcp.pieces, tcp.pool)
+    clearSent(tcb, tcp.sendMemory)
     if (listener !== null) {
       listener.childEnded(this)
       clearReceived(tcb, tcp.memory)

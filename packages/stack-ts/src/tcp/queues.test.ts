@@ -9,6 +9,7 @@ import { clearKept, deliverKept, keep, MOST_RANGES } from './reassembly.ts'
 import { ReceiveMemory } from './receive-memory.ts'
 import { clearReceived, dequeue, enqueue, lend } from './receive-queue.ts'
 import { append, clearSent, locate, type Place, releaseSent, sendRoom } from './send-buffer.ts'
+import { SendMemory } from './send-memory.ts'
 import { add } from './seq.ts'
 import { Tcb } from './tcb.ts'
 
@@ -34,13 +35,14 @@ test('send buffer: what was written is found at its place until it is acknowledg
     fc.property(origin, fc.array(command, { maxLength: 40 }), (start, commands) => {
       const pool = createFramePool({ limit: 4 * 1024 * 1024 })
       const pieces = new Pieces()
+      const sending = new SendMemory(pieces, pool, 64 * 1024 * 1024)
       const tcb = block(20_000, start)
       let written = 0
       let acknowledged = 0
       const place: Place = { node: -1, skip: 0 }
       for (const { write, acknowledge } of commands) {
         const room = sendRoom(tcb)
-        const taken = append(tcb, pieces, pool, octets(write, written), 0, write)
+        const taken = append(tcb, sending, octets(write, written), 0, write)
         expect(taken).toBe(Math.min(write, room))
         written += taken
         for (const offset of [0, (written - acknowledged) >> 1, written - acknowledged - 1]) {
@@ -53,15 +55,29 @@ test('send buffer: what was written is found at its place until it is acknowledg
         // All of it was sent meanwhile.
         tcb.sndNxt = tcb.sndEnd
         tcb.sndUna = add(tcb.sndUna, count)
-        releaseSent(tcb, pieces, pool, count)
+        releaseSent(tcb, sending, count)
         tcb.sndNode = -1
         expect(sendRoom(tcb)).toBe(20_000 - (written - acknowledged))
         if (written === acknowledged) expect(pool.used).toBe(0)
       }
-      clearSent(tcb, pieces, pool)
-      expect([pool.used, pieces.used]).toEqual([0, 0])
+      clearSent(tcb, sending)
+      expect([pool.used, pieces.used, sending.held, tcb.sndHeld]).toEqual([0, 0, 0, 0])
     }),
   )
+})
+
+test('P-10 send memory: each connection has its buffer, until all together hold much; then a share, and one slot at least', () => {
+  const pool = createFramePool()
+  const memory = new SendMemory(new Pieces(), pool, 4 * 1024 * 1024)
+  const tcbs = Array.from({ length: 500 }, () => block(512 * 1024, 0))
+  const data = new Uint8Array(512 * 1024)
+  const taken = tcbs.map((tcb) => append(tcb, memory, data, 0, data.length))
+  expect(taken.slice(0, 8)).toEqual(Array(8).fill(data.length))
+  for (const octets of taken) expect(octets).toBeGreaterThanOrEqual(256)
+  expect(memory.held).toBeLessThanOrEqual(16 * 1024 * 1024)
+  for (const tcb of tcbs) clearSent(tcb, memory)
+  expect([pool.used, memory.held]).toEqual([0, 0])
+  expect(append(tcbs[499]!, memory, data, 0, data.length)).toBe(data.length)
 })
 
 test('receive queue: read and lend give what was queued, in order, and release it', () => {

@@ -4,14 +4,11 @@
  *
  * @module
  */
-import type { FramePool } from '@ioth/core'
 import { NONE, type Pieces } from './pieces.ts'
+import { LARGE_SLOT, MEDIUM_SLOT, type SendMemory, SMALL_SLOT } from './send-memory.ts'
 import { add } from './seq.ts'
 import { queuedOctets, type Tcb } from './tcb.ts'
 
-const SMALL = 256
-const MEDIUM = 2048
-const LARGE = 65536
 /** From this much on, queued or about to be, a large slot pays. */
 const LARGE_FROM = 8192
 
@@ -27,18 +24,12 @@ export function sendRoom(tcb: Tcb): number {
 }
 
 /** Copies octets in, as many as there is room and memory for. @returns how many. */
-export function append(
-  tcb: Tcb,
-  pieces: Pieces,
-  pool: FramePool,
-  from: Uint8Array,
-  offset: number,
-  length: number,
-): number {
+export function append(tcb: Tcb, memory: SendMemory, from: Uint8Array, offset: number, length: number): number {
+  const { pieces, pool } = memory
   const most = Math.min(length, sendRoom(tcb))
   let taken = 0
   while (taken < most) {
-    if (tcb.sndTailRoom === 0 && !extend(tcb, pieces, pool, most - taken)) break
+    if (tcb.sndTailRoom === 0 && !extend(tcb, memory, most - taken)) break
     const node = tcb.sndTail
     const count = Math.min(most - taken, tcb.sndTailRoom)
     const at = pieces.at[node]! + pieces.length[node]!
@@ -53,17 +44,11 @@ export function append(
 }
 
 /** Adds a slot that suits what comes and what is there already. */
-function extend(tcb: Tcb, pieces: Pieces, pool: FramePool, octets: number): boolean {
-  const queued = queuedOctets(tcb)
-  const wanted = Math.max(octets, queued)
-  let size = wanted <= SMALL ? SMALL : wanted < LARGE_FROM ? MEDIUM : LARGE
-  let at = pool.take(size)
-  while (at < 0 && size > SMALL) {
-    size = size === LARGE ? MEDIUM : SMALL
-    at = pool.take(size)
-  }
-  if (at < 0) return false
-  const node = pieces.take(at, 0)
+function extend(tcb: Tcb, memory: SendMemory, octets: number): boolean {
+  const wanted = Math.max(octets, queuedOctets(tcb))
+  const node = memory.take(tcb, wanted <= SMALL_SLOT ? SMALL_SLOT : wanted < LARGE_FROM ? MEDIUM_SLOT : LARGE_SLOT)
+  if (node === NONE) return false
+  const { pieces } = memory
   if (tcb.sndTail === NONE) {
     tcb.sndHead = node
     tcb.sndHeadSkip = 0
@@ -75,7 +60,7 @@ function extend(tcb: Tcb, pieces: Pieces, pool: FramePool, octets: number): bool
     tcb.sndNodeSkip = 0
   }
   tcb.sndTail = node
-  tcb.sndTailRoom = size
+  tcb.sndTailRoom = pieces.charge[node]!
   return true
 }
 
@@ -101,7 +86,8 @@ export function advance(pieces: Pieces, place: Place, octets: number): void {
 }
 
 /** Releases the oldest octets: they are acknowledged. */
-export function releaseSent(tcb: Tcb, pieces: Pieces, pool: FramePool, octets: number): void {
+export function releaseSent(tcb: Tcb, memory: SendMemory, octets: number): void {
+  const { pieces } = memory
   let skip = tcb.sndHeadSkip + octets
   let node = tcb.sndHead
   while (node !== NONE && skip >= pieces.length[node]!) {
@@ -111,8 +97,7 @@ export function releaseSent(tcb: Tcb, pieces: Pieces, pool: FramePool, octets: n
       tcb.sndNode = next
       tcb.sndNodeSkip = 0
     }
-    pool.release(pieces.at[node]!)
-    pieces.release(node)
+    memory.release(tcb, node)
     node = next
   }
   tcb.sndHead = node
@@ -127,11 +112,10 @@ export function releaseSent(tcb: Tcb, pieces: Pieces, pool: FramePool, octets: n
 }
 
 /** Releases everything. */
-export function clearSent(tcb: Tcb, pieces: Pieces, pool: FramePool): void {
+export function clearSent(tcb: Tcb, memory: SendMemory): void {
   for (let node = tcb.sndHead; node !== NONE; ) {
-    const next = pieces.next[node]!
-    pool.release(pieces.at[node]!)
-    pieces.release(node)
+    const next = memory.pieces.next[node]!
+    memory.release(tcb, node)
     node = next
   }
   tcb.sndHead = NONE

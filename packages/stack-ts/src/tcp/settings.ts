@@ -31,6 +31,8 @@ export interface TcpOptions {
   readonly finWait2Ms?: number
   /** Octets of memory that unread input of all connections may hold before each gets an equal share only. @default 33554432 */
   readonly receiveMemory?: number
+  /** Octets of memory that octets not acknowledged may hold, of all connections, before each gets half of an equal share only. @default 67108864 */
+  readonly sendMemory?: number
 }
 
 /** All that the layer needs to know. */
@@ -45,4 +47,5 @@ export interface TcpSettings extends Patience {
   readonly largestWindow: number
   readonly connections: number
   readonly receiveMemory: number
+  readonly sendMemory: number
 }

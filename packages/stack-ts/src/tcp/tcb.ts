@@ -155,6 +155,8 @@ export class Tcb {
 
   // ---------- send buffer ----------
   sndLimit: number
+  /** Octets of slots it holds; see `send-memory.ts`. */
+  sndHeld = 0
   /** First node and the octets of it that are acknowledged. */
   sndHead: number = NONE
   sndHeadSkip = 0

@@ -31,6 +31,7 @@ import { Pieces } from './pieces.ts'
 import { ReceiveMemory } from './receive-memory.ts'
 import { Segment } from './segment.ts'
 import { awaitPeersFin } from './segment-arrives.ts'
+import { SendMemory } from './send-memory.ts'
 import { SentRecords } from './sent-records.ts'
 import { add, distance, lessOrEqual } from './seq.ts'
 import type { TcpSettings } from './settings.ts'
@@ -56,6 +57,7 @@ export class Tcp implements Transport {
   readonly settings: TcpSettings
   readonly pieces: Pieces = new Pieces()
   readonly memory: ReceiveMemory
+  readonly sendMemory: SendMemory
   readonly records: SentRecords = new SentRecords()
   readonly emitter: Emitter
   readonly timeWait: TimeWaitTable
@@ -96,6 +98,7 @@ export class Tcp implements Transport {
     this.secret = new TupleSecret(this.random)
     this.connections = new TupleTable(this.random, (connection) => connection.tcb)
     this.memory = new ReceiveMemory(this.pieces, pool, settings.receiveMemory)
+    this.sendMemory = new SendMemory(this.pieces, pool, settings.sendMemory)
     this.emitter = new Emitter(pool, this.pieces, this.clock, counters)
     this.timeWait = new TimeWaitTable(
       this.clock,
