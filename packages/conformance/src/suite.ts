@@ -79,13 +79,22 @@ export class Suite {
   /** The address families of the stack: properties hold over each. */
   readonly families: readonly (4 | 6)[]
   private readonly registrar: Registrar
-  private readonly names: string[] = []
+  /** Of the addresses on the LANs of its tests. */
+  readonly family: 4 | 6
+  private readonly names: string[]
 
-  constructor(subject: Subject, registrar: Registrar = vitest) {
+  constructor(subject: Subject, registrar: Registrar = vitest, family: 4 | 6 = 4, names: string[] = []) {
+    this.family = family
+    this.names = names
     this.registrar = registrar
     this.subject = subject
     this.capabilities = subject.backend.capabilities
     this.families = this.capabilities.ipv6 && (subject.peer ?? subject.backend).capabilities.ipv6 ? [4, 6] : [4]
+  }
+
+  /** The same tests on LANs of IPv6, without the properties, which go over both families by themselves. */
+  overIpv6(): Suite {
+    return new Suite(this.subject, this.registrar, 6, this.names)
   }
 
   /** Registers a test with a LAN of its own. Its name begins with the requirement it covers, where there is one. */
@@ -136,6 +145,7 @@ export class Suite {
     arbitrary: fc.Arbitrary<Value>,
     body: (value: Value, seed: number) => Promise<void>,
   ): void {
+    if (this.family === 6) return
     const { seed, path, runs } = this.settings
     const timeout = TIMEOUT_MS * Math.max(1, runs / 20)
     const run = async (): Promise<void> => {
@@ -161,7 +171,7 @@ export class Suite {
   async withScene(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void> | void): Promise<void> {
     const { limits, schedule, ...lanOptions } = options
     const hosts = [this.host(limits), this.peer(limits)]
-    await withLan({ hosts, name: `${this.subject.name} ${name}`, ...lanOptions }, async (lan) => {
+    await withLan({ hosts, name: `${this.subject.name} ${name}`, family: this.family, ...lanOptions }, async (lan) => {
       const [a, b] = [lan.host(0), lan.host(1)]
       // Address resolution gives up after seconds, so it comes before the faults.
       if (schedule !== undefined) {

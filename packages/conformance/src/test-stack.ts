@@ -12,6 +12,7 @@ import { backpressure } from './suites/backpressure.ts'
 import { capabilities } from './suites/capabilities.ts'
 import { counters } from './suites/counters.ts'
 import { dhcp } from './suites/dhcp.ts'
+import { dualStack } from './suites/dual-stack.ts'
 import { hostile } from './suites/hostile.ts'
 import { hostileCampaigns } from './suites/hostile-campaigns.ts'
 import { hostileFloods } from './suites/hostile-floods.ts'
@@ -53,6 +54,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   UDP: udp,
   IPv6: ipv6,
   ICMPv6: icmpv6,
+  'both families': dualStack,
   DHCP: dhcp,
   'multicast and broadcast': multicast,
   IPv4: ip4,
@@ -70,6 +72,17 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   'hostile segments': hostileTcp,
   floods: hostileFloods,
 }
+
+/** Suites that hold for either family. */
+const OVER_IPV6: readonly string[] = [
+  'TCP: connections',
+  'TCP: streams',
+  'TCP: the end',
+  'TCP: errors',
+  'backpressure',
+  'readiness',
+  'ping',
+]
 
 /**
  * Registers the whole suite for a backend (or a pair of backends) with vitest. A backend that is not usable here is a visible skip with
@@ -90,7 +103,12 @@ export function testStack(subject: Subject): void {
     }
     const suite = new Suite(subject)
     const chosen = Object.entries(SUITES).filter(([name]) => subject.suites?.includes(name) ?? true)
-    for (const [name, register] of chosen) describe(name, () => register(suite))
+    for (const [name, register] of chosen) {
+      describe(name, () => register(suite))
+      if (suite.families.includes(6) && OVER_IPV6.includes(name)) {
+        describe(`${name} over IPv6`, () => register(suite.overIpv6()))
+      }
+    }
     if (subject.suites === undefined) suite.checkDeviations()
   })
 }

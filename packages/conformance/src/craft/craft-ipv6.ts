@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Ipv6Fields } from './craft.ts'
-import { craftIpv6, sumOverIpv6 } from './craft.ts'
+import { craftIpv6, craftSegment, type Ipv6Fields, sumOverIpv6, type TcpFields } from './craft.ts'
 
 export const HOP_BY_HOP = 0
 export const ROUTING = 43
@@ -83,4 +82,12 @@ export function craftUdp6(
   const header = [sourcePort, destinationPort, length, checksum ?? 0].flatMap((value) => [value >> 8, value & 255])
   const datagram = Uint8Array.from([...header, ...data])
   return checksum === undefined ? sumOverIpv6(ends, 17, datagram) : datagram
+}
+
+export function craftTcp6(
+  ends: Pick<Ipv6Fields, 'source' | 'destination'>,
+  fields: TcpFields,
+  data: Uint8Array = new Uint8Array(0),
+): Uint8Array {
+  return sumOverIpv6(ends, 6, craftSegment(fields, data))
 }

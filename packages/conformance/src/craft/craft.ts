@@ -161,12 +161,13 @@ export function sumOverIpv6(
   return filled
 }
 
-export function craftTcp(ip: Ipv4Fields, fields: TcpFields, data: Uint8Array = new Uint8Array(0)): Uint8Array {
+/** A TCP segment, without its checksum. */
+export function craftSegment(fields: TcpFields, data: Uint8Array): Uint8Array {
   const options = [...(fields.options ?? [])]
   while (options.length % 4 !== 0) options.push(0)
   const dataOffset = fields.dataOffset ?? 5 + options.length / 4
   const flags = Array.from(fields.flags).reduce((bits, letter) => bits | (1 << 'FSRPAU'.indexOf(letter)), 0)
-  const segment = concat(
+  return concat(
     word(fields.sourcePort),
     word(fields.destinationPort),
     long(fields.sequence ?? 0),
@@ -178,6 +179,10 @@ export function craftTcp(ip: Ipv4Fields, fields: TcpFields, data: Uint8Array = n
     options,
     data,
   )
+}
+
+export function craftTcp(ip: Ipv4Fields, fields: TcpFields, data: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const segment = craftSegment(fields, data)
   setWord(segment, 16, fields.checksum ?? sum(ip, 6, segment))
   return craftIpv4({ protocol: 6, ...ip }, segment)
 }

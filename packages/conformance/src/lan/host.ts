@@ -4,6 +4,8 @@
  * @module
  */
 import {
+  ANY_V4,
+  ANY_V6,
   type Direction,
   type ImpairedLink,
   type Impairment,
@@ -12,6 +14,8 @@ import {
   parseIpAddress,
   type Stack,
   type StackEvent,
+  type TcpSocket,
+  type UdpSocket,
 } from '@ioth/core'
 import type { Finding } from '../checker/finding.ts'
 import { HostChecker } from '../checker/host-checker.ts'
@@ -59,6 +63,20 @@ export class Host implements FrameObserver {
     const address = this.given ?? this.stack.interfaces[0]?.addresses[0]?.address
     if (address === undefined) throw new Error(`${this.name} has no address`)
     return address
+  }
+
+  /** A socket of the family of its address. */
+  openTcp(): TcpSocket {
+    return this.stack.openTcp(this.address.family)
+  }
+
+  openUdp(): UdpSocket {
+    return this.stack.openUdp(this.address.family)
+  }
+
+  /** The wildcard of the family of its address. */
+  get any(): IpAddress {
+    return this.address.family === 4 ? ANY_V4 : ANY_V6
   }
 
   /** Makes the line of this host bad, from the next frame it sends on. */

@@ -16,6 +16,7 @@ import {
   filter,
   type Hub,
   type Impairment,
+  type IpAddress,
   impair,
   type Limits,
   type Link,
@@ -263,11 +264,19 @@ export class Lan implements AsyncDisposable {
     return `  (before that, at ${time} µs, ${host} sent a frame that breaks ${rule}: ${text})`
   }
 
+  /** An address of the LAN's network, by its number there. */
+  addressAt(number: number): IpAddress {
+    return parseCidr(this.cidrAt(number)).address
+  }
+
+  private cidrAt(number: number): string {
+    return this.options.family === 6 ? `fd00::${number}/64` : `10.0.0.${number}/24`
+  }
+
   private plug(options: HostOptions): { host: Host; link: Link } {
     const index = this.hosts.length
     const name = options.name ?? String.fromCharCode(97 + index)
-    const usual = this.options.family === 6 ? `fd00::${index + 1}/64` : `10.0.0.${index + 1}/24`
-    const cidr = options.dhcp === true || options.slaac === true ? null : (options.address ?? usual)
+    const cidr = options.dhcp === true || options.slaac === true ? null : (options.address ?? this.cidrAt(index + 1))
     if (cidr !== null) parseCidr(cidr)
     const { seed = 1, mtu = 1500, offload = NO_OFFLOAD } = this.options
     const { scheduler, pool } = this

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ANY_V4, ANY_V6, type Listener, type Pollable, READABLE, type TcpSocket } from '@ioth/core'
+import { type Listener, type Pollable, READABLE, type TcpSocket } from '@ioth/core'
 import { ByteStreamModel } from '../model/byte-stream.ts'
 import type { Host } from './host.ts'
 import { StreamDriver, type StreamPlan } from './stream-driver.ts'
@@ -58,9 +58,8 @@ export class Service {
   /** @param port 0: the stack chooses. */
   constructor(host: Host, port = 0, backlog = 64) {
     this.host = host
-    const { family } = host.address
-    const socket = host.stack.openTcp(family)
-    socket.bind(family === 4 ? ANY_V4 : ANY_V6, port)
+    const socket = host.openTcp()
+    socket.bind(host.any, port)
     this.listener = socket.listen(backlog)
     this.port = this.listener.localPort
     this.listener.owner = this

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LOOPBACK_V4, parseIpAddress } from '@ioth/core'
+import { LOOPBACK_V4, LOOPBACK_V6, parseIpAddress } from '@ioth/core'
 import { expect } from 'vitest'
 import { introduce } from '../lan/introduce.ts'
 import type { Suite } from '../suite.ts'
@@ -20,19 +20,20 @@ export function ping(suite: Suite): void {
     for (const host of [a, b]) host.impair({ delayMs: 7 })
     const reply = await lan.settled(a.stack.ping(b.address))
     expect(reply).toMatchObject({ size: 56, ttl: 64 })
-    expect(`${reply.from}`).toBe('10.0.0.2')
+    expect(`${reply.from}`).toBe(`${b.address}`)
     if (lan.virtual !== null) expect(reply.microseconds).toBe(14_000)
   })
 
-  suite.test('R-ICMP4-02 all sizes come back whole, in fragments if need be', async ({ lan, a, b }) => {
+  const wholeEcho = suite.family === 4 ? 'R-ICMP4-02' : 'R-ICMP6-04 P-19'
+  suite.test(`${wholeEcho} all sizes come back whole, in fragments if need be`, async ({ lan, a, b }) => {
     for (const size of [0, 1, 1472, 1473, 8000, 65_507]) {
       const reply = await lan.settled(a.stack.ping(b.address, { size, timeoutMs: 5000 }))
       expect(reply.size).toBe(size)
     }
   })
 
-  suite.test('a stack answers itself, and on 127.0.0.1', async ({ lan, a }) => {
-    for (const to of [a.address, LOOPBACK_V4]) {
+  suite.test('a stack answers itself, and on its loopback address', async ({ lan, a }) => {
+    for (const to of [a.address, suite.family === 4 ? LOOPBACK_V4 : LOOPBACK_V6]) {
       const reply = await lan.settled(a.stack.ping(to))
       expect(`${reply.from}`).toBe(`${to}`)
     }
@@ -45,10 +46,11 @@ export function ping(suite: Suite): void {
   })
 
   suite.test('nobody there: EHOSTUNREACH; no route: ENETUNREACH', async ({ lan, a }) => {
-    const nobody = a.stack.ping(parseIpAddress('10.0.0.99'), { timeoutMs: 20_000 })
-    await expectRejection(lan.settled(nobody), 'EHOSTUNREACH', { address: '10.0.0.99' })
-    const far = a.stack.ping(parseIpAddress('192.0.2.1'))
-    await expectRejection(lan.settled(far), 'ENETUNREACH', { address: '192.0.2.1' })
+    const nobody = a.stack.ping(lan.addressAt(99), { timeoutMs: 20_000 })
+    await expectRejection(lan.settled(nobody), 'EHOSTUNREACH', { address: `${lan.addressAt(99)}` })
+    const outside = parseIpAddress(suite.family === 4 ? '192.0.2.1' : '2001:db8::1')
+    const far = a.stack.ping(outside)
+    await expectRejection(lan.settled(far), 'ENETUNREACH', { address: `${outside}` })
   })
 
   suite.test('no answer: ETIMEDOUT after the time asked for', async ({ lan, a, b }) => {
@@ -56,7 +58,7 @@ export function ping(suite: Suite): void {
     b.impair({ loss: 1 })
     const since = lan.now
     await expectRejection(lan.settled(a.stack.ping(b.address, { timeoutMs: 3000 })), 'ETIMEDOUT', {
-      address: '10.0.0.2',
+      address: `${b.address}`,
     })
     if (lan.virtual !== null) expect((lan.now - since) / 1e6).toBeCloseTo(3, 1)
   })

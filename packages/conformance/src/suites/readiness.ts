@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ANY_V4, CLOSED, type Endpoint, ERROR, READABLE, type TcpSocket, WRITABLE } from '@ioth/core'
+import { CLOSED, type Endpoint, ERROR, READABLE, type TcpSocket, WRITABLE } from '@ioth/core'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { schedule } from '../arbitraries/schedule.ts'
@@ -111,11 +111,11 @@ export function readiness(suite: Suite): void {
 
   suite.test('no call emits a frame or runs an upcall before it returns', async ({ lan, a, b }) => {
     const watch = new CallWatch(lan, [a, b])
-    const listening = b.stack.openTcp(4)
-    watch.call('bind', () => listening.bind(ANY_V4, 80))
+    const listening = b.openTcp()
+    watch.call('bind', () => listening.bind(b.any, 80))
     const listener = watch.call('listen', () => listening.listen(4))
     watch.observe(listener)
-    const client = a.stack.openTcp(4)
+    const client = a.openTcp()
     watch.observe(client)
     watch.call('connect', () => client.connect(b.address, 80))
     await lan.until(() => (listener.ready & READABLE) !== 0, 10_000)
@@ -133,9 +133,9 @@ export function readiness(suite: Suite): void {
     watch.call('reset', () => client.reset())
     await lan.wait(10)
     if (capabilities.udp !== 'none') {
-      const socket = a.stack.openUdp(4)
+      const socket = a.openUdp()
       watch.observe(socket)
-      watch.call('bind', () => socket.bind(ANY_V4, 53))
+      watch.call('bind', () => socket.bind(a.any, 53))
       watch.call('send', () => socket.send(octets, 0, 100, b.address, 53))
       await lan.wait(10)
       watch.call('close', () => socket.close())

@@ -207,11 +207,10 @@ interface Side {
 }
 
 async function interleave({ lan, a, b }: Scene, steps: readonly Step[]): Promise<void> {
-  const { family } = b.address
-  const listening = b.stack.openTcp(family)
+  const listening = b.openTcp()
   listening.bind(b.address, 80)
   const listener = listening.listen(1)
-  const client = a.stack.openTcp(family)
+  const client = a.openTcp()
   client.connect(b.address, 80)
   await lan.until(
     () => (listener.ready & READABLE) !== 0,

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { ANY_V4, CLOSED, ERROR, parseIpAddress, READABLE, WRITABLE } from '@ioth/core'
+import { CLOSED, ERROR, READABLE, WRITABLE } from '@ioth/core'
 import { expect } from 'vitest'
 import { FrameChecker } from '../checker/frame-checker.ts'
 import { introduce } from '../lan/introduce.ts'
 import { withLan } from '../lan/lan.ts'
 import { ScriptedPeer } from '../lan/scripted-peer.ts'
+import { ScriptedStation6 } from '../lan/scripted-station6.ts'
 import { Service } from '../lan/service.ts'
 import { StreamDriver } from '../lan/stream-driver.ts'
 import { ByteStreamModel } from '../model/byte-stream.ts'
@@ -31,15 +32,15 @@ export function tcpConnect(suite: Suite): void {
 
   if (capabilities.refusedVisible) {
     suite.test('nobody listens: ECONNREFUSED', async ({ lan, a, b }) => {
-      const socket = a.stack.openTcp(4)
+      const socket = a.openTcp()
       socket.connect(b.address, 81)
       await lan.until(
         () => (socket.ready & ERROR) !== 0,
         10_000,
         () => socket.state,
       )
-      expectError(socket.error, 'ECONNREFUSED', { syscall: 'connect', address: '10.0.0.2', port: 81 })
-      expect(socket.error?.message).toBe('connect ECONNREFUSED 10.0.0.2:81')
+      expectError(socket.error, 'ECONNREFUSED', { syscall: 'connect', address: `${b.address}`, port: 81 })
+      expect(socket.error?.message).toBe(`connect ECONNREFUSED ${b.address}:81`)
       expect(socket.error).toBe(socket.error)
       socket.close()
       await lan.wait(1)
@@ -47,7 +48,7 @@ export function tcpConnect(suite: Suite): void {
     })
   } else {
     suite.test('nobody listens: the connection fails', async ({ lan, a, b }) => {
-      const socket = a.stack.openTcp(4)
+      const socket = a.openTcp()
       socket.connect(b.address, 81)
       await lan.until(
         () => (socket.ready & ERROR) !== 0,
@@ -59,29 +60,30 @@ export function tcpConnect(suite: Suite): void {
   }
 
   suite.test('nobody has the address: EHOSTUNREACH', async ({ lan, a }) => {
-    const socket = a.stack.openTcp(4)
-    socket.connect(parseIpAddress('10.0.0.99'), 80)
+    const socket = a.openTcp()
+    const nobody = lan.addressAt(99)
+    socket.connect(nobody, 80)
     await lan.until(
       () => (socket.ready & ERROR) !== 0,
       30_000,
       () => socket.state,
     )
-    expectError(socket.error, 'EHOSTUNREACH', { syscall: 'connect', address: '10.0.0.99', port: 80 })
+    expectError(socket.error, 'EHOSTUNREACH', { syscall: 'connect', address: `${nobody}`, port: 80 })
     socket.close()
   })
 
   suite.test('R-TCP-27 a silent host: ETIMEDOUT after 100 s at the earliest', async ({ lan, a }) => {
-    // It answers ARP: a host that does not would be unreachable.
-    const silent = new ScriptedPeer(lan, a)
+    // It answers ARP or solicitations: a host that does not would be unreachable.
+    const silent = suite.family === 4 ? new ScriptedPeer(lan, a) : new ScriptedStation6(lan, a, `${lan.addressAt(66)}`)
     const since = lan.now
-    const socket = a.stack.openTcp(4)
+    const socket = a.openTcp()
     socket.connect(silent.address, 80)
     await lan.until(
       () => (socket.ready & ERROR) !== 0,
       600_000,
       () => socket.state,
     )
-    expectError(socket.error, 'ETIMEDOUT', { syscall: 'connect', address: '10.0.0.66', port: 80 })
+    expectError(socket.error, 'ETIMEDOUT', { syscall: 'connect', address: `${silent.address}`, port: 80 })
     expect((lan.now - since) / 1e6).toBeGreaterThan(100)
     socket.close()
   })
@@ -89,7 +91,7 @@ export function tcpConnect(suite: Suite): void {
   if (capabilities.connectCancel) {
     suite.test('a connect is given up at once, and leaves nothing at the other side', async ({ lan, a, b }) => {
       const service = new Service(b, 80)
-      const socket = a.stack.openTcp(4)
+      const socket = a.openTcp()
       socket.onReady = () => {}
       socket.interest = CLOSED
       socket.connect(b.address, 80)
@@ -105,7 +107,7 @@ export function tcpConnect(suite: Suite): void {
       const service = new Service(b, 80)
       await introduce(lan, a, b)
       b.impair({ delayMs: 100 })
-      const socket = a.stack.openTcp(4)
+      const socket = a.openTcp()
       socket.connect(b.address, 80)
       await lan.wait(50)
       socket.close()
@@ -120,11 +122,11 @@ export function tcpConnect(suite: Suite): void {
   }
 
   suite.test('R-TCP-51 a full backlog delays connections, and hurts none', async ({ lan, a, b }) => {
-    const socket = b.stack.openTcp(4)
-    socket.bind(ANY_V4, 80)
+    const socket = b.openTcp()
+    socket.bind(b.any, 80)
     const listener = socket.listen(2)
     const clients = Array.from({ length: 8 }, () => {
-      const client = a.stack.openTcp(4)
+      const client = a.openTcp()
       client.connect(b.address, 80)
       return client
     })
@@ -145,10 +147,10 @@ export function tcpConnect(suite: Suite): void {
   })
 
   suite.test('a listener that closes resets the connections nobody accepted', async ({ lan, a, b }) => {
-    const socket = b.stack.openTcp(4)
-    socket.bind(ANY_V4, 80)
+    const socket = b.openTcp()
+    socket.bind(b.any, 80)
     const listener = socket.listen(4)
-    const client = a.stack.openTcp(4)
+    const client = a.openTcp()
     client.connect(b.address, 80)
     await lan.until(() => (listener.ready & READABLE) !== 0, 10_000)
     listener.close()
@@ -162,7 +164,7 @@ export function tcpConnect(suite: Suite): void {
   })
 
   suite.test('accept: null when nobody waits', ({ b }) => {
-    const listener = b.stack.openTcp(4).listen(1)
+    const listener = b.openTcp().listen(1)
     expect(listener.accept()).toBe(null)
     listener.close()
   })
@@ -173,11 +175,11 @@ export function tcpConnect(suite: Suite): void {
       for (const host of [a, b]) host.impair({ delayMs: 100 })
       const up = new ByteStreamModel('from a', 1)
       const down = new ByteStreamModel('from b', 2)
-      const first = a.stack.openTcp(4)
+      const first = a.openTcp()
       first.bind(a.address, 1111)
       first.connect(b.address, 2222)
       await lan.wait(delayMs)
-      const second = b.stack.openTcp(4)
+      const second = b.openTcp()
       second.bind(b.address, 2222)
       second.connect(a.address, 1111)
       const one = new StreamDriver(first, up, down, { send: 5000 })
@@ -193,7 +195,8 @@ export function tcpConnect(suite: Suite): void {
 
   suite.plainTest('100 connections at once', async () => {
     const hosts = [suite.host(), suite.peer()]
-    await withLan({ hosts, name: `${suite.subject.name} 100 connections` }, async (lan) => {
+    const { family } = suite
+    await withLan({ hosts, family, name: `${suite.subject.name} 100 connections` }, async (lan) => {
       const service = new Service(lan.host(1), 80, 128)
       const talks = Array.from({ length: 100 }, () => service.converse(lan.host(0), { send: 2000 }, { send: 1000 }))
       await lan.until(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CLOSED, ERROR, FAILED, parseIpAddress, READABLE, WOULD_BLOCK, WRITABLE } from '@ioth/core'
+import { CLOSED, ERROR, FAILED, READABLE, WOULD_BLOCK, WRITABLE } from '@ioth/core'
 import { expect } from 'vitest'
 import { introduce } from '../lan/introduce.ts'
 import { type Conversation, Service } from '../lan/service.ts'
@@ -155,12 +155,12 @@ export function tcpErrors(suite: Suite): void {
 
   suite.test('an address that is taken away ends its connections with EADDRNOTAVAIL', async ({ lan, a, b }) => {
     const [interface_] = a.stack.interfaces
-    const address = parseIpAddress('10.0.0.60')
-    await lan.settled(interface_?.addAddress(address, 24) as Promise<void>, 20_000)
-    const listening = b.stack.openTcp(4)
+    const address = lan.addressAt(60)
+    await lan.settled(interface_?.addAddress(address, suite.family === 4 ? 24 : 64) as Promise<void>, 20_000)
+    const listening = b.openTcp()
     listening.bind(b.address, 80)
     listening.listen(1)
-    const socket = a.stack.openTcp(4)
+    const socket = a.openTcp()
     socket.bind(address, 0)
     socket.connect(b.address, 80)
     await lan.until(

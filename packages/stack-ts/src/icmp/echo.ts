@@ -120,7 +120,7 @@ export class Echo {
     this.settle(pending, null, {
       microseconds: this.scheduler.clock.now - pending.sentAt,
       ttl: packet.ttl,
-      size: packet.length - ICMP_HEADER,
+      size: packet.payloadLength - ICMP_HEADER,
       from,
     })
     return true
