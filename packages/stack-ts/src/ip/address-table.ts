@@ -20,12 +20,15 @@ export function maskOf(prefixLength: number): number {
 
 export class AddressTable {
   readonly entries: LocalAddress[] = []
+  /** Changes whenever an address comes or goes. */
+  generation = 0
   /** The last source that passed {@link isPossibleSource}: most packets come from few. */
   private goodSource = 0
 
   add(address: IpAddress, prefixLength: number, on: NetInterface): LocalAddress {
     const entry = { address, word: address.w3, prefixLength, mask: maskOf(prefixLength), interface: on }
     this.entries.push(entry)
+    this.generation++
     this.goodSource = 0
     return entry
   }
@@ -33,6 +36,7 @@ export class AddressTable {
   remove(word: number): LocalAddress | null {
     const index = this.entries.findIndex((entry) => entry.word === word)
     if (index < 0) return null
+    this.generation++
     this.goodSource = 0
     return this.entries.splice(index, 1)[0]!
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  ANY_V4,
   CHECKSUM_VERIFIED,
   type FramePool,
   IP4_CHECKSUM,
@@ -74,6 +75,9 @@ export class Ipv4 implements Network, LoopbackTaker {
   private readonly ids: PacketIds
   private readonly pathMtu: PathMtu
   private readonly interned = new Map<number, IpAddress>()
+  /** Those of the packet before: the next one is often like it. */
+  private lastSource: IpAddress = ANY_V4
+  private lastDestination: IpAddress = ANY_V4
 
   constructor(
     pool: FramePool,
@@ -111,12 +115,19 @@ export class Ipv4 implements Network, LoopbackTaker {
     return address
   }
 
-  sourceOf(packet: Packet): IpAddress {
-    return this.addressOf(packet.source)
+  sourceOf({ source }: Packet): IpAddress {
+    if (source !== this.lastSource.w3) this.lastSource = this.addressOf(source)
+    return this.lastSource
   }
 
-  destinationOf(packet: Packet): IpAddress {
-    return this.addressOf(packet.destination)
+  destinationOf({ destination }: Packet): IpAddress {
+    if (destination !== this.lastDestination.w3) this.lastDestination = this.addressOf(destination)
+    return this.lastDestination
+  }
+
+  /** Changes whenever a way found before may be another now. */
+  get generation(): number {
+    return this.addresses.generation + this.routes.generation
   }
 
   /** Keys are the addresses themselves. */

@@ -22,7 +22,7 @@ import {
   WRITABLE,
 } from '@ioth/core'
 import type { NetInterface } from '../ip/interface.ts'
-import type { Unreachable } from '../ip/network.ts'
+import type { Network, Unreachable } from '../ip/network.ts'
 import type { Packet } from '../ip/packet.ts'
 import type { Path } from '../link/path.ts'
 import { type EndpointUser, UdpEndpoint } from '../udp/endpoint.ts'
@@ -36,6 +36,18 @@ interface Membership {
   readonly on: NetInterface
   readonly source: IpAddress | null
 }
+
+/** The way of the last datagram. One object for each socket, filled again for another destination. */
+interface Route {
+  remote: IpAddress
+  path: Path
+  source: IpAddress
+  network: Network
+  /** Of addresses and routes when it was found; {@link UNFIT}: not for the next datagram. */
+  generation: number
+}
+
+const UNFIT = -1
 
 const NO_MEMBERSHIPS: readonly Membership[] = []
 
@@ -51,6 +63,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   /** Index of the interface that groups are sent to by; 0: as the routes say. */
   private multicastInterface = 0
   private memberships: readonly Membership[] = NO_MEMBERSHIPS
+  private route: Route | null = null
   private receiveBuffer: number
   /** An ICMP error that has not been told. */
   private pending: Unreachable | null = null
@@ -112,6 +125,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     const endpoint = this.bound()
     if (!this.isOpenTo(remote)) throw new NetError('ENETUNREACH', 'connect', where)
     // As on Linux: a connected socket has one address; what else comes for its port is not its business.
+    this.forgetRoute()
     if (this.isWildcard) endpoint.settle(source, network)
     endpoint.fix(remote, port, network)
   }
@@ -119,6 +133,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   disconnect(): void {
     const { endpoint } = this
     if (endpoint?.remote == null) throw new NetError('ENOTCONN', 'disconnect')
+    this.forgetRoute()
     if (this.isWildcard) endpoint.settle(null, this.host.ip)
     endpoint.fix(null, 0, null)
   }
@@ -128,29 +143,14 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     if (this.isClosed) return this.fail('EBADF')
     if (this.pending !== null) return this.tellPending('send')
     const endpoint = this.bound()
-    let { remote } = endpoint
     const remotePort = to === null ? endpoint.remotePort : port
-    if (to !== null) {
-      if (remote !== null) return this.fail('EISCONN')
-      if (remotePort < 1 || remotePort > 65535) return this.fail('EINVAL', to, remotePort)
-      try {
-        remote = reachable(this.real(to, remotePort, 'send'))
-      } catch (error) {
-        this.error = error as NetError
-        return FAILED
-      }
-    }
-    if (remote === null) return this.fail('EDESTADDRREQ')
-    if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', remote, remotePort)
-    if (!this.isOpenTo(remote)) return this.fail('ENETUNREACH', remote, remotePort)
-    const network = this.networkOf(remote)
-    const isGroup = network.isGroup(remote)
-    if (isGroup && this.isForbidden(remote)) return this.fail('EACCES', remote, remotePort)
-    const path = this.pathTo(remote, isGroup)
-    const source = this.sourceTowards(remote, isGroup)
-    if (path === null || source === null) return this.fail('ENETUNREACH', remote, remotePort)
-    // A datagram from 127.0.0.1 could not leave.
-    if (source.isLoopback && !network.isOurs(remote)) return this.fail('EINVAL', remote, remotePort)
+    if (to !== null && endpoint.remote !== null) return this.fail('EISCONN')
+    if (to !== null && (remotePort < 1 || remotePort > 65535)) return this.fail('EINVAL', to, remotePort)
+    const target = to ?? endpoint.remote
+    if (target === null) return this.fail('EDESTADDRREQ')
+    if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', target, remotePort)
+    if (!this.isRouted(target) && !this.findRoute(target, remotePort)) return FAILED
+    const { remote, path, source, network } = this.route as Route
     if (path.room <= Math.ceil(length / path.mtu) + 1) {
       this.lower(WRITABLE)
       host.udp.awaitRoom(endpoint)
@@ -293,6 +293,51 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
 
   // ---------- inside ----------
 
+  /** Whether the way of the datagram before serves for this one: to the same host, while nothing changed in between. */
+  private isRouted(target: IpAddress): boolean {
+    const { route } = this
+    if (route === null || target.w3 !== route.remote.w3 || target.family !== 4 || !route.path.valid) return false
+    return route.generation === this.host.ip.generation
+  }
+
+  /** Finds the way to a destination. @returns false, with the error set, when there is none. */
+  private findRoute(target: IpAddress, port: number): boolean {
+    this.forgetRoute()
+    let remote: IpAddress
+    try {
+      remote = reachable(this.real(target, port, 'send'))
+    } catch (error) {
+      this.error = error as NetError
+      return false
+    }
+    if (!this.isOpenTo(remote)) return this.refuse('ENETUNREACH', remote, port)
+    const network = this.networkOf(remote)
+    const isGroup = network.isGroup(remote)
+    if (isGroup && this.isForbidden(remote)) return this.refuse('EACCES', remote, port)
+    const path = this.pathTo(remote, isGroup)
+    const source = this.sourceTowards(remote, isGroup)
+    if (path === null || source === null) return this.refuse('ENETUNREACH', remote, port)
+    // A datagram from 127.0.0.1 could not leave.
+    if (source.isLoopback && !network.isOurs(remote)) return this.refuse('EINVAL', remote, port)
+    // Groups follow options, and routers of IPv6 come and go: those are looked up each time.
+    const generation = isGroup || remote.family === 6 ? UNFIT : this.host.ip.generation
+    const { route } = this
+    if (route === null) {
+      this.route = { remote, path, source, network, generation }
+      return true
+    }
+    route.remote = remote
+    route.path = path
+    route.source = source
+    route.network = network
+    route.generation = generation
+    return true
+  }
+
+  private forgetRoute(): void {
+    if (this.route !== null) this.route.generation = UNFIT
+  }
+
   private get isWildcard(): boolean {
     return this.binding?.address.isUnspecified === true
   }
@@ -377,6 +422,11 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
       port: this.endpoint?.remotePort ?? 0,
     })
     return FAILED
+  }
+
+  private refuse(code: NetError['code'], address: IpAddress, port: number): boolean {
+    this.fail(code, address, port)
+    return false
   }
 
   private fail(code: NetError['code'], address?: IpAddress, port?: number): number {

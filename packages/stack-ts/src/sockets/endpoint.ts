@@ -18,6 +18,7 @@ import {
   type SocketInfo,
 } from '@ioth/core'
 import type { NetInterface } from '../ip/interface.ts'
+import type { Ipv4 } from '../ip/ipv4.ts'
 import type { Network } from '../ip/network.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import type { Udp } from '../udp/udp.ts'
@@ -30,7 +31,7 @@ export interface SocketHost {
   readonly ports: PortTable
   readonly limits: Limits
   /** IPv4 and IPv6. */
-  readonly ip: Network
+  readonly ip: Ipv4
   readonly ip6: Network
   readonly interfaces: readonly NetInterface[]
   /** The same address with the scope a link-local one needs, by name or by default. @throws NetError EINVAL */
