@@ -10,6 +10,21 @@ test('explicit: two stacks beside the host', async () => {
   expect(exitCode).toBe(0)
 })
 
+test('services: DHCP, names and traceroute within one process', async () => {
+  const { output, exitCode } = await start(process.execPath, [`${examples}/dist/services.js`]).ended
+  expect(output).toBe(
+    [
+      '10.40.0.100 for 3600 s, by 10.40.0.1',
+      'leased: 10.40.0.100',
+      'server.home.test is 10.40.0.1',
+      '1 10.40.0.1 reply',
+      'connect ECONNREFUSED 10.40.0.1:80',
+      '',
+    ].join('\n'),
+  )
+  expect(exitCode).toBe(0)
+})
+
 test('socket-server: a plain server and client, the switch made by -c', async () => {
   const network = join(temporaryFolder(), 'lan')
   const server = ioth(['run', `${examples}/dist/socket-server.js`, '-a', '10.40.0.32', '-c', '-f', network])

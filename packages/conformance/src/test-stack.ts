@@ -36,6 +36,7 @@ import { tcpErrors } from './suites/tcp-errors.ts'
 import { tcpRecovery } from './suites/tcp-recovery.ts'
 import { tcpSegments } from './suites/tcp-segments.ts'
 import { tcpStream } from './suites/tcp-stream.ts'
+import { traceroute } from './suites/traceroute.ts'
 import { udp } from './suites/udp.ts'
 
 /** All suites, by what they are about. */
@@ -61,6 +62,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   ICMP: icmp4,
   counters,
   names,
+  traceroute,
   ping,
   'neighbour discovery': neighborDiscovery,
   autoconfiguration,
