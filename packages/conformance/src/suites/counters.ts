@@ -16,7 +16,7 @@ import type { Suite } from '../suite.ts'
 import { attackerTap, battlefield } from './hostile-campaign.ts'
 
 const PORT = 53
-const FRAMES = 400
+const FRAMES = 200
 
 export function counters(suite: Suite): void {
   if (suite.capabilities.udp === 'none') {

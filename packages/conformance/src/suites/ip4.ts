@@ -405,7 +405,7 @@ function hostileFragments(suite: Suite): void {
         const pieces = cut(
           attacker,
           craftUdp(attacker.ends, { sourcePort: 9, destinationPort: 9 }, octets(65_000)),
-          8,
+          40,
           step & 7,
         )
         const order =
