@@ -37,7 +37,7 @@ export interface TcpFields {
   readonly destinationPort: number
   readonly sequence?: number
   readonly acknowledgment?: number
-  /** Letters of `FSRPAU`. */
+  /** Letters of `FSRPAUEC`. */
   readonly flags: string
   readonly window?: number
   /** Octets of options; filled up with zeros to a multiple of 4. */
@@ -166,7 +166,7 @@ export function craftSegment(fields: TcpFields, data: Uint8Array): Uint8Array {
   const options = [...(fields.options ?? [])]
   while (options.length % 4 !== 0) options.push(0)
   const dataOffset = fields.dataOffset ?? 5 + options.length / 4
-  const flags = Array.from(fields.flags).reduce((bits, letter) => bits | (1 << 'FSRPAU'.indexOf(letter)), 0)
+  const flags = Array.from(fields.flags).reduce((bits, letter) => bits | (1 << 'FSRPAUEC'.indexOf(letter)), 0)
   return concat(
     word(fields.sourcePort),
     word(fields.destinationPort),

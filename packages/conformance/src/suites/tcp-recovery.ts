@@ -123,6 +123,7 @@ export function tcpRecovery(suite: Suite): void {
     })
   }
   if (capabilities.rackTlp) byTime(suite)
+  if (!capabilities.ecn) withoutEcn(suite)
 }
 
 type Register = (name: string, body: (scene: Scene) => Promise<void>) => void
@@ -622,6 +623,34 @@ async function honest(scene: Scene, { peer, socket, start }: Talk, stream: Uint8
   expect(got).toEqual(stream)
   await scene.lan.wait(1)
   socket.reset()
+}
+
+function withoutEcn(suite: Suite): void {
+  suite.test('R-TCP-47 without ECN: nothing is negotiated, nothing is marked, marks change nothing', async (scene) => {
+    const { peer, socket } = await meet(scene, MSS_OPTION)
+    const other = new ScriptedPeer(scene.lan, scene.a, 80, '10.0.0.68', 7100)
+    // An ECN-setup SYN (RFC 3168 6.1.1) gets a plain answer.
+    const [answer] = await other.exchange({ flags: 'SEC', options: MSS_OPTION })
+    expect(answer).toMatchObject({ syn: true, ack: true })
+    socket.write(octets(5 * MSS), 0, 5 * MSS)
+    await peer.exchange({ flags: 'AE' }, octets(10))
+    await peer.exchange({ flags: 'AC' }, octets(10, 70))
+    const active = scene.a.stack.openTcp(4)
+    active.connect(other.address, 9)
+    await scene.lan.wait(50)
+    const into = new Uint8Array(100)
+    expect(socket.read(into, 0, 100)).toBe(20)
+    const sent = scene.a.frames.filter(
+      ({ direction, octets: frame }) => direction === 'out' && frame[12] === 8 && frame[13] === 0,
+    )
+    expect(sent.length).toBeGreaterThan(5)
+    for (const { octets: frame } of sent) {
+      expect((frame[15] as number) & 3, 'the ECN field of the IP header').toBe(0)
+      if (frame[23] === 6) expect((frame[14 + 20 + 13] as number) & 0xc0, 'ECE and CWR').toBe(0)
+    }
+    active.close()
+    socket.reset()
+  })
 }
 
 function byTime(suite: Suite): void {

@@ -59,7 +59,12 @@ export function selectiveAckArrives(
   if (board.sample > 0 && tcb.recovery !== OPEN) sampleRtt(tcb, board.sample, rules.minRtoMs)
 
   if (board.isProbing) {
-    const isPlain = acknowledged === 0 && segment.sackBlocks === 0
+    // A duplicate acknowledgement (RFC 5681 2) that reports nothing.
+    const isPlain =
+      acknowledged === 0 &&
+      segment.sackBlocks === 0 &&
+      segment.textLength === 0 &&
+      segment.wnd << tcb.sndScale === tcb.sndWnd
     if (probeAnswered(tcb, board, isDuplicate, isPlain)) {
       congestion.onLoss(tcb, Math.min(flightSize(tcb) + acknowledged, tcb.cwnd), nowMs)
       tcb.cwnd = Math.min(tcb.cwnd, tcb.ssthresh)

@@ -284,7 +284,7 @@ function ackArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules):
     newAckArrives(tcb, segment, acknowledged, effects, rules)
     if (tcb.state === CLOSED) return
   } else if ((tcb.flags & SACK) !== 0) {
-    if (acknowledged === 0 && flightSize(tcb) > 0 && (segment.sackBlocks > 0 || tcb.board !== null)) {
+    if (acknowledged === 0 && (segment.sackBlocks > 0 || tcb.board !== null)) {
       selectiveAckArrives(tcb, segment, 0, pipe(tcb), effects, rules)
       effects.wantOutput()
     }

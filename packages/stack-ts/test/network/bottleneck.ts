@@ -38,6 +38,8 @@ export interface Line {
   readonly settings?: TsSettings
   readonly warmUpMs?: number
   readonly durationMs: number
+  /** Sees the sending stack before anything is sent. */
+  readonly onSender?: (sender: Stack) => void
 }
 
 export interface Outcome {
@@ -71,11 +73,14 @@ export async function measure(line: Line): Promise<Outcome> {
         scheduler,
         pool,
         interfaces: [{ link: end, addresses: [`10.0.0.${index + 1}/24`] }],
+        // A writer is called when a part of its buffer is free: with twice the window it never holds the window up.
+        limits: { sendBuffer: 2 * WINDOW, receiveBuffer: WINDOW },
         settings: { probe: 'none', ...line.settings },
       }),
     )
   }
   const [sender, receiver] = stacks as [Stack, Stack]
+  line.onSender?.(sender)
   const read = new Float64Array(flows)
   const sockets = Array.from({ length: flows }, (_, index) => open(sender, receiver, 5000 + index, read, index))
   const { warmUpMs = 0, durationMs } = line
