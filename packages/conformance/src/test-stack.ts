@@ -33,9 +33,11 @@ import { autoconfiguration } from './suites/slaac.ts'
 import { tcpClose } from './suites/tcp-close.ts'
 import { tcpConnect } from './suites/tcp-connect.ts'
 import { tcpErrors } from './suites/tcp-errors.ts'
+import { tcpOptions } from './suites/tcp-options.ts'
 import { tcpRecovery } from './suites/tcp-recovery.ts'
 import { tcpSegments } from './suites/tcp-segments.ts'
 import { tcpStream } from './suites/tcp-stream.ts'
+import { tcpWindows } from './suites/tcp-windows.ts'
 import { traceroute } from './suites/traceroute.ts'
 import { udp } from './suites/udp.ts'
 
@@ -49,6 +51,8 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   'TCP: the end': tcpClose,
   'TCP: errors': tcpErrors,
   'TCP: segments': tcpSegments,
+  'TCP: windows': tcpWindows,
+  'TCP: options': tcpOptions,
   'TCP: recovery': tcpRecovery,
   backpressure,
   readiness,

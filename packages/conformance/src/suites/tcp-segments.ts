@@ -3,21 +3,16 @@
  *
  * @module
  */
-import { ANY_V4, ERROR, type Listener, READABLE, type TcpSocket } from '@ioth/core'
+import { ERROR, READABLE } from '@ioth/core'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { TcpSegment } from '../checker/tcp.ts'
 import { craftIcmp, craftTcp } from '../craft/craft.ts'
 import type { Host } from '../lan/host.ts'
 import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import { Service } from '../lan/service.ts'
-import type { Scene, Suite } from '../suite.ts'
+import type { Suite } from '../suite.ts'
 import { expectError } from './expect-code.ts'
-
-const octets = (length: number, first = 0): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) & 255)
-/** What a segment is, in short: `SA`, `R`, `A+10`. */
-const short = ({ syn, fin, rst, ack, data }: TcpSegment): string =>
-  `${syn ? 'S' : ''}${fin ? 'F' : ''}${rst ? 'R' : ''}${ack ? 'A' : ''}${data.length > 0 ? `+${data.length}` : ''}`
+import { connecting, established, listen, octets, read, short, takes } from './tcp-peer.ts'
 
 export function tcpSegments(suite: Suite): void {
   suite.test('R-TCP-07 a closed port answers with RST, as the text says, and never a RST', async ({ lan, a }) => {
@@ -368,60 +363,6 @@ export function tcpSegments(suite: Suite): void {
         )
       }),
   )
-}
-
-function listen(host: Host, backlog = 8): Listener {
-  const socket = host.stack.openTcp(4)
-  socket.bind(ANY_V4, 80)
-  return socket.listen(backlog)
-}
-
-/** A connection that a scripted peer made, and the socket of the host. */
-async function established(
-  { lan, a }: Scene,
-  options: readonly number[] = [2, 4, 5, 180],
-  port = 6666,
-  window = 65535,
-): Promise<{ peer: ScriptedPeer; socket: TcpSocket }> {
-  const listener = [...a.stack.sockets()].find(({ state }) => state === 'LISTEN')?.endpoint as Listener | undefined
-  const listening = listener ?? listen(a)
-  const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
-  await peer.connect(options, window)
-  const socket = listening.accept()
-  if (socket === null) throw new Error('no connection waits')
-  socket.setOption('noDelay', 1)
-  return { peer, socket }
-}
-
-/** A connection that the host is opening to a scripted peer. */
-async function connecting(
-  lan: Scene['lan'],
-  host: Host,
-  peer: ScriptedPeer,
-): Promise<{ socket: TcpSocket; answer: ScriptedPeer['exchange'] }> {
-  const socket = host.stack.openTcp(4)
-  socket.connect(peer.address, peer.port)
-  await lan.until(
-    () => peer.received.length > 0,
-    5000,
-    () => 'a SYN',
-  )
-  peer.ack = ((peer.received[0]?.sequence as number) + 1) >>> 0
-  const answer: ScriptedPeer['exchange'] = (script, data) =>
-    peer.exchange({ destinationPort: socket.localPort, ...script }, data)
-  return { socket, answer }
-}
-
-function read(socket: TcpSocket): Uint8Array {
-  const into = new Uint8Array(10_000)
-  return into.subarray(0, Math.max(0, socket.read(into, 0, into.length)))
-}
-
-/** The connection lives: octets of the peer reach the program. */
-async function takes({ lan }: Scene, peer: ScriptedPeer, socket: TcpSocket, data: Uint8Array): Promise<void> {
-  peer.send({}, data)
-  await lan.wait(2)
-  expect(read(socket)).toEqual(data)
 }
 
 /** "Destination unreachable" that quotes a segment of the host. */

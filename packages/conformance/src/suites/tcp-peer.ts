@@ -1,0 +1,74 @@
+/**
+ * Connections between a host and a peer that does only what the test says.
+ *
+ * @module
+ */
+import { ANY_V4, type Listener, type TcpSocket } from '@ioth/core'
+import { expect } from 'vitest'
+import type { TcpSegment } from '../checker/tcp.ts'
+import type { Host } from '../lan/host.ts'
+import { ScriptedPeer } from '../lan/scripted-peer.ts'
+import type { Scene } from '../suite.ts'
+
+/** Octets that tell their place. */
+export const octets = (length: number, first = 0): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => (first + i) & 255)
+/** What a segment is, in short: `SA`, `R`, `A+10`. */
+export const short = ({ syn, fin, rst, ack, data }: TcpSegment): string =>
+  `${syn ? 'S' : ''}${fin ? 'F' : ''}${rst ? 'R' : ''}${ack ? 'A' : ''}${data.length > 0 ? `+${data.length}` : ''}`
+
+/** A listener on port 80. */
+export function listen(host: Host, backlog = 8): Listener {
+  const socket = host.stack.openTcp(4)
+  socket.bind(ANY_V4, 80)
+  return socket.listen(backlog)
+}
+
+/** A connection that a scripted peer made, and the socket of the host. */
+export async function established(
+  { lan, a }: Scene,
+  options: readonly number[] = [2, 4, 5, 180],
+  port = 6666,
+  window = 65535,
+): Promise<{ peer: ScriptedPeer; socket: TcpSocket }> {
+  const listener = [...a.stack.sockets()].find(({ state }) => state === 'LISTEN')?.endpoint as Listener | undefined
+  const listening = listener ?? listen(a)
+  const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
+  await peer.connect(options, window)
+  const socket = listening.accept()
+  if (socket === null) throw new Error('no connection waits')
+  socket.setOption('noDelay', 1)
+  return { peer, socket }
+}
+
+/** A connection that the host is opening to a scripted peer. */
+export async function connecting(
+  lan: Scene['lan'],
+  host: Host,
+  peer: ScriptedPeer,
+): Promise<{ socket: TcpSocket; answer: ScriptedPeer['exchange'] }> {
+  const socket = host.stack.openTcp(4)
+  socket.connect(peer.address, peer.port)
+  await lan.until(
+    () => peer.received.length > 0,
+    5000,
+    () => 'a SYN',
+  )
+  peer.ack = ((peer.received[0]?.sequence as number) + 1) >>> 0
+  const answer: ScriptedPeer['exchange'] = (script, data) =>
+    peer.exchange({ destinationPort: socket.localPort, ...script }, data)
+  return { socket, answer }
+}
+
+/** What has come, at most 10,000 octets. */
+export function read(socket: TcpSocket): Uint8Array {
+  const into = new Uint8Array(10_000)
+  return into.subarray(0, Math.max(0, socket.read(into, 0, into.length)))
+}
+
+/** The connection lives: octets of the peer reach the program. */
+export async function takes({ lan }: Scene, peer: ScriptedPeer, socket: TcpSocket, data: Uint8Array): Promise<void> {
+  peer.send({}, data)
+  await lan.wait(2)
+  expect(read(socket)).toEqual(data)
+}
