@@ -12,16 +12,20 @@ const COUNTERS = 1024
 export class FragmentIds {
   private readonly hash: SipHash
   private readonly words = new Int32Array(2)
-  private readonly counters: Int32Array
+  private readonly random: Random
+  /** Made with the first packet that is cut. */
+  private counters: Int32Array | null = null
 
   constructor(random: Random) {
     this.hash = SipHash.random(random)
-    this.counters = Int32Array.from({ length: COUNTERS }, () => random.int32())
+    this.random = random
   }
 
   /** @param source its key, as in `Network.keyOf`. @returns 32 bits, signed. */
   next(source: number, destination: number): number {
-    const { hash, words, counters } = this
+    const { hash, words, random } = this
+    this.counters ??= Int32Array.from({ length: COUNTERS }, () => random.int32())
+    const { counters } = this
     words[0] = source
     words[1] = destination
     const base = hash.hash(words)

@@ -73,7 +73,8 @@ export class Ipv6 implements Network, LoopbackTaker {
   private readonly reassembly: Reassembly
   private readonly ids: FragmentIds
   private readonly pathMtu: PathMtu
-  private readonly largeSent = new Int32Array(LARGE_SENT)
+  /** Made with the first large packet. */
+  private largeSent: Int32Array | null = null
   /** Accepts packets to every global address: what a gateway is made of. */
   readonly anyAddress: boolean
   private readonly interfaces: readonly NetInterface[]
@@ -160,7 +161,7 @@ export class Ipv6 implements Network, LoopbackTaker {
   /** Whether a router may well complain of the size of something that we sent there (RFC 8201 4). */
   hasSentLarge(destination: IpAddress): boolean {
     const key = this.keyOf(destination)
-    return this.largeSent[key & (LARGE_SENT - 1)] === key
+    return this.largeSent !== null && this.largeSent[key & (LARGE_SENT - 1)] === key
   }
 
   pseudoSum(source: IpAddress, destination: IpAddress, protocol: number): number {
@@ -263,6 +264,7 @@ export class Ipv6 implements Network, LoopbackTaker {
   /** The MTU towards a destination, which is to get a packet that may be too big for somebody. */
   private mtuOfLarge(destination: IpAddress, path: Path): number {
     const key = this.keyOf(destination)
+    this.largeSent ??= new Int32Array(LARGE_SENT)
     this.largeSent[key & (LARGE_SENT - 1)] = key
     return this.pathMtu.towards(key, path.mtu)
   }

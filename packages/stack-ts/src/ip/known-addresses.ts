@@ -13,8 +13,9 @@ const PLACES = 512
 export class KnownAddresses {
   private readonly hash: SipHash
   private readonly words = new Int32Array(5)
-  private readonly addresses: (IpAddress | null)[] = new Array<IpAddress | null>(PLACES).fill(null)
-  private readonly keys = new Int32Array(PLACES)
+  /** Made with the first address: most stacks of many never see one. */
+  private addresses: (IpAddress | null)[] | null = null
+  private keys: Int32Array = new Int32Array(0)
 
   constructor(random: Random) {
     this.hash = SipHash.random(random)
@@ -22,17 +23,20 @@ export class KnownAddresses {
 
   /** @param scope interface of a link-local address, else 0. */
   key(w0: number, w1: number, w2: number, w3: number, scope: number): number {
-    return this.keys[this.place(w0, w1, w2, w3, scope)]!
+    const place = this.place(w0, w1, w2, w3, scope)
+    return this.keys[place]!
   }
 
   address(w0: number, w1: number, w2: number, w3: number, scope: number): IpAddress {
-    return this.addresses[this.place(w0, w1, w2, w3, scope)] as IpAddress
+    const place = this.place(w0, w1, w2, w3, scope)
+    return this.addresses![place] as IpAddress
   }
 
   private place(w0: number, w1: number, w2: number, w3: number, scope: number): number {
     const mixed = Math.imul(w3 ^ Math.imul(w2 ^ w1 ^ scope, 0x9e3779b1) ^ w0, 0x85ebca6b)
     const place = (mixed ^ (mixed >>> 15)) & (PLACES - 1)
-    const known = this.addresses[place]!
+    const addresses = this.addresses ?? this.begin()
+    const known = addresses[place]!
     if (
       known === null ||
       known.w3 !== w3 ||
@@ -48,8 +52,14 @@ export class KnownAddresses {
       words[3] = w3
       words[4] = scope
       this.keys[place] = this.hash.hash(words)
-      this.addresses[place] = new IpAddress(6, w0, w1, w2, w3, scope)
+      addresses[place] = new IpAddress(6, w0, w1, w2, w3, scope)
     }
     return place
+  }
+
+  private begin(): (IpAddress | null)[] {
+    this.keys = new Int32Array(PLACES)
+    this.addresses = new Array<IpAddress | null>(PLACES).fill(null)
+    return this.addresses
   }
 }

@@ -4,7 +4,16 @@
  *
  * @module
  */
-import { ANY_V6, type Clock, ETHERTYPE_IP6, IpAddress, type Random } from '@ioth/core'
+import {
+  ANY_V6,
+  type Clock,
+  ETHERTYPE_IP6,
+  fromBytes,
+  IP6_DESTINATION,
+  IP6_SOURCE,
+  IpAddress,
+  type Random,
+} from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { Icmpv6 } from '../icmp/icmpv6.ts'
 import type { NetInterface } from '../ip/interface.ts'
@@ -138,7 +147,7 @@ export class NeighborDiscovery implements Resolver, DadWire {
 
   /** Takes a message whose checksum is right. */
   receive(packet: Packet): void {
-    const { counters, ip } = this
+    const { counters } = this
     const { at, length } = packet
     // RFC 6980 5
     if (packet.fragmented) {
@@ -150,8 +159,10 @@ export class NeighborDiscovery implements Resolver, DadWire {
       counters.drop(`nd.${message}`)
       return
     }
-    const source = ip.sourceOf(packet)
-    const destination = ip.destinationOf(packet)
+    // What all hosts of a link say to all nodes is not worth to be remembered.
+    const { bytes } = this.on.port.pool
+    const source = this.scoped(fromBytes(bytes, packet.headerAt + IP6_SOURCE, 16))
+    const destination = fromBytes(bytes, packet.headerAt + IP6_DESTINATION, 16)
     const reason = checkNd(message, { source, destination, hopLimit: packet.ttl })
     if (reason !== null) {
       counters.drop(`nd.${reason}`)
