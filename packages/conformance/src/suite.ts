@@ -236,12 +236,14 @@ function propertyFailure<Values extends [unknown, number]>(name: string, details
   const cause =
     errorInstance instanceof Error ? errorInstance : counterexample === null ? early : new Error(String(errorInstance))
   const value = counterexample === null ? 'none' : fc.stringify(counterexample[0])
+  const commands = value.match(/replayPath="([^"]*)"/)?.[1]
+  const replay = `IOTH_SEED=${seed} IOTH_PATH=${counterexamplePath}${commands === undefined ? '' : ` IOTH_COMMANDS=${commands}`}`
   const message = [
     cause.message,
     `  property: ${name}, run ${numRuns}, shrunk ${numShrinks} times`,
     `  counterexample: ${value}`,
     `  seed ${seed}, path ${counterexamplePath}`,
-    `  replay: IOTH_SEED=${seed} IOTH_PATH=${counterexamplePath} npx vitest run -t "${name}"`,
+    `  replay: ${replay} npx vitest run -t "${name}"`,
   ].join('\n')
   const failure = new Error(message, { cause })
   const frames = cause.stack?.split('\n').filter((line) => line.startsWith('    at ')) ?? []

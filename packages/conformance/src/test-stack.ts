@@ -30,6 +30,7 @@ import { ping } from './suites/ping.ts'
 import { readiness } from './suites/readiness.ts'
 import { resources } from './suites/resources.ts'
 import { autoconfiguration } from './suites/slaac.ts'
+import { socketModel } from './suites/socket-model.ts'
 import { tcpClose } from './suites/tcp-close.ts'
 import { tcpConnect } from './suites/tcp-connect.ts'
 import { tcpErrors } from './suites/tcp-errors.ts'
@@ -72,6 +73,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   autoconfiguration,
   'listener discovery': listenerDiscovery,
   ARP: arp,
+  'socket model': socketModel,
   resources,
   'hostile frames': hostile,
   'hostile campaigns': hostileCampaigns,

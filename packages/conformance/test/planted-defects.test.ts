@@ -17,6 +17,9 @@ import { backend } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
 import { SUITES, Suite } from '../src/index.ts'
 
+// A defect ends the runs of its property; rare ones need some.
+process.env.IOTH_RUNS ??= '100'
+
 /** Changes a stack, or the sockets it opens and accepts. */
 interface Defect {
   /** Before the stack is made. */
@@ -183,6 +186,40 @@ const leak: Defect = {
   },
 }
 
+/** An abort that is a close: the peer takes it for the end of the stream. */
+const gentleReset: Defect = {
+  socket: (socket) => {
+    socket.reset = () => socket.close()
+  },
+}
+
+/** The end of the stream is never sent, on port 80. */
+const deafShutdown: Defect = {
+  socket: (socket) => {
+    const shutdown = socket.shutdown.bind(socket)
+    socket.shutdown = () => {
+      if (socket.localPort !== 80 && socket.remotePort !== 80) shutdown()
+    }
+  },
+}
+
+/** An option that is taken, and does nothing. */
+const idleOption: Defect = {
+  socket: (socket) => {
+    socket.getOption = () => 0
+  },
+}
+
+const connectTwice: Defect = {
+  socket: (socket) => {
+    const connect = socket.connect.bind(socket)
+    let calls = 0
+    socket.connect = (address, port) => {
+      if (calls++ === 0) connect(address, port)
+    }
+  },
+}
+
 let stacksMade = 0
 /** No two runs draw the same random numbers. */
 const ownRandomness: Defect = {
@@ -201,9 +238,22 @@ describe('a planted defect fails the test that is there for it', () => {
     ['a frame inside a call', 'no call emits a frame', frameInsideWrite, /frames inside write/],
     ['an upcall inside a call', 'P-01 stream integrity on', upcallInsideCall, /an upcall runs inside a call/],
     ['a slot that is never given back', 'P-11 after all', leak, /"slots": \d+|slots/],
+    ['an abort that is a close', 'P-23', gentleReset, /waiting for \w+ to (hear of the reset|have nothing to accept)/],
+    ['a shutdown that sends nothing', 'P-23', deafShutdown, /waiting for \w+ to be readable/],
+    ['an option that is a silent no-op', 'P-23', idleOption, /noDelay of \w+ was set to 1 and is 0/],
+    ['a second connect that is taken', 'P-23', connectTwice, /connect: no error, the model says (EISCONN|EALREADY)/],
     ['randomness of its own', 'P-24', ownRandomness, /frame \d+ differs|expected \d+ to be \d+/],
   ])('%s', async (_name, test, defect, message) => {
     expect(await failureOf(test, defect)).toMatch(message)
+  })
+})
+
+describe('a socket program that fails', () => {
+  it('shrinks to the fewest calls, and tells how to run just them again', async () => {
+    const text = await failureOf('P-23', deafShutdown)
+    // The shutdown, and nothing beside it.
+    expect(text).toMatch(/counterexample: shutdown\([12], \d+\) /)
+    expect(text).toMatch(/replay: IOTH_SEED=1 IOTH_PATH=[\d:]+ IOTH_COMMANDS=\S+ npx vitest run -t "P-23/)
   })
 })
 
