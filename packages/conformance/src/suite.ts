@@ -47,7 +47,8 @@ export interface Registrar {
   skip(name: string): void
 }
 
-const vitest: Registrar = {
+/** @internal */
+export const vitest: Registrar = {
   test: (name, body, timeoutMs) => it(name, body, timeoutMs),
   fails: (name, body, timeoutMs) => it.fails(name, body, timeoutMs),
   skip: (name) => it.skip(name),
@@ -124,19 +125,29 @@ export class Suite {
     return this.settings.runs < MANY_RUNS ? most : Math.min(most, 6000)
   }
 
-  /** Registers a property once for each address family of the stack; with many runs once, over all of them. */
+  /**
+   * Registers a property once for each address family of the stack; with many runs once, over all of them.
+   *
+   * @param runs @default as asked for by the environment
+   */
   familyProperty<Value>(
     name: string,
     arbitrary: fc.Arbitrary<Value>,
     body: (value: Value, seed: number, family: 4 | 6) => Promise<void>,
+    runs: number = this.settings.runs,
   ): void {
-    if (this.settings.runs >= MANY_RUNS) {
+    if (runs >= MANY_RUNS) {
       const both = fc.record({ value: arbitrary, family: fc.constantFrom(...this.families) })
-      this.property(name, both, ({ value, family }, seed) => body(value, seed, family))
+      this.property(name, both, ({ value, family }, seed) => body(value, seed, family), runs)
       return
     }
     for (const family of this.families)
-      this.property(family === 4 ? name : `${name}, over IPv6`, arbitrary, (value, seed) => body(value, seed, family))
+      this.property(
+        family === 4 ? name : `${name}, over IPv6`,
+        arbitrary,
+        (value, seed) => body(value, seed, family),
+        runs,
+      )
   }
 
   /** Registers a property. Its body gets a value and a seed for everything else that is random. */
@@ -144,9 +155,10 @@ export class Suite {
     name: string,
     arbitrary: fc.Arbitrary<Value>,
     body: (value: Value, seed: number) => Promise<void>,
+    runs: number = this.settings.runs,
   ): void {
     if (this.family === 6) return
-    const { seed, path, runs } = this.settings
+    const { seed, path } = this.settings
     const timeout = TIMEOUT_MS * Math.max(1, runs / 20)
     const run = async (): Promise<void> => {
       const seeds = fc.noShrink(fc.integer({ min: 1, max: 0x7fff_ffff }))

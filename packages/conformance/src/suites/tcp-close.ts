@@ -43,6 +43,35 @@ export function tcpClose(suite: Suite): void {
     }
   }
 
+  if (!halfClose) {
+    suite.test('without half-close: what is queued is sent, then the connection closes', async ({ lan, a, b }) => {
+      for (const host of [a, b]) host.impair({ delayMs: 20 })
+      const service = new Service(b, 80)
+      const talk = service.converse(a, { send: 60_000 }, { finish: 'after-peer' })
+      await lan.until(
+        () => talk.isDone,
+        10_000,
+        () => `${talk}`,
+      )
+      expect(talk.up.read).toBe(60_000)
+    })
+
+    suite.test('without half-close: a peer that stays silent is waited for briefly', async ({ lan, a, b }) => {
+      const service = new Service(b, 80)
+      const talk = service.converse(a, { send: 100, finish: 'never' }, { finish: 'never' })
+      await lan.until(() => talk.up.read === 100, 10_000)
+      talk.client.finish()
+      const since = lan.now
+      await lan.until(
+        () => talk.client.closed && talk.up.endSeen,
+        10_000,
+        () => `${talk}`,
+      )
+      // RFC 9293 has no word for this; the contract says 250 ms.
+      expect(lan.now - since).toBeLessThan(1_000_000)
+    })
+  }
+
   suite.test('both sides end at once', async ({ lan, a, b }) => {
     for (const host of [a, b]) host.impair({ delayMs: 50 })
     const service = new Service(b, 80)
