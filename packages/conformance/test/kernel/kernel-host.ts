@@ -84,5 +84,6 @@ function bringUp(namespace: Namespace, device: string, mtu: number, addresses: r
   // Duplicate address detection of the kernel's own would only make the tests slower.
   namespace.run(`sysctl -qw net.ipv6.conf.${device}.accept_dad=0`)
   namespace.run(`ip link set ${device} mtu ${mtu} up`)
-  for (const address of addresses) namespace.run(`ip addr add ${address} dev ${device}`)
+  for (const address of addresses)
+    namespace.run(`ip addr add ${address} dev ${device}${address.includes(':') ? ' nodad' : ''}`)
 }
