@@ -78,6 +78,38 @@ test('R-IP4-02 impossible sources and destinations that are not ours are dropped
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
+test('R-IP4-02 R-ICMP4-02 a packet to one host in a frame to many is nobody’s, and an echo to many is not answered', async () => {
+  const scenario = await Scenario.create()
+  const { peer, ours, stack } = scenario
+  const socket = stack.openUdp(4)
+  socket.bind(ANY, 53)
+  socket.join(ip('224.5.6.7'), null)
+  const everybody = { high: 0xffff, low: -1 }
+  peer.send(buildUdp(peer.station, { ...ours, mac: everybody }, 9, 53, pattern(4)))
+  scenario.advance(MS)
+  expect(receive(socket)).toBeNull()
+  expect(stack.counters()['drop.ip4.link-group']).toBe(1)
+  for (const [to, mac] of [
+    ['10.0.0.255', everybody],
+    ['255.255.255.255', everybody],
+    ['224.0.0.1', { high: 0x0100, low: 0x5e000001 }],
+    ['224.5.6.7', { high: 0x0100, low: 0x5e050607 }],
+  ] as const) {
+    peer.send(buildIcmp(peer.station, { ip: to, mac }, ECHO, 0, 1, pattern(4)))
+    peer.send(buildUdp(peer.station, { ip: to, mac }, 9, 53, pattern(4)))
+    scenario.advance(MS)
+    expect(
+      peer.take().filter(({ icmp }) => icmp !== undefined),
+      to,
+    ).toEqual([])
+    // That they came is seen by the datagram beside each.
+    expect(receive(socket)?.port, to).toBe(9)
+  }
+  expect(stack.counters()['drop.icmp4.group']).toBe(4)
+  socket.close()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
 test('R-IP4-03 the time to live is 64, an option sets it, and packets with 0 and 1 are for us', async () => {
   const scenario = await Scenario.create()
   const { peer, ours } = scenario
