@@ -6,7 +6,8 @@
 import type { Capabilities, Limits } from '@ioth/core'
 import { LIMITS } from './settings.ts'
 
-export function capabilitiesWith(limits: Limits): Capabilities {
+/** @param sack whether the stack is set to use SACK; losses are told by time with it only. */
+export function capabilitiesWith(limits: Limits, sack = true): Capabilities {
   return Object.freeze({
     ipv6: true,
     udp: 'full',
@@ -15,8 +16,8 @@ export function capabilitiesWith(limits: Limits): Capabilities {
     connectCancel: true,
     refusedVisible: true,
     noDelay: true,
-    sack: true,
-    rackTlp: true,
+    sack,
+    rackTlp: sack,
     ecn: false,
     multicast: true,
     superSegments: true,

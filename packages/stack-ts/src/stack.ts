@@ -138,7 +138,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.name = options.name ?? ''
     this.limits = readLimits(options.limits)
     this.settings = readSettings(options.settings, this.limits)
-    this.capabilities = capabilitiesWith(this.limits)
+    this.capabilities = capabilitiesWith(this.limits, this.settings.tcp.sack)
     this.ports = options.ports ?? createPortTable(random)
     this.nameServers = (options.nameServers ?? []).map((text) => parseIpAddress(text))
     this.searchDomains = options.searchDomains ?? []

@@ -24,6 +24,6 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     maximumSegment: tcb.mss,
     octetsSent: tcb.octetsAcknowledged + unacknowledged,
     octetsReceived: tcb.octetsReceived,
-    segmentsRetransmitted: tcb.retransmitted,
+    segmentsRetransmitted: tcb.extras.retransmitted,
   }
 }

@@ -7,7 +7,7 @@
  */
 import { OPTION_NOP, OPTION_SACK } from '../wire/tcp-option.ts'
 import { add, later, lessOrEqual, lessThan } from './seq.ts'
-import { SACK, SACK_DUE, type Tcb } from './tcb.ts'
+import { extrasOf, SACK, SACK_DUE, type Tcb } from './tcb.ts'
 
 /** What the option has room for without timestamps. */
 const MOST_BLOCKS = 4
@@ -28,8 +28,9 @@ export class SackReport {
 }
 
 function reportOf(tcb: Tcb): SackReport {
-  if (tcb.sackReport === null) tcb.sackReport = new SackReport()
-  return tcb.sackReport
+  const extras = extrasOf(tcb)
+  if (extras.sackReport === null) extras.sackReport = new SackReport()
+  return extras.sackReport
 }
 
 /** Octets from `left` to `right` arrived that we have, or had, already. */
@@ -63,7 +64,7 @@ export function keptAhead(tcb: Tcb, left: number, right: number): void {
 
 /** `rcvNxt` has moved: what lies before it is acknowledged. */
 export function forgetDelivered(tcb: Tcb): void {
-  const report = tcb.sackReport
+  const report = tcb.extras.sackReport
   if (report === null || report.count === 0) return
   const { edges } = report
   let kept = 0
@@ -79,7 +80,7 @@ export function forgetDelivered(tcb: Tcb): void {
 
 /** Octets of the option on a segment with `used` octets of other options, where `room` octets can be added. */
 export function sackLength(tcb: Tcb, used: number, room: number): number {
-  const report = tcb.sackReport
+  const report = tcb.extras.sackReport
   if (report === null) return 0
   const wanted = report.count + (report.duplicateLeft === report.duplicateRight ? 0 : 1)
   const most = Math.floor((Math.min(OPTION_SPACE - used, room) - OPTION_HEAD) / BLOCK)
@@ -89,7 +90,7 @@ export function sackLength(tcb: Tcb, used: number, room: number): number {
 
 /** Writes an option of the length that {@link sackLength} gave. A duplicate is reported once (RFC 2883 4). */
 export function writeSack(view: DataView, at: number, tcb: Tcb, length: number): void {
-  const report = tcb.sackReport!
+  const report = tcb.extras.sackReport!
   const end = at + length
   view.setInt32(at, (OPTION_NOP << 24) | (OPTION_NOP << 16) | (OPTION_SACK << 8) | (length - 2))
   at += OPTION_HEAD

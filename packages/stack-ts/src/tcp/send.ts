@@ -20,6 +20,7 @@ import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts'
 import { probeSent, scheduleProbe } from './tail-loss-probe.ts'
 import {
   ACK_NOW,
+  extrasOf,
   FIN_QUEUED,
   flightSize,
   MTU_LOWERED,
@@ -176,7 +177,7 @@ function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: numb
     if (tcb.recovery === OPEN) startTiming(tcb, sequence, effects.nowUs)
   } else {
     stopTiming(tcb)
-    tcb.retransmitted += Math.max(Math.ceil(length / tcb.mss), 1)
+    extrasOf(tcb).retransmitted += Math.max(Math.ceil(length / tcb.mss), 1)
     effects.counters.tcpRetransmitted++
   }
   if ((tcb.flags & SACK) !== 0) recordSent(tcb, effects, sequence, next, isFirst)

@@ -111,6 +111,12 @@ export class TcbExtras {
   challengesFrom = 0
   /** What ICMP said while the connection was being opened. */
   softError: ErrorCode | null = null
+  /** What we tell by SACK; made with the first gap or duplicate. */
+  sackReport: SackReport | null = null
+  /** What CUBIC remembers; made when it first leaves slow start. */
+  cubic: CubicState | null = null
+  /** Segments sent again. */
+  retransmitted = 0
   /** Who watches the connection. */
   trace: Trace | null = null
 }
@@ -196,8 +202,6 @@ export class Tcb {
   // ---------- counts ----------
   octetsAcknowledged = 0
   octetsReceived = 0
-  /** What we tell by SACK; made with the first gap or duplicate. */
-  sackReport: SackReport | null = null
 
   // ---------- timestamps ----------
   tsOffset = 0
@@ -230,10 +234,6 @@ export class Tcb {
   cwndCredit = 0
   /** What SACK and the clock say about the octets in flight; made with the first thing out of the ordinary. */
   board: Scoreboard | null = null
-  /** What CUBIC remembers; made when it first leaves slow start. */
-  cubic: CubicState | null = null
-  /** Segments sent again. */
-  retransmitted = 0
 
   // ---------- timers ----------
   timers = 0

@@ -164,7 +164,7 @@ test('P-11 a connection that lost nothing has no scoreboard, an idle one no reco
   const scenario = await Scenario.create()
   const peer = warm(scenario)
   const tcb = tcbOf(scenario)
-  expect([tcb.board, tcb.sackReport, tcb.cubic, tcb.sentCount]).toEqual([null, null, null, 0])
+  expect([tcb.board, tcb.extras.sackReport, tcb.extras.cubic, tcb.sentCount]).toEqual([null, null, null, 0])
   expect(inside(scenario.stack).records.used).toBe(0)
   peer.write(5 * MSS)
   peer.hear()

@@ -96,12 +96,12 @@ test('R-TCP-35 CUBIC on a short path is no slower than Reno would be (RFC 9438 4
 test('R-TCP-35 CUBIC: fast convergence, and a reduction that is taken back', () => {
   const tcb = block(100 * MSS, 0)
   cubic.onLoss(tcb, tcb.cwnd, 0)
-  expect(tcb.cubic?.wMax).toBe(100 * MSS)
+  expect(tcb.extras.cubic?.wMax).toBe(100 * MSS)
   tcb.cwnd = 80 * MSS
   cubic.onLoss(tcb, tcb.cwnd, 0)
-  expect(tcb.cubic?.wMax).toBe(68 * MSS)
+  expect(tcb.extras.cubic?.wMax).toBe(68 * MSS)
   cubic.onUndo(tcb)
-  expect(tcb.cubic?.wMax).toBe(100 * MSS)
+  expect(tcb.extras.cubic?.wMax).toBe(100 * MSS)
 })
 
 test('R-TCP-35 a window that is not used does not grow, and idle time brings no leap', () => {

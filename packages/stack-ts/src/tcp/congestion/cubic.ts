@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Tcb } from '../tcb.ts'
+import { extrasOf, type Tcb } from '../tcb.ts'
 import { type CongestionController, isWindowUsed, LARGEST_WINDOW, restartWindow, slowStart } from './controller.ts'
 
 /** C, in segments per cubic second. */
@@ -35,8 +35,8 @@ export class CubicState {
 }
 
 function stateOf(tcb: Tcb): CubicState {
-  if (tcb.cubic === null) tcb.cubic = new CubicState()
-  return tcb.cubic
+  if (tcb.extras.cubic === null) extrasOf(tcb).cubic = new CubicState()
+  return tcb.extras.cubic as CubicState
 }
 
 export const cubic: CongestionController = {
@@ -77,9 +77,10 @@ export const cubic: CongestionController = {
 
   onIdle(tcb: Tcb, idleMs: number): void {
     restartWindow(tcb)
-    if (tcb.cubic === null) return
-    tcb.cubic.epochAt = (tcb.cubic.epochAt + idleMs) | 0
-    tcb.cubic.grownAt = (tcb.cubic.grownAt + idleMs) | 0
+    const { cubic: state } = tcb.extras
+    if (state === null) return
+    state.epochAt = (state.epochAt + idleMs) | 0
+    state.grownAt = (state.grownAt + idleMs) | 0
   },
 }
 
