@@ -28,6 +28,28 @@ test('an unmodified web server on port 80 of its own address, another beside it,
   expect((await server.stop()).stderr).toBe('')
 })
 
+test('the same over IPv6: a server on ::, its addresses of both families, and a ping of 65000 octets', async () => {
+  const { path } = await startSwitch()
+  const server = ioth(['run', `${examples}/http-server.mjs`, '-a', 'fc00::32/64', '-a', '10.40.0.32/24', '-f', path])
+  await server.prints(/Serving on port 80/)
+  const client = ['run', '-a', 'fc00::33', '-f', path, `${examples}/http-client.mjs`, 'http://[fc00::32]/big']
+  expect((await iothEnds(client)).stdout).toMatch(/The checksum is right/)
+  expect((await iothEnds(['curl', '-f', path, 'http://[fc00::32]/'])).stdout).toMatch(/^Hello fc00::/)
+  expect((await iothEnds(['curl', '-f', path, 'http://10.40.0.32/'])).stdout).toMatch(/this is 10\.40\.0\.32 port 80/)
+  const { stdout } = await iothEnds(['ping', '-c', '1', '-s', '65000', '-f', path, 'fc00::32'])
+  expect(stdout).toMatch(/^65008 bytes from fc00::32: icmp_seq=1/m)
+  const taken = await iothEnds(['run', '-a', 'fc00::32', '-f', path, `${examples}/http-server.mjs`])
+  expect(taken.stderr).toMatch(/fc00::32 is in use on this network by http-server\.mjs/)
+  expect((await server.stop()).stderr).toBe('')
+})
+
+test('an address by its name', async () => {
+  const { path } = await startSwitch()
+  const words = ['run', '-q', `${programs}/show-interfaces.mjs`, '-f', path, '--name', 'hash.test.local']
+  const { stdout } = await iothEnds([...words, '-a', 'hash://fc00::/64'])
+  expect(stdout).toMatch(/^eth0 fc00::f4b7:a5a9:259b:fb70\/64 /m)
+})
+
 describe('a node by', () => {
   const words = ['run', '-q', `${programs}/show-interfaces.mjs`]
 

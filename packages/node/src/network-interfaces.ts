@@ -30,7 +30,14 @@ function describe(stack: Stack): NodeJS.Dict<Entry[]> {
   const all: NodeJS.Dict<Entry[]> = { lo: loopback }
   for (const { name, mac, addresses } of stack.interfaces) {
     all[name] = addresses.map(({ address, prefixLength }: InterfaceAddress) =>
-      entry(address.toString(), address.family === 4 ? 'IPv4' : 'IPv6', prefixLength, mac, false),
+      entry(
+        address.withScope(0).toString(),
+        address.family === 4 ? 'IPv4' : 'IPv6',
+        prefixLength,
+        mac,
+        false,
+        address.scope,
+      ),
     )
   }
   return all
@@ -38,9 +45,16 @@ function describe(stack: Stack): NodeJS.Dict<Entry[]> {
 
 const NO_MAC = '00:00:00:00:00:00'
 
-function entry(address: string, family: 'IPv4' | 'IPv6', prefixLength: number, mac: string, internal: boolean): Entry {
+function entry(
+  address: string,
+  family: 'IPv4' | 'IPv6',
+  prefixLength: number,
+  mac: string,
+  internal: boolean,
+  scopeid = 0,
+): Entry {
   const common = { address, netmask: netmask(family, prefixLength), mac, internal, cidr: `${address}/${prefixLength}` }
-  return family === 'IPv4' ? { ...common, family } : { ...common, family, scopeid: 0 }
+  return family === 'IPv4' ? { ...common, family } : { ...common, family, scopeid }
 }
 
 /** The mask of a prefix in text, as Node writes it: `255.255.255.0`, `ffff:ffff:ffff:ffff::`. */

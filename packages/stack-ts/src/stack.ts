@@ -241,9 +241,11 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   /** Default gateways: each by the interface whose network it lies in. */
   addGateway(text: string): void {
-    const via = parseIpAddress(text)
-    const on = this.attached.find(({ addresses }) =>
-      addresses.some(({ address, prefixLength }) => inPrefix(via, address, prefixLength)),
+    const via = this.scoped(parseIpAddress(text), 'createStack')
+    const on = this.attached.find(({ index, addresses }) =>
+      via.scope === 0
+        ? addresses.some(({ address, prefixLength }) => inPrefix(via, address, prefixLength))
+        : index === via.scope,
     )
     if (on === undefined) {
       const message = `the gateway ${text} lies in no network of this stack`

@@ -64,6 +64,8 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   private multicastInterface = 0
   private memberships: readonly Membership[] = NO_MEMBERSHIPS
   private route: Route | null = null
+  /** Made for a socket of IPv6 that takes IPv4, too. */
+  private mapping: MappingSink | null = null
   private receiveBuffer: number
   /** An ICMP error that has not been told. */
   private pending: Unreachable | null = null
@@ -183,7 +185,8 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     }
     try {
       if (!endpoint.families.v4 || this.family === 4) return endpoint.take(max, sink)
-      return endpoint.take(max, new MappingSink(sink))
+      this.mapping ??= new MappingSink()
+      return endpoint.take(max, this.mapping.before(sink))
     } finally {
       if (endpoint.count === 0 && this.pending === null) this.lower(READABLE)
     }
@@ -444,13 +447,14 @@ function reachable(remote: IpAddress): IpAddress {
 
 /** Shows IPv4 addresses in their mapped form. */
 class MappingSink implements DatagramSink {
-  private readonly sink: DatagramSink
+  private sink: DatagramSink | null = null
 
-  constructor(sink: DatagramSink) {
+  before(sink: DatagramSink): this {
     this.sink = sink
+    return this
   }
 
   datagram(bytes: Uint8Array, at: number, length: number, from: IpAddress, port: number, to: IpAddress): boolean {
-    return this.sink.datagram(bytes, at, length, from.mapped(), port, to.mapped())
+    return (this.sink as DatagramSink).datagram(bytes, at, length, from.mapped(), port, to.mapped())
   }
 }
