@@ -6,6 +6,7 @@ export { durationMs, type Phase, type Schedule, SchedulePlayer } from './schedul
 export { ScriptedDhcpServer } from './scripted-dhcp-server.ts'
 export { type NameQuery, type NameReply, ScriptedNameServer } from './scripted-name-server.ts'
 export { type Script, ScriptedPeer } from './scripted-peer.ts'
+export { type DiscoveryHeard, full6, octets6, ScriptedRouter, type Sending } from './scripted-router.ts'
 export { type ReceivedIcmpv6, ScriptedStation6 } from './scripted-station6.ts'
 export { Conversation, Service } from './service.ts'
 export { type Finish, StreamDriver, type StreamPlan } from './stream-driver.ts'
