@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { Connection, hasCode, listen, parseIpAddress } from '@ioth/core'
+import { Connection, hasCode, type Interface, type IpAddress, listen, parseIpAddress } from '@ioth/core'
 import { connectByName, createResolver, joinGroup, type Resolver, type ResolverOptions } from '@ioth/core/services'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { craftDns, craftRecord, DNS, letters, TO_QUESTION, wireName } from '../craft/dns.ts'
-import type { Lan } from '../lan/lan.ts'
 import { type NameReply, ScriptedNameServer } from '../lan/scripted-name-server.ts'
 import type { Scene, Suite } from '../suite.ts'
 import { expectRejection } from './expect-code.ts'
@@ -577,13 +576,13 @@ function hostile(suite: Suite): void {
 }
 
 function connections(suite: Suite): void {
-  const serve = (lan: Lan, where: Scene['a']): void => {
+  const serve = (where: Scene['a'], address: IpAddress = where.address): void => {
     void (async () => {
-      for await (const connection of listen(where.stack, { port: 80, host: where.address })) {
+      for await (const connection of listen(where.stack, { port: 80, host: address })) {
         await connection.end('hello')
         await connection.close()
       }
-    })().catch(() => lan)
+    })().catch(() => undefined)
   }
 
   suite.test(
@@ -591,7 +590,7 @@ function connections(suite: Suite): void {
     async (scene) => {
       const { lan, a: host, b } = scene
       const far = await lan.join({ ...suite.peer(), name: 'far', address: '10.0.0.130/24' })
-      serve(lan, far)
+      serve(far)
       // Nobody has .91 and .92; they come first, for they have more in common with our own address.
       new ScriptedNameServer(b, ({ type }) => (type === DNS.a ? { answers: [a(91), a(92), a(130)] } : {}))
       host.stack.nameServers = [b.address]
@@ -611,7 +610,7 @@ function connections(suite: Suite): void {
     const { lan, a: host, b } = scene
     const other = await lan.join({ ...suite.peer(), name: 'c' })
     if (!suite.capabilities.refusedVisible) return
-    serve(lan, b)
+    serve(b)
     new ScriptedNameServer(b, ({ type }) => (type === DNS.a ? { answers: [a(other.address.w3 & 255), a(2)] } : {}))
     host.stack.nameServers = [b.address]
     const since = lan.now
@@ -622,6 +621,51 @@ function connections(suite: Suite): void {
     expect((lan.now - since) / 1000).toBeLessThan(100)
     await lan.settled(connection.close())
   })
+
+  suite.testIf(
+    suite.capabilities.ipv6,
+    'the manifest says ipv6: false',
+    'R-HE-01 both families: IPv6 first, IPv4 where that is dead, and 50 ms after its own answer where nothing is heard',
+    async (scene) => {
+      const { lan, a: host, b } = scene
+      for (const [who, text] of [
+        [host, '2001:db8::1'],
+        [b, '2001:db8::2'],
+      ] as const) {
+        await lan.settled((who.stack.interfaces[0] as Interface).addAddress(parseIpAddress(text), 64))
+      }
+      const v6 = (last: number): number[] =>
+        craftRecord({ name: TO_QUESTION, type: DNS.aaaa, data: [0x20, 1, 0x0d, 0xb8, ...new Array(11).fill(0), last] })
+      const server = new ScriptedNameServer(b, ({ name, type }) => {
+        if (type === DNS.a) return { answers: [a(2)] }
+        if (name === 'silent.test') return null
+        return { answers: name === 'dead.test' ? [v6(77), v6(78)] : [v6(2)] }
+      })
+      for (const where of [b.address, parseIpAddress('2001:db8::2')]) serve(b, where)
+      host.stack.nameServers = [b.address]
+      const race = async (name: string): Promise<[address: string, milliseconds: number]> => {
+        const since = lan.now
+        const connection = await lan.settled(connectByName(host.stack, { host: name, port: 80 }))
+        const milliseconds = (lan.now - since) / 1000
+        await lan.settled(connection.close())
+        return [`${connection.remoteAddress}`, milliseconds]
+      }
+      const [both] = await race('both.test')
+      expect(both).toBe('2001:db8::2')
+      expect(server.asked.map(({ type }) => type).sort((x, y) => x - y)).toEqual([DNS.a, DNS.aaaa])
+      // The first IPv6 address has 250 ms; then it is the other family's turn.
+      const [dead, deadMs] = await race('dead.test')
+      expect(dead).toBe('10.0.0.2')
+      expect(deadMs).toBeGreaterThanOrEqual(250)
+      expect(deadMs).toBeLessThan(400)
+      const [silent, silentMs] = await race('silent.test')
+      expect(silent).toBe('10.0.0.2')
+      expect(silentMs).toBeGreaterThanOrEqual(50)
+      expect(silentMs).toBeLessThan(150)
+      await lan.wait(1)
+      expect([...host.stack.sockets()].filter(({ state }) => state !== 'TIME-WAIT')).toEqual([])
+    },
+  )
 
   suite.test('R-HE-01 nobody answers: the errors of all; too late: ETIMEDOUT; given up: AbortError', async (scene) => {
     const { lan, a: host, b } = scene
