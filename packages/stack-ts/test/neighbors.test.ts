@@ -411,6 +411,46 @@ test('R-ARP-04 a quick probe takes 60 ms, and two at the same time cannot both h
   expect(isReady).toBe(true)
 })
 
+test('R-ARP-04 the timing of RFC 5227: three probes, one to two seconds apart, two announcements', async () => {
+  const spreads: number[] = []
+  for (let seed = 1; seed <= 8; seed++) {
+    const scheduler = createVirtualScheduler({ seed })
+    const pool = createFramePool()
+    const [near, far] = createPipe({ scheduler, pool })
+    const heard: { readonly at: number; readonly isProbe: boolean }[] = []
+    const peer = new ScriptedPeer(far, pool, { mac: THIRD, ip: PEER })
+    const made = createStack({
+      scheduler,
+      pool,
+      interfaces: [{ link: near, addresses: [`${OURS}/24`] }],
+      settings: { probe: 'rfc' },
+    })
+    let readyAt = 0
+    void made.then(() => {
+      readyAt = scheduler.clock.now
+    })
+    for (let i = 0; i < 1500; i++) {
+      await scheduler.settle(10 * MS)
+      for (const { senderIp } of peer.arp.splice(0)) heard.push({ at: scheduler.clock.now, isProbe: senderIp === 0 })
+    }
+    const probes = heard.filter(({ isProbe }) => isProbe).map(({ at }) => at)
+    const announcements = heard.filter(({ isProbe }) => !isProbe).map(({ at }) => at)
+    expect(probes.length).toBe(3)
+    expect(probes[0]).toBeLessThanOrEqual(SECOND + 10 * MS)
+    for (const gap of [probes[1]! - probes[0]!, probes[2]! - probes[1]!]) {
+      expect(gap).toBeGreaterThanOrEqual(SECOND - 10 * MS)
+      expect(gap).toBeLessThanOrEqual(2 * SECOND + 10 * MS)
+      spreads.push(gap)
+    }
+    expect(Math.abs(announcements[0]! - probes[2]! - 2 * SECOND)).toBeLessThanOrEqual(10 * MS)
+    expect(Math.abs(announcements[1]! - announcements[0]! - 2 * SECOND)).toBeLessThanOrEqual(10 * MS)
+    expect(announcements.length).toBe(2)
+    expect(Math.abs(readyAt - announcements[0]!)).toBeLessThanOrEqual(10 * MS)
+    await (await made).close()
+  }
+  expect(Math.max(...spreads) - Math.min(...spreads)).toBeGreaterThan(SECOND / 4)
+})
+
 test('R-ARP-04 an address is defended once, and given up when somebody insists', async () => {
   const scenario = await Scenario.create()
   const peer = Conversation.connect(scenario)

@@ -23,6 +23,7 @@ import {
   NetError,
   parseIpAddress,
 } from '@ioth/core'
+import { createStack as configure } from '@ioth/core/registry'
 import { expect, test } from 'vitest'
 import { backend, createStack } from '../../src/index.ts'
 
@@ -180,6 +181,19 @@ test('R-ND-06 a register grants an address: nothing is asked, all hear of it; re
   await closed
   const [linkLocal] = claims.filter((claim) => claim.startsWith('fe80'))
   expect(claims).toEqual([linkLocal, 'fc00::1', 'fc00::9', `-${linkLocal}`, '-fc00::1'])
+})
+
+test('R-ND-05 `slaac` in a configuration, as `ioth run --slaac` has it', async () => {
+  await withLan({ hosts: [], name: 'slaac' }, async (lan) => {
+    const router = new ScriptedRouter(lan)
+    router.advertisement = advertisement
+    const { scheduler, pool } = lan
+    const stack = await lan.settled(configure('slaac,iface=web0', { backend, link: lan.link('web0'), scheduler, pool }))
+    expect(stack.interfaces.map(({ name }) => name)).toEqual(['web0'])
+    expect(stack.interfaces[0]?.addresses).toHaveLength(2)
+    expect(stack.sourceFor(parseIpAddress('2001:db8:ffff::1'))).not.toBe(null)
+    await lan.settled(stack.close())
+  })
 })
 
 test('P-11 a stack that is closed while an address is checked: the wait ends, and nothing is left', async () => {
