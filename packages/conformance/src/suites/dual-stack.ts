@@ -356,6 +356,35 @@ function datagrams(suite: Suite): void {
     expect(socket.receive(1, { datagram: () => true })).toBe(WOULD_BLOCK)
   })
 
+  suite.testIf(
+    suite.capabilities.multicast,
+    'the manifest says multicast: false',
+    'groups of IPv6: who joined hears, by index or by name of the interface; who left does not',
+    async (scene) => {
+      const { lan, a, b } = scene
+      await addSecondFamily(scene)
+      const group = parseIpAddress('ff02::1234')
+      const [on] = b.stack.interfaces
+      const { socket, got } = open(b, ANY_V6, 53)
+      const { socket: sender } = open(a, ANY_V6, 1053)
+      const send = async (): Promise<number> => {
+        expect(sender.send(one, 0, 1, group, 53)).toBe(1)
+        await lan.wait(1000)
+        return got.splice(0).length
+      }
+      expect(await send(), 'before').toBe(0)
+      for (const text of ['ff02::1234', `ff02::1234%${on?.index}`, `ff02::1234%${on?.name}`]) {
+        socket.join(parseIpAddress(text), null)
+        expect(await send(), text).toBe(1)
+        expectThrow(() => socket.join(group, null), 'EADDRINUSE')
+        socket.leave(group, null)
+        expect(await send(), 'after').toBe(0)
+      }
+      expectThrow(() => socket.join(parseIpAddress('224.0.0.99'), null), 'EINVAL')
+      expectThrow(() => socket.join(parseIpAddress('fc00::2'), null), 'EINVAL')
+    },
+  )
+
   suite.property(
     'P-19 P-22 a datagram over IPv6 of any size arrives whole, in fragments if need be',
     fc.record({ size: fc.integer({ min: 4, max: 65_507 }), mtu: fc.constantFrom(1280, 1500, 9000) }),

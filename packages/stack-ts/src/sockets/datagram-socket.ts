@@ -204,8 +204,10 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
       if (known.source === null && source !== undefined) throw new NetError('EINVAL', 'join', where)
       if (source === undefined || known.source?.equals(source)) throw new NetError('EADDRINUSE', 'join', where)
     }
-    network.memberships(chosen).join(group, source ?? null)
-    this.memberships = [...this.memberships, { group, on: chosen, source: source ?? null }]
+    // The interface is chosen: from here on the group is known without it.
+    const bare = group.withScope(0)
+    network.memberships(chosen).join(bare, source ?? null)
+    this.memberships = [...this.memberships, { group: bare, on: chosen, source: source ?? null }]
   }
 
   leave(group: IpAddress, on: Interface | null, source?: IpAddress): void {
@@ -395,9 +397,12 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   private interfaceFor(group: IpAddress, on: Interface | null, syscall: string): NetInterface {
-    const { interfaces } = this.host
+    const { host } = this
+    const { interfaces } = host
     const chosen =
-      on === null ? this.groupInterface(group) : interfaces.find((candidate) => candidate.index === on.index)
+      on === null
+        ? this.groupInterface(host.scoped(group, syscall))
+        : interfaces.find((candidate) => candidate.index === on.index)
     if (chosen == null || (on !== null && this.family !== group.family)) {
       throw new NetError('ENODEV', syscall, { address: group.toString() })
     }
