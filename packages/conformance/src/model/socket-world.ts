@@ -29,7 +29,7 @@ const PATIENCE_MS = { virtual: 200_000, real: 5000 }
 const BROKEN = ['ECONNRESET', 'EPIPE', 'ECONNABORTED']
 
 export class SocketWorld {
-  readonly model = new NetworkModel()
+  readonly model: NetworkModel = new NetworkModel()
   /** What the program saw, call by call, without what may differ between stacks. */
   readonly transcript: string[] = []
   private readonly lan: Lan
