@@ -30,6 +30,7 @@ import { ping } from './suites/ping.ts'
 import { readiness } from './suites/readiness.ts'
 import { resources } from './suites/resources.ts'
 import { autoconfiguration } from './suites/slaac.ts'
+import { sntp } from './suites/sntp.ts'
 import { socketModel } from './suites/socket-model.ts'
 import { tcpClose } from './suites/tcp-close.ts'
 import { tcpConnect } from './suites/tcp-connect.ts'
@@ -68,6 +69,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   counters,
   names,
   traceroute,
+  'the time of day': sntp,
   ping,
   'neighbour discovery': neighborDiscovery,
   autoconfiguration,

@@ -29,6 +29,7 @@ export {
   reverse,
 } from './services/dns/resolver.ts'
 export { type GroupOptions, joinGroup } from './services/join-group.ts'
+export { askTime, type SntpOptions, type SntpTime } from './services/sntp.ts'
 export {
   type TracerouteHop,
   type TracerouteOptions,
