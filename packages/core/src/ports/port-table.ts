@@ -46,7 +46,7 @@ class Ports implements PortTable {
   private readonly hash: SipHash
   private readonly entries = new Map<number, PortEntry>()
   /** RFC 6056 3.3.4: the counters of the double hash. A common one would tell each destination how many connections others got. */
-  private readonly counters = new Uint16Array(COUNTERS)
+  private counters: Uint16Array | null = null
   private readonly words = new Int32Array(9)
 
   constructor(random: Random, options: PortTableOptions) {
@@ -58,7 +58,6 @@ class Ports implements PortTable {
     this.count = last - first + 1
     this.random = random
     this.hash = SipHash.random(random)
-    for (let i = 0; i < COUNTERS; i++) this.counters[i] = (random.int32() >>> 0) % this.count
   }
 
   bind(transport: Transport, address: IpAddress, port: number, flags: BindFlags = {}): PortBinding {
@@ -84,7 +83,7 @@ class Ports implements PortTable {
   ): PortBinding {
     const binding = new Binding(this, transport, address, 0, {}, transport === TCP)
     // RFC 6056 3.3.4, algorithm 4: each destination has an offset of its own into the range, and a counter it shares with few.
-    const { counters } = this
+    const counters = this.counters ?? this.beginCounters()
     const hash = this.hashFor(address, remote, remotePort)
     const offset = hash % this.count
     const counter = hash >>> 24
@@ -172,6 +171,12 @@ class Ports implements PortTable {
     }
     binding.port = 0
     throw inUse('bind', binding)
+  }
+
+  /** Made with the first connection: most stacks of many never open one. */
+  private beginCounters(): Uint16Array {
+    this.counters = Uint16Array.from({ length: COUNTERS }, () => (this.random.int32() >>> 0) % this.count)
+    return this.counters
   }
 
   /** RFC 6056's F and G in one: where in the range the ports for a destination begin, and which counter it has. */
