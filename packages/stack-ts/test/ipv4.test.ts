@@ -172,7 +172,10 @@ test('R-ICMP4-01 R-ICMP4-03 an unknown protocol and an unknown port are reported
   expect(peer.take()).toEqual([])
   for (let i = 0; i < 200; i++) peer.send(buildUdp(peer.station, ours, 1, 2, pattern(4)))
   scenario.advance(MS)
-  expect(peer.take().length).toBeLessThanOrEqual(51)
+  // Fifty tokens, of which an error costs one on average.
+  const errors = peer.take().length
+  expect(errors).toBeGreaterThan(20)
+  expect(errors).toBeLessThan(90)
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 

@@ -149,7 +149,7 @@ export class GroupPaths {
   private readonly scope: GroupScope
   private readonly loopback: Loopback
   /** By the last word of the group; one for each combination of out and loop. */
-  private readonly known = new Map<number, (GroupPath | null)[]>()
+  private known: Map<number, (GroupPath | null)[]> | null = null
 
   constructor(on: NetInterface, scope: GroupScope, loopback: Loopback) {
     this.on = on
@@ -162,11 +162,13 @@ export class GroupPaths {
    * @param loop whether we hear them ourselves, if we listen to the group.
    */
   find(group: IpAddress, out = true, loop = true): Path {
-    let kinds = this.known.get(group.w3)
+    this.known ??= new Map()
+    const { known: paths } = this
+    let kinds = paths.get(group.w3)
     if (kinds === undefined) {
-      if (this.known.size >= KEPT) this.known.clear()
+      if (paths.size >= KEPT) paths.clear()
       kinds = [null, null, null, null]
-      this.known.set(group.w3, kinds)
+      paths.set(group.w3, kinds)
     }
     const kind = (out ? 1 : 0) + (loop ? 2 : 0)
     const known = kinds[kind] as GroupPath | null

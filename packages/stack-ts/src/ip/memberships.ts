@@ -54,7 +54,7 @@ const MOST_SOURCES = 64
 export class Memberships {
   private readonly protocol: MembershipProtocol
   /** By the last word of the address, with a list through `next`. */
-  private readonly groups = new Map<number, Group>()
+  private groups: Map<number, Group> | null = null
   private count = 0
 
   constructor(protocol: MembershipProtocol) {
@@ -66,13 +66,13 @@ export class Memberships {
   }
 
   *list(): Iterable<Group> {
-    for (const first of this.groups.values())
+    for (const first of this.groups?.values() ?? [])
       for (let group: Group | null = first; group !== null; group = group.next) yield group
   }
 
   /** The group with these four words (an IPv4 group in its mapped form), or null. */
   find(w0: number, w1: number, w2: number, w3: number): Group | null {
-    let group = this.groups.get(w3) ?? null
+    let group = this.groups?.get(w3) ?? null
     while (group !== null) {
       const { address } = group
       if (address.w2 === w2 && address.w1 === w1 && address.w0 === w0) return group
@@ -88,6 +88,7 @@ export class Memberships {
     if (group === null) {
       if (this.count >= MOST_GROUPS) throw new NetError('ENOBUFS', 'join', { address: address.toString() })
       group = new Group(address)
+      this.groups ??= new Map()
       group.next = this.groups.get(w3) ?? null
       this.groups.set(w3, group)
       this.count++
@@ -126,11 +127,12 @@ export class Memberships {
   }
 
   private remove(group: Group): void {
+    const groups = this.groups as Map<number, Group>
     const key = group.address.w3
-    let before = this.groups.get(key) as Group
+    let before = groups.get(key) as Group
     if (before === group) {
-      if (group.next === null) this.groups.delete(key)
-      else this.groups.set(key, group.next)
+      if (group.next === null) groups.delete(key)
+      else groups.set(key, group.next)
     } else {
       while (before.next !== group) before = before.next as Group
       before.next = group.next

@@ -48,7 +48,7 @@ class Sequence {
 export class PacketIds {
   private readonly random: Random
   /** By destination, the least recently used first. */
-  private readonly sequences = new Map<number, Sequence>()
+  private sequences: Map<number, Sequence> | null = null
   /** Most packets go where the one before went. */
   private last: Sequence | null = null
 
@@ -65,6 +65,7 @@ export class PacketIds {
   }
 
   private find(source: number, destination: number, protocol: number): Sequence {
+    this.sequences ??= new Map()
     const { sequences } = this
     const first = sequences.get(destination) ?? null
     let sequence = first

@@ -140,6 +140,14 @@ function blocksIn(word: number, offset: number, end: number): number {
   return (-1 >>> (31 - last)) & (-1 << first)
 }
 
+/** What waits, by three orders. Made with the first fragment: most stacks of many never see one. */
+class Tables {
+  readonly byHash: Map<number, Incomplete> = new Map()
+  /** In order of their deadlines: all wait equally long. */
+  readonly waiting: Set<Incomplete> = new Set()
+  readonly shares: Map<number, Share> = new Map()
+}
+
 /** Told of a datagram that did not come together in time: the first fragment's IP header, and the octets from there on. */
 export type ReassemblyExpired = (family: 4 | 6, headerAt: number, length: number) => void
 
@@ -152,10 +160,7 @@ export class Reassembly extends Timer {
   private readonly limits: ReassemblyLimits
   /** So that nobody chooses datagrams that share a hash. */
   private readonly secret: number
-  private readonly byHash = new Map<number, Incomplete>()
-  /** In order of their deadlines: all wait equally long. */
-  private readonly waiting = new Set<Incomplete>()
-  private readonly shares = new Map<number, Share>()
+  private tables: Tables | null = null
   private charged = 0
 
   constructor(
@@ -175,7 +180,7 @@ export class Reassembly extends Timer {
 
   /** Datagrams that wait. */
   get size(): number {
-    return this.waiting.size
+    return this.tables?.waiting.size ?? 0
   }
 
   /**
@@ -204,12 +209,12 @@ export class Reassembly extends Timer {
   }
 
   clear(): void {
-    for (const datagram of [...this.waiting]) this.forget(datagram)
+    for (const datagram of [...(this.tables?.waiting ?? [])]) this.forget(datagram)
     this.clock.disarm(this)
   }
 
   override fire(): void {
-    for (const datagram of this.waiting) {
+    for (const datagram of this.table.waiting) {
       if (datagram.deadline > this.clock.now) {
         this.clock.arm(this, datagram.deadline)
         return
@@ -228,7 +233,7 @@ export class Reassembly extends Timer {
     const { view } = this.pool
     const { family } = packet.network
     const at = packet.headerAt + (family === 4 ? IP4_SOURCE : IP6_SOURCE)
-    let datagram = this.byHash.get(this.hashOf(packet, id)) ?? null
+    let datagram = this.table.byHash.get(this.hashOf(packet, id)) ?? null
     for (; datagram !== null; datagram = datagram.next) {
       if (datagram.id !== id || datagram.family !== family) continue
       if (family === 4 && datagram.protocol !== packet.protocol) continue
@@ -249,15 +254,15 @@ export class Reassembly extends Timer {
     // Who has an IPv6 address has all of its network (64 bits).
     const share = this.shareOf(family === 4 ? addresses[0]! : addresses[0]! ^ Math.imul(addresses[1]!, 0x9e3779b1))
     if (share.datagrams.size * 2 >= limits.datagrams) this.evict(share.datagrams)
-    if (this.waiting.size >= limits.datagrams) this.evict(this.waiting)
+    if (this.table.waiting.size >= limits.datagrams) this.evict(this.table.waiting)
     const hash = this.hashOf(packet, id)
     const deadline = clock.now + limits.timeoutMs * 1000
     const datagram = new Incomplete(hash, family, addresses, packet.protocol, id, deadline, share)
-    datagram.next = this.byHash.get(hash) ?? null
-    this.byHash.set(hash, datagram)
-    this.waiting.add(datagram)
+    datagram.next = this.table.byHash.get(hash) ?? null
+    this.table.byHash.set(hash, datagram)
+    this.table.waiting.add(datagram)
     // It may have been the last one of its source that was evicted.
-    this.shares.set(share.key, share)
+    this.table.shares.set(share.key, share)
     share.datagrams.add(datagram)
     this.account(datagram, OVERHEAD)
     if (!this.armed) clock.arm(this, deadline)
@@ -340,7 +345,7 @@ export class Reassembly extends Timer {
     const { octets } = this.limits
     const { share } = datagram
     while ((share.charged + charge) * 2 > octets) if (!this.evict(share.datagrams, datagram)) return false
-    while (this.charged + charge > octets) if (!this.evict(this.waiting, datagram)) return false
+    while (this.charged + charge > octets) if (!this.evict(this.table.waiting, datagram)) return false
     return true
   }
 
@@ -409,13 +414,18 @@ export class Reassembly extends Timer {
 
   // ---------- accounts ----------
 
+  private get table(): Tables {
+    this.tables ??= new Tables()
+    return this.tables
+  }
+
   private account({ share }: Incomplete, charge: number): void {
     share.charged += charge
     this.charged += charge
   }
 
   private shareOf(key: number): Share {
-    return this.shares.get(key) ?? new Share(key)
+    return this.table.shares.get(key) ?? new Share(key)
   }
 
   /** Lets its fragments go; it stays, to spoil what else comes for it. */
@@ -434,17 +444,17 @@ export class Reassembly extends Timer {
     this.release(datagram)
     this.account(datagram, -OVERHEAD)
     const { hash, share } = datagram
-    const first = this.byHash.get(hash) as Incomplete
+    const first = this.table.byHash.get(hash) as Incomplete
     if (first !== datagram) {
       let before = first
       while (before.next !== datagram) before = before.next as Incomplete
       before.next = datagram.next
-    } else if (datagram.next === null) this.byHash.delete(hash)
-    else this.byHash.set(hash, datagram.next)
-    this.waiting.delete(datagram)
+    } else if (datagram.next === null) this.table.byHash.delete(hash)
+    else this.table.byHash.set(hash, datagram.next)
+    this.table.waiting.delete(datagram)
     share.datagrams.delete(datagram)
-    if (share.datagrams.size === 0) this.shares.delete(share.key)
-    if (this.waiting.size === 0) this.clock.disarm(this)
+    if (share.datagrams.size === 0) this.table.shares.delete(share.key)
+    if (this.table.waiting.size === 0) this.clock.disarm(this)
   }
 
   private hashOf(packet: Packet, id: number): number {
