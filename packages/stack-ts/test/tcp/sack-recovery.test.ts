@@ -109,6 +109,23 @@ test('R-TCP-41 a fast retransmit for nothing is taken back when the peer reports
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
+test('R-TCP-40 H-15 a peer that asks for what it reported gets it at once', async () => {
+  const scenario = await Scenario.create()
+  const peer = warm(scenario)
+  const start = peer.ack
+  const at = (place: number): number => (start + place * MSS) | 0
+  peer.write(8 * MSS)
+  peer.hear()
+  scenario.advance(5 * MS)
+  for (let end = 2; end <= 8; end++) peer.send({ acknowledgment: start, options: { sack: [[at(1), at(end)]] } })
+  scenario.segments()
+  peer.send({ acknowledgment: at(1) })
+  expect(scenario.segments().map(({ sequence }) => sequence)).toContain(at(1))
+  expect(scenario.stack.counters().tcpTimeouts).toBe(0)
+  peer.socket.reset()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
 test('R-TCP-46 a probe that repaired a loss costs a reduction, one that was needless does not', async () => {
   for (const isLost of [true, false]) {
     const scenario = await Scenario.create()
