@@ -7,16 +7,19 @@
 import type { Random } from '@ioth/core'
 
 const FIRST_CAPACITY = 8
+const NOTHING = new Int32Array(0)
+const NO_ENTRIES: never[] = []
 
 export class Demux<Entry> {
   /** Connections in the table. */
   size = 0
   private readonly seed: number
-  private capacity: number = FIRST_CAPACITY
-  private locals = new Int32Array(FIRST_CAPACITY)
-  private remotes = new Int32Array(FIRST_CAPACITY)
-  private ports = new Int32Array(FIRST_CAPACITY)
-  private entries: (Entry | null)[] = new Array<Entry | null>(FIRST_CAPACITY).fill(null)
+  // The arrays are made with the first entry: most stacks have tables that stay empty.
+  private capacity = 0
+  private locals = NOTHING
+  private remotes = NOTHING
+  private ports = NOTHING
+  private entries: (Entry | null)[] = NO_ENTRIES
   private last = 0
 
   constructor(random: Random) {
@@ -24,6 +27,7 @@ export class Demux<Entry> {
   }
 
   find(local: number, localPort: number, remote: number, remotePort: number): Entry | null {
+    if (this.size === 0) return null
     const ports = (localPort << 16) | remotePort
     const { last } = this
     if (this.ports[last] === ports && this.remotes[last] === remote && this.locals[last] === local) {
@@ -38,7 +42,7 @@ export class Demux<Entry> {
 
   /** @returns false when the tuple is taken. */
   insert(local: number, localPort: number, remote: number, remotePort: number, entry: Entry): boolean {
-    if (this.size * 2 >= this.capacity) this.resize(this.capacity * 2)
+    if (this.size * 2 >= this.capacity) this.resize(Math.max(this.capacity * 2, FIRST_CAPACITY))
     const ports = (localPort << 16) | remotePort
     const index = this.search(local, remote, ports)
     if (this.entries[index] !== null) return false
@@ -48,6 +52,7 @@ export class Demux<Entry> {
   }
 
   remove(local: number, localPort: number, remote: number, remotePort: number): void {
+    if (this.size === 0) return
     let hole = this.search(local, remote, (localPort << 16) | remotePort)
     if (this.entries[hole] === null) return
     this.size--

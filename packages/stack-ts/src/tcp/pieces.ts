@@ -8,15 +8,17 @@
 /** No node. */
 export const NONE = -1
 const FIRST_CAPACITY = 32
+/** Until the first of them: many stacks never have one. */
+const NOTHING = new Int32Array(0)
 
 export class Pieces {
   /** The next node of the same queue, or {@link NONE}. */
-  next: Int32Array = new Int32Array(FIRST_CAPACITY)
+  next: Int32Array = NOTHING
   /** Position of the octets in the frame pool. */
-  at: Int32Array = new Int32Array(FIRST_CAPACITY)
-  length: Int32Array = new Int32Array(FIRST_CAPACITY)
+  at: Int32Array = NOTHING
+  length: Int32Array = NOTHING
   /** Octets of memory that the node stands for, where the queue counts them. */
-  charge: Int32Array = new Int32Array(FIRST_CAPACITY)
+  charge: Int32Array = NOTHING
   /** Nodes in use, for tests of leaks. */
   used = 0
   private free = NONE
@@ -45,7 +47,7 @@ export class Pieces {
   }
 
   private grow(): void {
-    const capacity = this.next.length * 2
+    const capacity = Math.max(this.next.length * 2, FIRST_CAPACITY)
     this.next = enlarged(this.next, capacity)
     this.at = enlarged(this.at, capacity)
     this.length = enlarged(this.length, capacity)

@@ -28,14 +28,16 @@ export const MOST_RECORDS = 1024
 /** From this many on what is sent within a sixteenth of a round trip is one record. */
 const COARSE_FROM = 512
 const FIRST_CAPACITY = 32
+/** Until the first of them: many stacks never have one. */
+const NOTHING = new Int32Array(0)
 
 export class SentRecords {
-  next: Int32Array = new Int32Array(FIRST_CAPACITY)
+  next: Int32Array = NOTHING
   /** Behind the last octet. */
-  end: Int32Array = new Int32Array(FIRST_CAPACITY)
+  end: Int32Array = NOTHING
   /** When it was sent last, in microseconds. */
-  sentAt: Int32Array = new Int32Array(FIRST_CAPACITY)
-  state: Int32Array = new Int32Array(FIRST_CAPACITY)
+  sentAt: Int32Array = NOTHING
+  state: Int32Array = NOTHING
   /** Records in use, for tests of leaks. */
   used = 0
   private free = NONE
@@ -121,7 +123,7 @@ export class SentRecords {
   }
 
   private grow(): void {
-    const capacity = this.next.length * 2
+    const capacity = Math.max(this.next.length * 2, FIRST_CAPACITY)
     this.next = enlarged(this.next, capacity)
     this.end = enlarged(this.end, capacity)
     this.sentAt = enlarged(this.sentAt, capacity)
