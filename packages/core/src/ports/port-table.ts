@@ -38,6 +38,9 @@ interface PortEntry {
   shared: number
 }
 
+/** What is hashed: one for all, as none is kept. */
+const words = new Int32Array(9)
+
 class Ports implements PortTable {
   size = 0
   private readonly first: number
@@ -47,7 +50,6 @@ class Ports implements PortTable {
   private readonly entries = new Map<number, PortEntry>()
   /** RFC 6056 3.3.4: the counters of the double hash. A common one would tell each destination how many connections others got. */
   private counters: Uint16Array | null = null
-  private readonly words = new Int32Array(9)
 
   constructor(random: Random, options: PortTableOptions) {
     const { first = 32768, last = 60999 } = options
@@ -181,7 +183,6 @@ class Ports implements PortTable {
 
   /** RFC 6056's F and G in one: where in the range the ports for a destination begin, and which counter it has. */
   private hashFor(address: IpAddress, remote: IpAddress, remotePort: number): number {
-    const { words } = this
     words[0] = address.w0
     words[1] = address.w1
     words[2] = address.w2

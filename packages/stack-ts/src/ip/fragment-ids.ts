@@ -9,9 +9,11 @@ import { type Random, SipHash } from '@ioth/core'
 /** Counters; a power of two. */
 const COUNTERS = 1024
 
+/** What is hashed: one for all, as none is kept. */
+const words = new Int32Array(2)
+
 export class FragmentIds {
   private readonly hash: SipHash
-  private readonly words = new Int32Array(2)
   private readonly random: Random
   /** Made with the first packet that is cut. */
   private counters: Int32Array | null = null
@@ -23,7 +25,7 @@ export class FragmentIds {
 
   /** @param source its key, as in `Network.keyOf`. @returns 32 bits, signed. */
   next(source: number, destination: number): number {
-    const { hash, words, random } = this
+    const { hash, random } = this
     this.counters ??= Int32Array.from({ length: COUNTERS }, () => random.int32())
     const { counters } = this
     words[0] = source

@@ -9,13 +9,16 @@ import { IpAddress, type Random, SipHash } from '@ioth/core'
 
 /** A power of two. */
 const PLACES = 512
+const NOTHING = new Int32Array(0)
+
+/** What is hashed: one for all, as none is kept. */
+const words = new Int32Array(5)
 
 export class KnownAddresses {
   private readonly hash: SipHash
-  private readonly words = new Int32Array(5)
   /** Made with the first address: most stacks of many never see one. */
   private addresses: (IpAddress | null)[] | null = null
-  private keys: Int32Array = new Int32Array(0)
+  private keys: Int32Array = NOTHING
 
   constructor(random: Random) {
     this.hash = SipHash.random(random)
@@ -45,7 +48,6 @@ export class KnownAddresses {
       known.w0 !== w0 ||
       known.scope !== scope
     ) {
-      const { words } = this
       words[0] = w0
       words[1] = w1
       words[2] = w2

@@ -5,11 +5,13 @@
  */
 import { type Random, SipHash } from '@ioth/core'
 
+/** What is hashed: one for all, as none is kept. */
+const words = new Int32Array(3)
+
 export class TupleSecret {
   /** Timestamp offset of the tuple last hashed: the same for every connection of the tuple, so that its timestamps only grow. */
   timestampOffset = 0
   private readonly siphash: SipHash
-  private readonly words = new Int32Array(3)
 
   constructor(random: Random) {
     this.siphash = SipHash.random(random)
@@ -20,10 +22,10 @@ export class TupleSecret {
    * The addresses are keys as in `Network.keyOf`.
    */
   initialSequence(local: number, localPort: number, remote: number, remotePort: number, microseconds: number): number {
-    this.words[0] = local
-    this.words[1] = remote
-    this.words[2] = (localPort << 16) | remotePort
-    const hash = this.siphash.hash(this.words)
+    words[0] = local
+    words[1] = remote
+    words[2] = (localPort << 16) | remotePort
+    const hash = this.siphash.hash(words)
     this.timestampOffset = this.siphash.high
     return (Math.floor(microseconds / 4) + hash) | 0
   }
