@@ -55,6 +55,15 @@ describe('a bundle for browsers', () => {
     expect(page.text).not.toMatch(/\b(import|require)\s*\(?\s*["']/)
   })
 
+  it('holds the DNS codec only with the services', async () => {
+    const services = await bundle('services', '../../core/src/services.ts')
+    expect(services.imports).toEqual([])
+    expect(services.text).not.toMatch(/\b(import|require)\s*\(?\s*["']/)
+    const codec = 'Cannot decode name'
+    expect(services.text).toContain(codec)
+    expect(page.text).not.toContain(codec)
+  })
+
   it('of what is for Node cannot be made', async () => {
     await expect(bundle('node', '../../core/src/registry.ts')).rejects.toThrow('Could not resolve "node:fs"')
   })
