@@ -15,7 +15,8 @@ const INTERVAL = 1_000_000 / PER_SECOND
 export class QuestionLimit<Asker> extends Timer {
   private readonly clock: Clock
   private readonly ask: (asker: Asker) => void
-  private readonly line = new Set<Asker>()
+  /** Made when the first one has to wait. */
+  private line: Set<Asker> | null = null
   private tokens = BURST
   /** When the bucket was filled up to {@link tokens}. */
   private filledAt: number
@@ -35,6 +36,7 @@ export class QuestionLimit<Asker> extends Timer {
       this.tokens--
       return true
     }
+    this.line ??= new Set()
     this.line.add(asker)
     if (!this.armed) this.clock.arm(this, this.filledAt + INTERVAL)
     return false
@@ -47,12 +49,12 @@ export class QuestionLimit<Asker> extends Timer {
   }
 
   isWaiting(asker: Asker): boolean {
-    return this.line.has(asker)
+    return this.line?.has(asker) === true
   }
 
   /** An asker has no question any more. */
   withdraw(asker: Asker): void {
-    if (this.line.delete(asker) && this.line.size === 0) this.clock.disarm(this)
+    if (this.line?.delete(asker) === true && this.line.size === 0) this.clock.disarm(this)
   }
 
   override fire(): void {
@@ -61,6 +63,7 @@ export class QuestionLimit<Asker> extends Timer {
   }
 
   private serve(): void {
+    if (this.line === null) return
     for (const asker of this.line) {
       if (this.tokens === 0) break
       this.tokens--
