@@ -203,6 +203,38 @@ export function tcpSegments(suite: Suite): void {
     expect(await peer.replies(5000)).toEqual([])
   })
 
+  suite.test(
+    'P-07 R-TCP-16 nothing lies beyond a FIN, it keeps its place, and after TIME-WAIT there are RSTs only',
+    async (scene) => {
+      const { lan } = scene
+      const { peer, socket } = await established(scene)
+      const start = peer.ack
+      socket.write(octets(3000), 0, 3000)
+      socket.close()
+      // Nothing is acknowledged for a while, then a part, then all.
+      await lan.wait(3000)
+      peer.ack = (start + 1460) >>> 0
+      await peer.exchange()
+      await lan.wait(3000)
+      const fins = peer.received.filter(({ fin }) => fin)
+      expect(fins.length).toBeGreaterThan(1)
+      for (const { sequence, data } of fins) expect((sequence + data.length - start) >>> 0).toBe(3000)
+      for (const { sequence, data } of peer.received)
+        expect((sequence + data.length - start) | 0).toBeLessThanOrEqual(3001)
+      peer.ack = (start + 3001) >>> 0
+      await peer.exchange()
+      const [last] = await peer.exchange({ flags: 'FA' })
+      expect(last?.acknowledgment).toBe(peer.next)
+      await lan.wait(600_000)
+      const from = peer.received.length
+      await peer.exchange({}, octets(10))
+      await peer.exchange({ flags: 'FA' })
+      await lan.wait(600_000)
+      const after = peer.received.slice(from)
+      expect(after.map(({ rst }) => rst)).toEqual([true, true])
+    },
+  )
+
   suite.test('R-TCP-18 octets that come after close draw a RST', async (scene) => {
     const { peer, socket } = await established(scene)
     socket.close()
