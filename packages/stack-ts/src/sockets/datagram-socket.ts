@@ -301,7 +301,8 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   /** Whether the way of the datagram before serves for this one: to the same host, while nothing changed in between. */
   private isRouted(target: IpAddress): boolean {
     const { route } = this
-    if (route === null || target.w3 !== route.remote.w3 || target.family !== 4 || !route.path.valid) return false
+    if (route === null || this.family !== 4 || target.family !== 4) return false
+    if (target.w3 !== route.remote.w3 || !route.path.valid) return false
     return route.generation === this.host.ip.generation
   }
 
