@@ -89,7 +89,7 @@ function findLosses(tcb: Tcb, board: Scoreboard, effects: Effects, congestion: C
   const { nowUs, nowMs } = effects
   detect(tcb, board, effects.records, nowUs, found)
   if (found.wait > 0) {
-    tcb.timers |= TIMER_REORDER
+    tcb.timers = (tcb.timers & ~TIMER_TAIL) | TIMER_REORDER
     tcb.probeAt = (nowMs + Math.ceil(found.wait / 1000)) | 0
     effects.timersChanged()
   } else {

@@ -18,14 +18,15 @@ const SHORTEST_MS = 10
 /** Sets the timer unless it runs (7.2); it was stopped when new octets left or an acknowledgement came. */
 export function scheduleProbe(tcb: Tcb, nowMs: number): void {
   const { board, timers } = tcb
-  if ((timers & TIMER_TAIL) !== 0 || (timers & TIMER_RETRANSMIT) === 0) return
+  // The reordering timer goes before: it shares the deadline (8).
+  if ((timers & (TIMER_TAIL | TIMER_REORDER)) !== 0 || (timers & TIMER_RETRANSMIT) === 0) return
   if (tcb.sentHead === NONE || tcb.recovery !== OPEN || tcb.srtt === 0) return
   if (board !== null && (board.isProbing || board.sacked > 0 || board.lost > 0)) return
   let wait = Math.max(Math.ceil((2 * tcb.srtt) / 1000), SHORTEST_MS)
   if (flightSize(tcb) <= tcb.mss) wait += WORST_DELAYED_ACK_MS
   // In place of the retransmission timer when that came first: a probe costs no window.
   const left = distance(nowMs, tcb.retransmitAt)
-  tcb.timers = (tcb.timers & ~TIMER_REORDER) | TIMER_TAIL
+  tcb.timers |= TIMER_TAIL
   tcb.probeAt = (nowMs + Math.max(Math.min(wait, left), 0)) | 0
 }
 
