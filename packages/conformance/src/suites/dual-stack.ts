@@ -320,6 +320,12 @@ function datagrams(suite: Suite): void {
     expectError(socket.error, 'EAFNOSUPPORT')
     expect(four.socket.send(one, 0, 1, parseIpAddress('fc00::2'), 53)).toBe(FAILED)
     expectError(four.socket.error, 'EAFNOSUPPORT')
+    // A peer that is fixed by its mapped address is spoken to over IPv4.
+    socket.connect(parseIpAddress('::ffff:10.0.0.2'), 53)
+    expect([`${socket.localAddress}`, `${socket.remoteAddress}`]).toEqual(['::ffff:10.0.0.1', '::ffff:10.0.0.2'])
+    for (const _ of [1, 2]) expect(socket.send(one, 0, 1, null, 0)).toBe(1)
+    await lan.until(() => got.length === 5, 5000)
+    expect(got.slice(3).map(({ from }) => from)).toEqual(['::ffff:10.0.0.1:1053', '::ffff:10.0.0.1:1053'])
   })
 
   suite.test('a datagram socket for IPv6 only hears no IPv4, and shares its port with one that does', async (scene) => {

@@ -151,7 +151,11 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     const target = to ?? endpoint.remote
     if (target === null) return this.fail('EDESTADDRREQ')
     if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', target, remotePort)
-    if (!this.isRouted(target) && !this.findRoute(target, remotePort)) return FAILED
+    // The fixed peer of a socket of IPv6 may be IPv4; a destination that is given has to be of the socket's family.
+    const isPeer = to === null
+    if (!((isPeer || this.family === 4) && this.isRouted(target)) && !this.findRoute(target, remotePort, isPeer)) {
+      return FAILED
+    }
     const { remote, path, source, network } = this.route as Route
     if (path.room <= Math.ceil(length / path.mtu) + 1) {
       this.lower(WRITABLE)
@@ -307,11 +311,11 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   /** Finds the way to a destination. @returns false, with the error set, when there is none. */
-  private findRoute(target: IpAddress, port: number): boolean {
+  private findRoute(target: IpAddress, port: number, isPeer: boolean): boolean {
     this.forgetRoute()
     let remote: IpAddress
     try {
-      remote = reachable(this.real(target, port, 'send'))
+      remote = isPeer ? target : reachable(this.real(target, port, 'send'))
     } catch (error) {
       this.error = error as NetError
       return false
