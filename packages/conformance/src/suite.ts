@@ -33,6 +33,8 @@ export interface Subject {
   /** The backend's own options. */
   readonly settings?: Readonly<Record<string, unknown>>
   readonly deviations?: readonly Deviation[]
+  /** Sees the LAN of each test that passed, before it is closed. */
+  readonly record?: (name: string, lan: Lan) => void
   /** Only the suites named so. @default all */
   readonly suites?: readonly string[]
   /** Only tests whose names match. @default all */
@@ -191,6 +193,7 @@ export class Suite {
         lan.play(schedule)
       }
       await body({ lan, a, b })
+      this.subject.record?.(name, lan)
     })
   }
 

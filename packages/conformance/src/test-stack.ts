@@ -41,6 +41,7 @@ import { tcpSegments } from './suites/tcp-segments.ts'
 import { tcpStream } from './suites/tcp-stream.ts'
 import { tcpWindows } from './suites/tcp-windows.ts'
 import { traceroute } from './suites/traceroute.ts'
+import { turns } from './suites/turns.ts'
 import { udp } from './suites/udp.ts'
 
 /** All suites, by what they are about. */
@@ -76,6 +77,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   'listener discovery': listenerDiscovery,
   ARP: arp,
   'socket model': socketModel,
+  'time and turns': turns,
   resources,
   'hostile frames': hostile,
   'hostile campaigns': hostileCampaigns,
