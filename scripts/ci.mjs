@@ -14,6 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ioth-ci-'))
 // Each property has 200 runs here; `npm test` alone is content with fewer.
 await tests('npm test', ['test'], { ...process.env, IOTH_RUNS: '200' })
 await tests('npm run test:long', ['run', 'test:long'])
+await check('npm run conformance:coverage', ['run', 'conformance:coverage'])
 await check('npm start', ['start'])
 await check('npm run check:packages', ['run', 'check:packages'])
 
