@@ -72,7 +72,9 @@ export function hostileCampaigns(suite: Suite): void {
           sent += frame.length
           received += octets
           if (octets > 0) count(frame[12] === 0x86 ? 'answers by IPv6' : 'answers by IPv4', answers.length)
-          expect(answers.length, 'answers to one frame').toBeLessThanOrEqual(1)
+          // What is longer than the smallest MTU may be answered in as many fragments.
+          const pieces = Math.max(1, Math.ceil((frame.length - 14) / 1232))
+          expect(answers.length, 'answers to one frame').toBeLessThanOrEqual(pieces)
           // The last fragment is answered for all of them.
           const most = isFragment(frame) ? 1514 : 1.5 * frame.length + 64
           expect(octets, 'octets in answer').toBeLessThanOrEqual(most)
