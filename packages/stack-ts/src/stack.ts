@@ -287,8 +287,8 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     return this.settings.ipv6.redirects
   }
 
-  undeliverable: Undeliverable = (at, length) => this.icmp.undeliverable(at, length)
-  undeliverable6: Undeliverable = (at, length) => this.icmp6.undeliverable(at, length)
+  undeliverable: Undeliverable = (at, length, isFinal) => this.icmp.undeliverable(at, length, isFinal)
+  undeliverable6: Undeliverable = (at, length, isFinal) => this.icmp6.undeliverable(at, length, isFinal)
 
   addressRemoved(address: IpAddress): void {
     for (const connection of this.tcp.list()) {

@@ -95,7 +95,9 @@ export class TcpFlow {
     if (isOld) return
     const before = this.certain.contiguousEnd
     this.certain.add(from, from + length)
-    if (this.certain.contiguousEnd > before && !segment.syn && this.waitingSince === -1) this.waitingSince = now
+    // What it took up although it might have dropped it may be acknowledged already.
+    const isOwed = this.certain.contiguousEnd > Math.max(before, this.highestAck)
+    if (isOwed && !segment.syn && this.waitingSince === -1) this.waitingSince = now
   }
 
   /** Takes a segment this end sends. */

@@ -128,9 +128,9 @@ export class Icmpv6 implements Transport {
     if (!isEcho || !this.echo.failed(error)) this.counters.drop('icmp6.report')
   }
 
-  /** A packet of ours that no neighbour takes: `at` is its IP header. For an attempt to connect that is as final as a refusal. */
-  undeliverable(at: number, length: number): void {
-    this.dispatch(at, length, 0, 'EHOSTUNREACH', true, 0, null, false)
+  /** A packet of ours that no neighbour takes: `at` is its IP header. If it is final, it ends attempts to connect as a refusal does. */
+  undeliverable(at: number, length: number, isFinal: boolean): void {
+    this.dispatch(at, length, 0, 'EHOSTUNREACH', isFinal, 0, null, false)
   }
 
   /** Sends an echo request. @param id identifier and sequence number in one word. @returns false when the pool is exhausted. */

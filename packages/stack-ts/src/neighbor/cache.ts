@@ -41,13 +41,18 @@ export interface ResolverTiming {
   readonly asksBeforeMove: boolean
 }
 
-/** Is told of a packet that could not be delivered: positions of its IP header. */
-export type Undeliverable = (at: number, length: number) => void
+/** Is told of a packet that could not be delivered: position and length of its IP packet, and whether that is for good. */
+export type Undeliverable = (at: number, length: number, isFinal: boolean) => void
 
 /** RFC 4861 10: how long after a packet its answer may confirm the neighbour. */
 const DELAY_FIRST_PROBE = 5_000_000
 /** A neighbour that failed is asked again at most once a second. */
 const FAILED_TIME = 1_000_000
+/**
+ * A neighbour that was there less than this ago may only be out of reach: a connection that is being opened goes on trying. Afterwards, and
+ * for one that never was there, silence ends it.
+ */
+const PATIENCE = 45_000_000
 /** Who would lose its address to another has this long to object, twice; below the retransmission timeout of a connection. */
 const OBJECTION_TIME = 100_000
 const OBJECTION_ASKS = 2
@@ -184,11 +189,11 @@ export class NeighborCache {
   confirm(neighbor: Neighbor): void {
     const { now } = this.clock
     neighbor.until = now + this.currentReachableTime(now)
+    neighbor.confirmedAt = now
     if (neighbor.state === 'REACHABLE') return
     this.settle(neighbor)
     neighbor.state = 'REACHABLE'
     neighbor.isDoubtful = false
-    neighbor.wasReachable = true
   }
 
   /** The link is back, perhaps to another network: all answers are doubtful. */
@@ -216,6 +221,16 @@ export class NeighborCache {
     }
     neighbor.state = 'DELAY'
     this.arm(neighbor, this.clock.now + DELAY_FIRST_PROBE)
+  }
+
+  /**
+   * A neighbour that was there does not answer any more. As if its entry were deleted (RFC 4861 7.3.3), but that it was there a moment ago
+   * is remembered; who sends through a gateway looks for another one.
+   */
+  private lose(neighbor: Neighbor): void {
+    if (neighbor.isGateway) this.remove(neighbor)
+    else neighbor.state = 'INCOMPLETE'
+    this.resolver.lost?.(neighbor)
   }
 
   /** Opens the question for a neighbour that has no address yet. */
@@ -257,12 +272,11 @@ export class NeighborCache {
     if (neighbor.rival) {
       this.move(neighbor, neighbor.rivalHigh, neighbor.rivalLow)
     } else if (isDirect) {
-      this.remove(neighbor)
-      this.resolver.lost?.(neighbor)
+      this.lose(neighbor)
     } else {
       neighbor.state = 'FAILED'
       neighbor.until = now + FAILED_TIME
-      this.discard(neighbor, true)
+      this.discard(neighbor, now - neighbor.confirmedAt > PATIENCE ? 'gone' : 'silent')
       // Who sends through a gateway looks for another one.
       if (neighbor.isGateway) this.remove(neighbor)
       this.resolver.lost?.(neighbor)
@@ -336,13 +350,15 @@ export class NeighborCache {
     this.counters.lose('neighbor.waiting')
   }
 
-  private discard(neighbor: Neighbor, tell: boolean): void {
+  /** @param why for those who sent; null: they are not told. */
+  private discard(neighbor: Neighbor, why: 'gone' | 'silent' | null): void {
     const { waiting } = neighbor
     if (waiting === null) return
     neighbor.waiting = null
     for (let i = 0; i < waiting.count; i++) {
       this.counters.lose('neighbor.unreachable')
-      if (tell) this.undeliverable(waiting.head[i]! + LINK_HEADROOM, waiting.headLength[i]! - LINK_HEADROOM)
+      const at = waiting.head[i]! + LINK_HEADROOM
+      if (why !== null) this.undeliverable(at, waiting.headLength[i]! - LINK_HEADROOM, why === 'gone')
       releaseFrame(waiting, i)
     }
   }
@@ -355,7 +371,7 @@ export class NeighborCache {
     this.unlink(neighbor)
     if (neighbor.timer !== null) this.clock.disarm(neighbor.timer)
     this.questions.withdraw(neighbor)
-    this.discard(neighbor, false)
+    this.discard(neighbor, null)
   }
 
   clear(): void {
@@ -402,11 +418,11 @@ export class NeighborCache {
 }
 
 /** How much an entry would be missed: failed, not yet answered, only heard of, known to have been there, a gateway. */
-function rankOf({ state, isGateway, wasReachable }: Neighbor): number {
+function rankOf({ state, isGateway, confirmedAt }: Neighbor): number {
   if (isGateway) return 4
   if (state === 'FAILED') return 0
   if (state === 'INCOMPLETE') return 1
-  return wasReachable ? 3 : 2
+  return confirmedAt !== Number.NEGATIVE_INFINITY ? 3 : 2
 }
 
 function isAt({ macHigh, macLow }: Neighbor, high: number, low: number): boolean {

@@ -57,8 +57,8 @@ export class Neighbor extends Path {
   /** Questions sent since the last answer. */
   asked = 0
   lastUsed: number
-  /** Whether it ever proved to be there: such entries make room last. */
-  wasReachable = false
+  /** When it last proved to be there; such entries make room last. */
+  confirmedAt = Number.NEGATIVE_INFINITY
   /** Whether routes lead through it. */
   isGateway = false
   /** What its advertisements say of it (RFC 4861 7.2.5); a neighbour that stops being one takes its routes along. */
