@@ -4,6 +4,8 @@ import { configDefaults, defineConfig } from 'vitest/config'
 export default defineConfig({
   ssr: { resolve: { conditions: ['@ioth/source', 'node', 'default'] } },
   test: {
+    // Vitest leaves one processor free, which on two of them is half the machine.
+    maxWorkers: '100%',
     include: ['packages/*/{src,test}/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, '**/*.long.test.ts'],
     setupFiles: ['vitest.setup.ts'],
