@@ -58,7 +58,7 @@ export class Neighbor extends Path {
   asked = 0
   lastUsed: number
   /** When it last proved to be there; such entries make room last. */
-  confirmedAt = Number.NEGATIVE_INFINITY
+  confirmedAt: number = Number.NEGATIVE_INFINITY
   /** Whether routes lead through it. */
   isGateway = false
   /** What its advertisements say of it (RFC 4861 7.2.5); a neighbour that stops being one takes its routes along. */
