@@ -2,7 +2,7 @@
 import { SUITES, testStack } from '@ioth/conformance'
 import { backend } from '../src/index.ts'
 
-process.env.IOTH_RUNS ??= '10000'
+process.env.IOTH_RUNS ??= process.env.IOTH_LONG_RUNS ?? '10000'
 process.env.IOTH_SEED ??= '2'
 
 const suites = Object.keys(SUITES).filter((name) => name !== 'TCP: streams')

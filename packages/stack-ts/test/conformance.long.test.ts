@@ -2,7 +2,7 @@
 import { testStack } from '@ioth/conformance'
 import { backend } from '../src/index.ts'
 
-process.env.IOTH_RUNS ??= '10000'
+process.env.IOTH_RUNS ??= process.env.IOTH_LONG_RUNS ?? '10000'
 process.env.IOTH_SEED ??= '2'
 
 testStack({ name: 'ts', backend, suites: ['TCP: streams'], tests: /^P-(0[1-9]|1[01])\b/ })
