@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -57,7 +57,38 @@ describe('openLibrary', () => {
   test('found, but no library: says so, and looks no further', () => {
     const file = join(folder, 'text.so')
     writeFileSync(file, 'this is no library, though it is long enough to be taken for one at first sight')
-    expect(() => openLibrary({ ...request, names: [file, ...LIBC] })).toThrow(/text.so cannot be loaded: /)
+    expect(() => openLibrary({ ...request, names: [file, ...LIBC] })).toThrow(
+      /text.so cannot be loaded: it is no shared library/,
+    )
+  })
+
+  test('made for another processor: says for which', () => {
+    const file = join(folder, 'foreign.so')
+    const head = Buffer.alloc(64)
+    head.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
+    head.writeUInt16LE(process.arch === 's390x' ? 62 : 22, 18)
+    writeFileSync(file, head)
+    expect(() => openLibrary({ ...request, path: file })).toThrow(
+      /foreign.so, the path that was given, cannot be loaded: it is made for (s390x|x64), and this Node.js runs on /,
+    )
+  })
+
+  test('lacks what is needed: names it before anything is called', () => {
+    const names = ['getpid', 'lwip_add_vdeif', 'b', 'c', 'd']
+    expect(() => openLibrary({ ...request, symbols: names })).toThrow(
+      /is not what is needed: it lacks lwip_add_vdeif, b, c and 1 more. It is another library, or another version of it. Type: /,
+    )
+  })
+
+  test.runIf(existsSync('/proc/self/fd'))('tells the file it found, and loads copies that share nothing', () => {
+    const maths = { title: 'the maths library', names: ['libm.so.6', 'libm.so'], symbols: ['cos'], install: 'libc6' }
+    const first = openLibrary(maths)
+    expect(first.path).toMatch(/^\/.*libm\.so/)
+    const copies = [openLibrary({ ...maths, privateCopy: true }), openLibrary({ ...maths, privateCopy: true })]
+    expect(copies.map(({ handle }) => handle.func('double cos(double)')(0))).toEqual([1, 1])
+    expect(new Set([first, ...copies].map(({ handle }) => handle.symbol('cos'))).size).toBe(3)
+    for (const { handle } of copies) handle.unload()
+    expect(first.handle.func('double cos(double)')(0)).toBe(1)
   })
 })
 

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { NetError, type Probe } from '@ioth/core'
+import { mismatchOf } from './elf.ts'
 import { koffi, type LibraryHandle } from './koffi.ts'
+import { loadPrivateCopy } from './private-copy.ts'
 
 export interface LibraryRequest {
   /** What the library is called, for messages. */
@@ -24,11 +26,15 @@ export interface LibraryRequest {
   readonly global?: boolean
   /** Whether it stays in memory when its last user has gone, for libraries with threads of their own. @default false */
   readonly pinned?: boolean
+  /** What it must have, functions and variables: a library that lacks one is not the right one, and is not used. */
+  readonly symbols?: readonly string[]
+  /** Whether to load an instance that nobody else has, with variables of its own: see `private-copy.ts`. @default false */
+  readonly privateCopy?: boolean
 }
 
 export interface Library {
   readonly handle: LibraryHandle
-  /** The path or name by which it was found. */
+  /** Its file, where the system tells; else the name by which it was found. */
   readonly path: string
   /** All that was tried up to then. */
   readonly tried: readonly string[]
@@ -42,8 +48,8 @@ export function openLibrary(request: LibraryRequest): Library {
   const tried: string[] = []
   for (const [path, chosenBy] of candidates(request)) {
     tried.push(path)
-    const handle = tryLoad(path, chosenBy, request)
-    if (handle !== null) return { handle, path, tried }
+    const found = tryLoad(path, chosenBy, request)
+    if (found !== null) return { ...found, tried }
   }
   throw new LibraryError(`${request.title} is not installed`, `Tried ${tried.join(', ')}. Type: ${request.install}`)
 }
@@ -59,6 +65,8 @@ export function probeLibrary(request: LibraryRequest): Probe {
     return { usable: false, tried, reason: (error as Error).message }
   }
 }
+
+type Found = Pick<Library, 'handle' | 'path'>
 
 class LibraryError extends NetError {
   /** Without what was tried and what to type: a probe has fields for those. */
@@ -79,21 +87,66 @@ function candidates({ path, variable, names }: LibraryRequest): [path: string, c
   return names.map((name) => [name, null])
 }
 
-function tryLoad(path: string, chosenBy: string | null, request: LibraryRequest): LibraryHandle | null {
-  const { load } = koffi()
+function tryLoad(name: string, chosenBy: string | null, request: LibraryRequest): Found | null {
+  const said = chosenBy === null ? '' : `, ${chosenBy},`
+  const refuse = (what: string, cause?: unknown): LibraryError =>
+    new LibraryError(`${request.title}: ${name}${said} ${what}`, `Type: ${request.install}`, cause)
+  let handle: LibraryHandle
   try {
-    if (request.pinned === true) pin(path, request)
-    return load(path, { lazy: request.lazy ?? false, global: request.global ?? false })
+    handle = load(name, request)
   } catch (cause) {
     const why = (cause as Error).message
     if (chosenBy === null && isMissing(why)) return null
-    const there = path.includes('/') && !existsSync(path) ? 'there is no such file' : why
-    const said = chosenBy === null ? '' : `, ${chosenBy},`
-    throw new LibraryError(
-      `${request.title}: ${path}${said} cannot be loaded: ${there}`,
-      `Type: ${request.install}`,
-      cause,
-    )
+    throw refuse(`cannot be loaded: ${explain(name, why)}`, cause)
+  }
+  const missing = (request.symbols ?? []).filter((symbol) => !hasSymbol(handle, symbol))
+  if (missing.length > 0) {
+    throw refuse(`is not what is needed: it lacks ${listed(missing)}. It is another library, or another version of it`)
+  }
+  const [symbol] = request.symbols ?? []
+  const path = (symbol === undefined ? null : fileOf(handle, symbol)) ?? name
+  if (request.privateCopy !== true) return { handle, path }
+  try {
+    return { handle: loadPrivateCopy(realpathSync(path), (copy) => load(copy, request)), path }
+  } catch (cause) {
+    throw refuse(`cannot be copied for a stack of its own: ${(cause as Error).message}`, cause)
+  }
+}
+
+function load(path: string, request: LibraryRequest): LibraryHandle {
+  if (request.pinned === true) pin(path, request)
+  return koffi().load(path, { lazy: request.lazy ?? false, global: request.global ?? false })
+}
+
+function explain(path: string, why: string): string {
+  if (!path.includes('/')) return why
+  if (!existsSync(path)) return 'there is no such file'
+  return mismatchOf(path) ?? why
+}
+
+function hasSymbol(handle: LibraryHandle, symbol: string): boolean {
+  try {
+    return handle.symbol(symbol) !== null
+  } catch {
+    return false
+  }
+}
+
+function listed(symbols: readonly string[]): string {
+  const shown = symbols.slice(0, 3).join(', ')
+  return symbols.length > 3 ? `${shown} and ${symbols.length - 3} more` : shown
+}
+
+/** The file that holds a symbol, by the loader's own account; null where that cannot be asked. */
+function fileOf(handle: LibraryHandle, symbol: string): string | null {
+  const { load, decode } = koffi()
+  try {
+    const info = new BigUint64Array(4)
+    const dladdr = load(null).func('int dladdr(void *, void *)')
+    if (dladdr(handle.symbol(symbol), info) === 0) return null
+    return decode(info[0] as bigint, 'char', -1) as string
+  } catch {
+    return null
   }
 }
 
