@@ -155,6 +155,60 @@ curl.action(async (url: string) => {
   await command.curl(url, curl.opts(), settingsOf(curl))
 })
 
+const publish = addNetworkOptions(ioth.command('publish'), BRIEFLY)
+  .argument('<ports...>', '[HOST:]PORT:ADDRESS:PORT, with /udp behind it for datagrams')
+  .description('Ports of the host that lead to nodes, until it is stopped. Needs no root.')
+  .addHelpText(
+    'after',
+    `
+They are open on loopback only, unless HOST says otherwise. An IPv6 address stands in brackets; names are resolved inside of the network.
+
+Examples:
+  ioth publish 8080:10.40.0.32:80
+  ioth publish 8080:10.40.0.32:80 5353:10.40.0.53:53/udp "8081:[fc00::32]:80"
+  ioth publish 0.0.0.0:8080:10.40.0.32:80`,
+  )
+publish.action(async (ports: string[]) => {
+  const command = await import('./commands/publish.ts')
+  await command.publishPorts(ports, settingsOf(publish))
+})
+
+const proxy = addNetworkOptions(ioth.command('proxy'), BRIEFLY)
+  .argument('[port]', 'port of the host, on loopback', wholeNumber, 1080)
+  .description('A proxy into the network: SOCKS 5 and HTTP on one port. Needs no root.')
+  .option('--listen <address>', 'another address of loopback', '127.0.0.1')
+  .option(
+    '--password <user:password>',
+    'only for those who know it; better in IOTH_PROXY_PASSWORD, where ps does not show it',
+  )
+  .addHelpText(
+    'after',
+    '\nNames are resolved inside of the network.\n\nExamples:\n  ioth proxy --dhcp\n  curl -x socks5h://127.0.0.1:1080 http://10.40.0.32/\n  chromium --proxy-server=socks5://127.0.0.1:1080 http://10.40.0.32/',
+  )
+proxy.action(async (port: number) => {
+  const command = await import('./commands/proxy.ts')
+  await command.proxy(port, proxy.opts(), settingsOf(proxy))
+})
+
+const nc = addNetworkOptions(ioth.command('nc'), BRIEFLY, ['-a', '-f'])
+  .usage('[options] [address] port')
+  .argument('<words...>', 'whom to speak to, and the port')
+  .description('Standard input and output, joined to a connection of the network.')
+  .option('-l, --listen', 'wait for a connection')
+  .option('-u, --udp', 'datagrams')
+  .option('-k, --keep', 'go on listening after a connection')
+  .option('-z, --zero', 'only look whether the port is open')
+  .addOption(new Option('-w, --wait <seconds>', 'end after so long a silence').argParser(seconds))
+  .option('-v, --verbose', 'tell what happens')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  echo hello | ioth nc 10.40.0.32 7\n  ioth nc -a 10.40.0.9/24 --listen 7000 > file\n  ioth nc -z 10.40.0.32 80',
+  )
+nc.action(async (words: string[]) => {
+  const command = await import('./commands/nc.ts')
+  await command.nc(words, nc.opts(), settingsOf(nc))
+})
+
 const ps = addNetworkOptions(ioth.command('ps'), ['filename', 'device'])
   .description('Who is on a network.')
   .option('--json', 'as JSON')
