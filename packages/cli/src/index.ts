@@ -26,7 +26,7 @@ export {
   type StackConfig,
 } from '@ioth/core'
 export type { FoundBackend, SearchOptions, StackOverrides } from '@ioth/core/registry'
-export { type BoundModules, bindNode, runInStack, setProcessStack } from '@ioth/node'
+export { type BoundModules, bindNode, type NodeStack, runInStack, setProcessStack } from '@ioth/node'
 export {
   captureToFile,
   createSwitch,

@@ -6,8 +6,9 @@
  */
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Backend, DeviceInfo, Stack, StackConfig } from '@ioth/core'
+import type { Backend, DeviceInfo, StackConfig } from '@ioth/core'
 import * as registry from '@ioth/core/registry'
+import { type NodeStack, nodeStack } from '@ioth/node'
 
 const own = dirname(fileURLToPath(import.meta.url))
 
@@ -15,12 +16,12 @@ function withOwn<T extends registry.SearchOptions>(options: T): T {
   return options.from === undefined ? { ...options, from: registry.searchFolders(own) } : options
 }
 
-/** As `createStack` of `@ioth/core/registry`. */
-export function createStack(
+/** As `createStack` of `@ioth/core/registry`; the stack has a method `run`, whose argument runs with the stack as its network. */
+export async function createStack(
   config: StackConfig | DeviceInfo | string = {},
   overrides: registry.StackOverrides = {},
-): Promise<Stack> {
-  return registry.createStack(config, withOwn(overrides))
+): Promise<NodeStack> {
+  return nodeStack(await registry.createStack(config, withOwn(overrides)))
 }
 
 /** As `loadBackend` of `@ioth/core/registry`. */

@@ -10,6 +10,18 @@ test('explicit: two stacks beside the host', async () => {
   expect(exitCode).toBe(0)
 })
 
+test('scope: three stacks and the host, code that knows none of them', async () => {
+  const { output, exitCode } = await start(process.execPath, [`${examples}/dist/scope.js`]).ended
+  expect(output).toBe('hello from red\nhello from green\nhello from blue\nhello from the host\n')
+  expect(exitCode).toBe(0)
+})
+
+test('default: the stack of a process, and the host where it is asked for', async () => {
+  const { output, exitCode } = await start(process.execPath, [`${examples}/dist/default.js`]).ended
+  expect(output).toBe('interfaces: lo, eth0\nthe stack answers\nthe host answers\nthe host answers\n')
+  expect(exitCode).toBe(0)
+})
+
 test('services: DHCP, names and traceroute within one process', async () => {
   const { output, exitCode } = await start(process.execPath, [`${examples}/dist/services.js`]).ended
   expect(output).toBe(

@@ -6,6 +6,7 @@
 import type dgram from 'node:dgram'
 import type dns from 'node:dns'
 import type http from 'node:http'
+import type http2 from 'node:http2'
 import type https from 'node:https'
 import type net from 'node:net'
 import type tls from 'node:tls'
@@ -13,7 +14,9 @@ import type { Stack } from '@ioth/core'
 import { Binding } from './bound/binding.ts'
 import { boundDgram } from './bound/dgram.ts'
 import { boundDns } from './bound/dns.ts'
+import { boundFetch, boundWebSocket } from './bound/fetch.ts'
 import { boundHttp, boundHttps } from './bound/http.ts'
+import { boundHttp2 } from './bound/http2.ts'
 import { boundNet } from './bound/net.ts'
 import { boundTls } from './bound/tls.ts'
 import { interception } from './interception.ts'
@@ -23,10 +26,19 @@ export interface BoundModules {
   readonly net: typeof net
   readonly http: typeof http
   readonly https: typeof https
+  readonly http2: typeof http2
   readonly tls: typeof tls
   readonly dgram: typeof dgram
   readonly dns: typeof dns
+  readonly 'dns/promises': typeof dns.promises
+  /** As the global one, with a pool of connections of its own. A `dispatcher` of the program's is where it was told to be. */
+  readonly fetch: typeof globalThis.fetch
+  /** As the global one; undefined on Node 20, which has none. */
+  readonly WebSocket: WebSocketClass
 }
+
+/** The class of the global `WebSocket`. */
+export type WebSocketClass = typeof globalThis.WebSocket
 
 const bindings = new WeakMap<Stack, BoundModules>()
 
@@ -52,9 +64,13 @@ const makers: { readonly [Name in keyof BoundModules]: (binding: Binding) => Bou
   net: boundNet,
   http: boundHttp,
   https: boundHttps,
+  http2: boundHttp2,
   tls: boundTls,
   dgram: boundDgram,
   dns: boundDns,
+  'dns/promises': ({ stack }) => bindNode(stack).dns.promises,
+  fetch: boundFetch,
+  WebSocket: boundWebSocket,
 }
 
 /** A program that binds `net` does not pay for loading `tls`. */

@@ -14,6 +14,9 @@ export class Choices {
   /** The network of every socket of the process that belongs to no other one. */
   processChoice: Choice = null
 
+  /** Called before the first scope begins. */
+  onFirstScope: (() => void) | null = null
+
   private readonly explicit = new WeakMap<object, Choice>()
   private scopes: AsyncLocalStorage<Choice> | null = null
   private creating: Choice | undefined = undefined
@@ -35,6 +38,12 @@ export class Choices {
     return scoped !== undefined ? scoped : this.processChoice
   }
 
+  /** The network of the scope that runs, where it is another than the process's; undefined: no such scope. */
+  get foreign(): Choice | undefined {
+    const scoped = this.scopes?.getStore()
+    return scoped === this.processChoice ? undefined : scoped
+  }
+
   /** The network of a handle that is about to be used. */
   forOwner(owner: object | null | undefined): Choice {
     if (owner !== null && owner !== undefined) {
@@ -54,7 +63,10 @@ export class Choices {
   /** Runs `run` with `choice` for every socket that it opens, now or later, without an explicit choice of its own. */
   runIn<T>(choice: Choice, run: () => T): T {
     // Made on first use: on Node 20 a storage in use has a cost for every promise of the process.
-    this.scopes ??= new AsyncLocalStorage()
+    if (this.scopes === null) {
+      this.scopes = new AsyncLocalStorage()
+      this.onFirstScope?.()
+    }
     return this.scopes.run(choice, run)
   }
 

@@ -1,9 +1,9 @@
 /**
- * `@ioth/node`: any stack as Node's own `net`, `http`, `https`, `tls`, `dgram` and `dns`.
+ * `@ioth/node`: any stack as Node's own `net`, `http`, `https`, `http2`, `tls`, `dgram`, `dns`, `fetch` and `WebSocket`.
  *
  * @module
  */
-export { type BoundModules, bindNode } from './bind-node.ts'
+export { type BoundModules, bindNode, type WebSocketClass } from './bind-node.ts'
 export { announceLink } from './implicit/announce-link.ts'
 export { becomeNode, type NodeOptions } from './implicit/become-node.ts'
-export { runInStack, setProcessStack } from './process-stack.ts'
+export { type NodeStack, nodeStack, runInStack, setProcessStack } from './process-stack.ts'

@@ -13,6 +13,7 @@ import { interceptHttp2 } from './http2-session.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
 import { compareMembers, loadNatives, type Natives, type NativeTcp, type NativeUdp } from './native.ts'
+import { separatePools } from './pools.ts'
 import { interceptQueries } from './queries.ts'
 import type { TcpEnvironment } from './tcp-environment.ts'
 import { replaceTcpMethods } from './tcp-methods.ts'
@@ -97,6 +98,7 @@ function install(natives: Natives): Interception {
   interceptQueries(natives, choices)
   interceptNet(choices)
   interceptDgram(choices)
+  choices.onFirstScope = () => separatePools(choices)
 
   process.once('exit', () => {
     for (const stack of stacks) stack.flush()

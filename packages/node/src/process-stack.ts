@@ -18,9 +18,23 @@ export function setProcessStack(stack: Stack | null): void {
   showInterfaces(choices)
 }
 
+/** A stack with its scope as a method. */
+export interface NodeStack extends Stack {
+  /** As {@link runInStack}, for this stack. */
+  run<T>(run: () => T): T
+}
+
+/** Gives a stack its method `run`. */
+export function nodeStack(stack: Stack): NodeStack {
+  return Object.defineProperty(stack, 'run', {
+    value: <T>(run: () => T): T => runInStack(stack, run),
+    configurable: true,
+  }) as NodeStack
+}
+
 /**
  * Runs `run` with a stack (null: the host) as the network of every socket that it opens, now or in whatever it starts, unless the
- * socket is opened by an explicit choice (`bindNode`). Kept-alive connections of an agent stay with the network that opened them.
+ * socket is opened by an explicit choice (`bindNode`). Kept-alive connections are reused within the network that opened them only.
  */
 export function runInStack<T>(stack: Stack | null, run: () => T): T {
   const { choices, use } = interception()

@@ -3,32 +3,31 @@
  *
  * @module
  */
-import dgram from 'node:dgram'
-import dns from 'node:dns'
 import http from 'node:http'
-import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import net from 'node:net'
 import os from 'node:os'
-import tls from 'node:tls'
 import { createScheduler, type Stack } from '@ioth/core'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type BoundModules, bindNode, runInStack, setProcessStack } from '../src/index.ts'
 import { createFakeStack } from './fake-stack.ts'
+import { hostModules } from './networks.ts'
 import { event } from './trace.ts'
 
 function fake(address = '10.0.0.1'): Stack {
   return createFakeStack(createScheduler(), [address])
 }
 
-const HOST: BoundModules = { net, http, https, tls, dgram, dns }
+const HOST = hostModules
+/** Those that are modules, as opposed to globals. */
+const MODULES = ['net', 'http', 'https', 'http2', 'tls', 'dgram', 'dns', 'dns/promises'] as const
 
 describe('exports', () => {
   const bound = bindNode(fake())
 
-  for (const name of Object.keys(HOST) as (keyof BoundModules)[]) {
+  for (const name of MODULES) {
     test(`every export of node:${name} is there`, () => {
-      const expected = HOST[name] as unknown as Record<string, unknown>
+      const expected = process.getBuiltinModule(`node:${name}`) as unknown as Record<string, unknown>
       const seen = bound[name] as unknown as Record<string, unknown>
       expect(Object.keys(seen).sort()).toEqual(Object.keys(expected).sort())
       for (const key of Object.keys(expected)) expect(typeof seen[key], key).toBe(typeof expected[key])

@@ -6,12 +6,13 @@
 import dgram from 'node:dgram'
 import dns from 'node:dns'
 import http from 'node:http'
+import http2 from 'node:http2'
 import https from 'node:https'
 import net from 'node:net'
 import tls from 'node:tls'
 import { createPipe, createScheduler, defaultPool, defaultScheduler, type Link, type Stack } from '@ioth/core'
 import backend from '@ioth/stack-ts'
-import { type BoundModules, bindNode } from '../src/index.ts'
+import { type BoundModules, bindNode, type WebSocketClass } from '../src/index.ts'
 import { createFakeStack } from './fake-stack.ts'
 
 export interface Network {
@@ -28,8 +29,22 @@ export interface Network {
   close(): Promise<void>
 }
 
+/** Node's own modules, in the shape of bound ones. */
+export const hostModules: BoundModules = {
+  net,
+  http,
+  https,
+  http2,
+  tls,
+  dgram,
+  dns,
+  'dns/promises': dns.promises,
+  fetch: globalThis.fetch,
+  WebSocket: (globalThis as { WebSocket?: unknown }).WebSocket as WebSocketClass,
+}
+
 export function hostNetwork(): Network {
-  const host: BoundModules = { net, http, https, tls, dgram, dns }
+  const host = hostModules
   return {
     name: 'host',
     server: host,

@@ -5,6 +5,7 @@
  */
 import type { Stack } from '@ioth/core'
 import type { Choices } from '../choices.ts'
+import { type Dispatcher, dispatcherFor } from '../dispatchers.ts'
 
 type Constructor = abstract new (...args: never[]) => object
 type AnyFunction = (...args: never[]) => unknown
@@ -28,6 +29,16 @@ export class Binding {
     const { choices, stack } = this
     return function (this: unknown, ...args: never[]): unknown {
       return choices.whileCreating(stack, () => make.apply(this, args))
+    } as F
+  }
+
+  /** The same function; the server that it makes belongs to the stack. */
+  factory<F extends AnyFunction>(make: F): F {
+    const { choices, stack } = this
+    return function (this: unknown, ...args: never[]): unknown {
+      const made = make.apply(this, args) as object
+      choices.choose(made, stack)
+      return made
     } as F
   }
 
@@ -64,6 +75,13 @@ export class Binding {
       },
     })
     return bound
+  }
+
+  /** Runs a function of undici's with the stack's agent; with null, in a scope of the stack, where Node's agents are out of reach. */
+  dispatching<T>(run: (dispatcher: Dispatcher | null) => T): T {
+    const { choices, stack } = this
+    const dispatcher = dispatcherFor(choices, stack)
+    return dispatcher === null ? choices.runIn(stack, () => run(null)) : run(dispatcher)
   }
 
   /** The same class of `node:dns`; the queries of its objects go through the stack. */

@@ -7,6 +7,7 @@ import type http from 'node:http'
 import type https from 'node:https'
 import { NetError } from '@ioth/core'
 import { type Binding, value } from './binding.ts'
+import { boundWebSocket } from './fetch.ts'
 
 type AgentClass = typeof http.Agent
 type Options = http.RequestOptions & { _defaultAgent?: http.Agent }
@@ -24,11 +25,8 @@ export function boundHttp(binding: Binding): typeof http {
     ClientRequest: value(ClientRequest),
     Server: value(Server),
     createServer: value((...args: ConstructorParameters<typeof http.Server>) => new Server(...args)),
-    WebSocket: {
-      get: () => unavailable('WebSocket'),
-      configurable: true,
-      enumerable: true,
-    },
+    // Loaded when it is asked for, as Node does.
+    WebSocket: { get: () => boundWebSocket(binding), configurable: true, enumerable: true },
   })
 }
 
@@ -125,15 +123,5 @@ function requestExports(
     },
     request: value(request),
     get: value(get),
-  }
-}
-
-function unavailable(name: string): unknown {
-  return class {
-    constructor() {
-      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', name, {
-        message: `${name} cannot be bound to a stack yet: run the program by "ioth run", or open it inside runInStack(stack, …)`,
-      })
-    }
   }
 }

@@ -1,0 +1,97 @@
+/**
+ * Connections that are kept for reuse belong to the network that opened them: code in a scope never gets one of another network.
+ *
+ * Node's agents find a kept connection by a name made of host and port. In a scope whose network is not the process's, the name
+ * tells the network too, and the options of a request carry it to where its connection is opened. Node's own undici gets an agent for
+ * each network.
+ *
+ * @module
+ */
+import http from 'node:http'
+import type { Choice, Choices } from './choices.ts'
+import { dispatcherFor, globalDispatchers } from './dispatchers.ts'
+
+/** Among the options of a request, which are copied from hand to hand: the network that it was made in. */
+const NETWORK = Symbol('ioth network')
+
+type Options = object & { [NETWORK]?: { readonly choice: Choice } }
+interface AgentMethods {
+  getName(options?: Options): string
+  createSocket(request: unknown, options: Options, done: unknown): void
+}
+
+/** Called before the first scope begins; a program without scopes is not touched. */
+export function separatePools(choices: Choices): void {
+  separateAgents(choices)
+  separateFetch(choices)
+}
+
+function separateAgents(choices: Choices): void {
+  const prototype = http.Agent.prototype as unknown as AgentMethods
+  const { getName, createSocket } = prototype
+  const numbers = new WeakMap<object, number>()
+  let count = 0
+
+  function suffix(choice: Choice): string {
+    if (choice === null) return ':host'
+    let number = numbers.get(choice)
+    if (number === undefined) {
+      number = ++count
+      numbers.set(choice, number)
+    }
+    return `:network${number}`
+  }
+
+  prototype.getName = function (options = {}) {
+    const choice = choices.foreign
+    if (options[NETWORK] === undefined && choice !== undefined && Object.isExtensible(options)) {
+      options[NETWORK] = { choice }
+    }
+    const name = getName.call(this, options)
+    return options[NETWORK] === undefined ? name : name + suffix(options[NETWORK].choice)
+  }
+
+  // A request that waited for a connection gets it when another one closes: not in its own scope.
+  prototype.createSocket = function (request, options, done) {
+    const network = options[NETWORK]
+    if (network === undefined) createSocket.call(this, request, options, done)
+    else choices.runIn(network.choice, () => createSocket.call(this, request, options, done))
+  }
+}
+
+/** Node loads undici when it is first used; until then there is nothing to separate. */
+function separateFetch(choices: Choices): void {
+  const separated = new WeakSet<object>()
+  const separate = (): void => {
+    void globalThis.Response
+    for (const agent of globalDispatchers()) {
+      if (separated.has(agent)) continue
+      separated.add(agent)
+      const { dispatch } = agent
+      agent.dispatch = function (options, handler) {
+        const choice = choices.foreign
+        const other = choice === undefined ? null : dispatcherFor(choices, choice)
+        return other === null ? dispatch.call(this, options, handler) : other.dispatch(options, handler)
+      }
+    }
+  }
+  for (const name of ['fetch', 'WebSocket', 'EventSource']) beforeUse(name, separate)
+}
+
+/** Runs something whenever a global of Node's is read. */
+function beforeUse(name: string, run: () => void): void {
+  const descriptor = Object.getOwnPropertyDescriptor(globalThis, name)
+  if (descriptor === undefined || descriptor.configurable === false) return
+  let own = descriptor
+  Object.defineProperty(globalThis, name, {
+    configurable: true,
+    enumerable: descriptor.enumerable ?? false,
+    get() {
+      run()
+      return own.get === undefined ? own.value : own.get.call(globalThis)
+    },
+    set(given: unknown) {
+      own = { value: given }
+    },
+  })
+}
