@@ -1,5 +1,6 @@
 /**
- * A link over a file descriptor that keeps message boundaries, one frame a message: a TAP or TUN device, one end of a `seqpacket` pair.
+ * A link over a file descriptor that keeps message boundaries, one frame a message: a TAP or TUN device, one end of a `seqpacket` pair, a
+ * datagram socket that is joined to another.
  *
  * Frames are read and written in turns of the scheduler, a bounded number in each. The kernel computes nothing for us here, so the link
  * takes complete frames only.
@@ -38,6 +39,8 @@ export interface DescriptorLinkOptions {
   readonly mtu: number
   /** The locator it was opened by. */
   readonly name: string
+  /** A datagram socket has no end: an empty message is none, nor is an error of a peer that has gone. @default false */
+  readonly endless?: boolean
 }
 
 export interface DescriptorLinkCounters {
@@ -69,9 +72,12 @@ export class DescriptorLink extends Job implements Link {
     dropRefused: 0,
   }
   state: LinkState = 'up'
+  /** Called once, when the link closes or fails. */
+  onClosed: (() => void) | null = null
   private readonly scheduler: Scheduler
   private readonly pool: FramePool
   private readonly fd: number
+  private readonly endless: boolean
   private readonly watch: DescriptorWatch
   /** One frame, and one octet more to see that a frame is too long. */
   private readonly frame: Uint8Array
@@ -83,11 +89,12 @@ export class DescriptorLink extends Job implements Link {
   private failure: NetError | null = null
 
   /** @throws NetError EBADF, EALREADY: the descriptor cannot be watched. */
-  constructor({ scheduler, pool, fd, type, mtu, name }: DescriptorLinkOptions) {
+  constructor({ scheduler, pool, fd, type, mtu, name, endless = false }: DescriptorLinkOptions) {
     super()
     this.scheduler = scheduler
     this.pool = pool
     this.fd = fd
+    this.endless = endless
     this.type = type
     this.mtu = mtu
     this.name = name
@@ -122,7 +129,7 @@ export class DescriptorLink extends Job implements Link {
   }
 
   run(): void {
-    if (this.failure !== null) this.fail()
+    if (this.failure !== null) this.end()
     if (this.state !== 'up') return
     if (this.isShort) {
       this.isShort = false
@@ -141,6 +148,14 @@ export class DescriptorLink extends Job implements Link {
     this.state = 'closed'
     this.watch.close()
     closeDescriptor(this.fd)
+    this.onClosed?.()
+  }
+
+  /** Somebody else has learnt that the other side is gone: the link closes in its next turn, and says why. */
+  fail(reason: NetError): void {
+    if (this.state === 'closed' || this.failure !== null) return
+    this.failure = reason
+    this.scheduler.defer(this)
   }
 
   private write(batch: FrameBatch, index: number): boolean {
@@ -163,10 +178,11 @@ export class DescriptorLink extends Job implements Link {
     const { arrived, pool, frame, counters } = this
     for (let round = 0; round < ROUND && this.isReadable; round++) {
       const length = this.readOne()
-      if (length <= 0) {
+      if (length < 0 || (length === 0 && !this.endless)) {
         this.isReadable = false
         break
       }
+      if (length === 0) continue
       if (length >= frame.length) {
         counters.dropTooLong++
         continue
@@ -193,10 +209,11 @@ export class DescriptorLink extends Job implements Link {
     try {
       const length = readDescriptor(this.fd, this.frame)
       // A device has no end; a pair has one.
-      if (length === 0)
+      if (length === 0 && !this.endless)
         this.failure = new NetError('ENETDOWN', 'read', { message: `${this.name}: the other end closed` })
       return length
     } catch (error) {
+      if (this.endless) return WOULD_BLOCK
       const reason = error as NetError
       const message = `${this.name} is gone: ${reason.message}`
       this.failure = new NetError('ENETDOWN', 'read', { message, cause: reason })
@@ -204,7 +221,7 @@ export class DescriptorLink extends Job implements Link {
     }
   }
 
-  private fail(): void {
+  private end(): void {
     const reason = this.failure as NetError
     this.failure = null
     if (this.state === 'closed') return

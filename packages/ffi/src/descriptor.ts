@@ -6,7 +6,8 @@
 import { constants } from 'node:fs'
 import { WOULD_BLOCK } from '@ioth/core'
 import { errnoError, errnoName, lastErrno } from './errno.ts'
-import { koffi, type LibraryHandle } from './koffi.ts'
+import { koffi } from './koffi.ts'
+import { libc } from './libc.ts'
 
 /** The kinds of sockets that keep or do not keep message boundaries. */
 export type SocketKind = 'stream' | 'datagram' | 'seqpacket'
@@ -53,6 +54,24 @@ export function send(fd: number, from: Uint8Array): number {
 }
 
 /**
+ * Where memory begins, as a number for {@link receiveAt} and {@link sendAt}. The memory must not be one that moves: not a small array that
+ * JavaScript keeps among its objects.
+ */
+export function addressOf(bytes: Uint8Array): number {
+  return Number(koffi().address(bytes))
+}
+
+/** As {@link receive}, into memory at an address of the caller's responsibility: spares the hot path an object for each message. */
+export function receiveAt(fd: number, address: number, length: number): number {
+  return result('recv', libc().recvAt(fd, address, length, 0))
+}
+
+/** As {@link send}, from memory at an address of the caller's responsibility. */
+export function sendAt(fd: number, address: number, length: number): number {
+  return result('send', libc().sendAt(fd, address, length, MSG_NOSIGNAL))
+}
+
+/**
  * Reads octets, or one message of a device (what is longer than `into` is cut).
  * @returns a count, 0 at the end, or {@link WOULD_BLOCK}.
  * @throws NetError EIO, EBADF…
@@ -91,36 +110,4 @@ function result(syscall: string, count: number): number {
   const number = lastErrno()
   if (NOT_NOW.includes(errnoName(number) ?? '')) return WOULD_BLOCK
   throw errnoError(syscall, number)
-}
-
-interface Libc {
-  socketpair(domain: number, type: number, protocol: number, pair: [number, number]): number
-  fcntl(fd: number, command: number, type: 'int', argument: number): number
-  recv(fd: number, into: Uint8Array, length: number, flags: number): number
-  send(fd: number, from: Uint8Array, length: number, flags: number): number
-  read(fd: number, into: Uint8Array, length: number): number
-  write(fd: number, from: Uint8Array, length: number): number
-  ioctl(fd: number, request: number, type: 'void *', data: Uint8Array): number
-  close(fd: number): number
-}
-
-let bound: Libc | null = null
-
-/** The C library is part of the process: it has no name that would hold on all systems. */
-function libc(): Libc {
-  bound ??= bind(koffi().load(null))
-  return bound
-}
-
-function bind(process: LibraryHandle): Libc {
-  return {
-    socketpair: process.func('int socketpair(int, int, int, _Out_ int *)'),
-    fcntl: process.func('int fcntl(int, int, ...)'),
-    recv: process.func('intptr_t recv(int, void *, size_t, int)'),
-    send: process.func('intptr_t send(int, const void *, size_t, int)'),
-    read: process.func('intptr_t read(int, void *, size_t)'),
-    write: process.func('intptr_t write(int, const void *, size_t)'),
-    ioctl: process.func('int ioctl(int, unsigned long, ...)'),
-    close: process.func('int close(int)'),
-  }
 }

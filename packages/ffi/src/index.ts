@@ -6,13 +6,16 @@
  */
 export { Callbacks } from './callbacks.ts'
 export {
+  addressOf,
   closeDescriptor,
   control,
   makeNonBlocking,
   readDescriptor,
   receive,
+  receiveAt,
   type SocketKind,
   send,
+  sendAt,
   socketPair,
   writeDescriptor,
 } from './descriptor.ts'
@@ -21,3 +24,13 @@ export { type DescriptorEvents, DescriptorWatch } from './descriptor-watch.ts'
 export { errnoError, errnoName, lastErrno } from './errno.ts'
 export { type Koffi, koffi, type LibraryHandle } from './koffi.ts'
 export { type Library, type LibraryRequest, openLibrary, probeLibrary } from './library.ts'
+export { LONGEST_UNIX_PATH, openUnixDatagram } from './unix-datagram.ts'
+export { connectVde, type VdeConnection, type VdeConnectOptions } from './vde-protocol/client.ts'
+export { MANAGEMENT_PORT, type VdeRequest } from './vde-protocol/request.ts'
+export {
+  listenVde,
+  type PluggedVde,
+  type VdeRefusal,
+  type VdeServer,
+  type VdeServerOptions,
+} from './vde-protocol/server.ts'

@@ -59,10 +59,10 @@ describe('what is no switch', () => {
     await refused(join(dir, 'lan', 'stream'), /is a socket, not the directory of a switch\. Name its directory: .*lan$/)
   })
 
-  test("another program's switch", async () => {
+  test('something where the socket of a VDE switch would be', async () => {
     const dir = scratch()
     writeFileSync(join(dir, 'ctl'), '')
-    await refused(dir, /has ctl, but not stream/)
+    await refused(dir, /ctl is not a socket/)
   })
 
   test.skipIf(process.platform !== 'linux')('an interface that cannot be', async () => {
@@ -87,7 +87,7 @@ describe('what is no switch', () => {
     await expect(createSwitch({ dir: join(scratch(), 'x'.repeat(100)) })).rejects.toThrow(/too long/)
     // The longest that is not.
     const parent = scratch()
-    const dir = join(parent, 'x'.repeat((process.platform === 'linux' ? 107 : 103) - 9 - parent.length - 1))
+    const dir = join(parent, 'x'.repeat((process.platform === 'linux' ? 107 : 103) - 12 - parent.length - 1))
     const running = await createSwitch({ dir })
     afterTest(() => running.close())
     await (await openVnl(dir)).close()
@@ -120,7 +120,8 @@ describe('what is no switch', () => {
   test('a module that is not there, and an option that is not', async () => {
     await refused('vxvde://239.0.0.1', /no network module "vxvde"\. There are: .*vde:\/\/DIR.*null:\/\//)
     await refused('constructor://x', /no network module "constructor"/)
-    await refused('vde:///tmp/x[port=3]', /there is no option "port"/)
+    await refused('vde:///tmp/x[prot=3]', /there is no option "prot"/)
+    await refused('vde:///tmp/x[mode=9]', /mode is an octal number/)
     await expect(listPorts('null://')).rejects.toThrow(/no switch that could be asked/)
     expect(VNL_MODULES).toContain('vde')
   })

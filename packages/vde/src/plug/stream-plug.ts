@@ -27,6 +27,7 @@ import { MAX_NAME, type PlugOpening, printable, type SwitchOpening } from '../st
 import { flagsOf } from '../stream/record.ts'
 import { Alarm } from '../time/alarm.ts'
 import { checkSwitchDirectory, streamSocketPath } from '../vnl/switch-directory.ts'
+import { backoffMicroseconds, LONGEST_BACKOFF_FROM } from './backoff.ts'
 import { Claims } from './claims.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { Inbox } from './inbox.ts'
@@ -46,8 +47,6 @@ export interface StreamPlugOptions {
   readonly revive?: () => Promise<void>
 }
 
-/** Delays before attempts to reconnect, in milliseconds; the last one repeats. */
-const BACKOFF_MS = [5, 10, 20, 50, 100, 100, 200, 200, 400, 400, 1000]
 /** From which attempt on {@link StreamPlugOptions.revive} is called: a switch that is being restarted by others comes first. */
 const REVIVE_FROM = 3
 /** How long an exit handler waits for a switch that does not read. */
@@ -255,10 +254,7 @@ export class StreamPlug implements Link {
     this.blocked = false
     if (this.state !== 'lost') this.change('lost', lost)
     const { clock, random } = this.options.scheduler
-    const delay = BACKOFF_MS[Math.min(this.attempts++, BACKOFF_MS.length - 1)] as number
-    // Many plugs that lost the same switch do not come back in step.
-    const jitter = 0.75 + (random.int32() >>> 1) / 0x1_0000_0000
-    clock.arm(this.retry, clock.now + Math.floor(delay * jitter * 1000))
+    clock.arm(this.retry, clock.now + backoffMicroseconds(this.attempts++, random))
   }
 
   private ask(message: object): void {
@@ -278,7 +274,7 @@ export class StreamPlug implements Link {
       return
     }
     // While we were away another plug took an address of ours. Never two with one address: the link stays lost until it is free.
-    this.attempts = BACKOFF_MS.length
+    this.attempts = LONGEST_BACKOFF_FROM
     this.connection?.destroy()
     this.ended(taken)
   }

@@ -21,6 +21,9 @@ export const inputView: DataView = new DataView(memory.buffer, memory.byteOffset
 /** What sockets read into. */
 export const readInto: Buffer = memory.subarray(READ_AT)
 
+/** Octets that a read may put behind {@link inputEnd} of 0. */
+export const inputRoom: number = READ_SIZE
+
 /** The input side of one stream. */
 export class StreamInput {
   private kept: Uint8Array = EMPTY

@@ -4,12 +4,19 @@
  * @module
  */
 import { type FramePool, SEGMENT_ME } from '@ioth/core'
-import type { Outbox } from './outbox.ts'
 import { RECORD_HEADER, UNFINISHED, writeFrameHeader } from './record.ts'
+
+/** What makes place for records. */
+export interface RecordSpace {
+  /** Makes place for one record. @returns where in {@link bytes} and {@link view} it is to be written, before the next call. */
+  reserve(octets: number): number
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
 
 /** Appends a frame record. The caller has asked the outbox for room. */
 export function writeFrame(
-  outbox: Outbox,
+  outbox: RecordSpace,
   pool: FramePool,
   head: number,
   headLength: number,

@@ -8,6 +8,7 @@ import { type PortInfo, parsePlugMessage } from '../stream/control.ts'
 import { MAX_CONTROL, RECORD_HEADER } from '../stream/record.ts'
 import type { Fabric } from './fabric.ts'
 import type { Port } from './port.ts'
+import type { StreamPort } from './stream-port.ts'
 
 /** Addresses told of one port: what fits a control message. */
 const ADDRESSES_TOLD = 32
@@ -16,7 +17,7 @@ const ADDRESSES_TOLD = 32
 export interface DeskHooks {
   count(name: string): void
   /** The plug broke the protocol. */
-  expel(port: Port, reason: string): void
+  expel(port: StreamPort, reason: string): void
 }
 
 export class ControlDesk {
@@ -31,7 +32,7 @@ export class ControlDesk {
   }
 
   /** A control message came. */
-  take(port: Port, text: string): void {
+  take(port: StreamPort, text: string): void {
     const message = parsePlugMessage(text)
     if (message === null) {
       this.hooks.expel(port, 'control-message')
@@ -79,7 +80,7 @@ export class ControlDesk {
     }
   }
 
-  private claim(port: Port, id: number, address: string, mac: string): object {
+  private claim(port: StreamPort, id: number, address: string, mac: string): object {
     const { addresses } = this.fabric
     const refused = (reason: string): object => ({ type: 'refused', id, reason })
     if (!port.opening.frames) return refused('only a plug that takes frames can have an address')
@@ -91,7 +92,7 @@ export class ControlDesk {
     return { ...refused(`${address} is in use`), holder: { ...holder.who, mac: addresses.macOf(address) } }
   }
 
-  private answer(port: Port, message: object): void {
+  private answer(port: StreamPort, message: object): void {
     if (port.state !== 'open') return
     if (port.outbox.room(RECORD_HEADER + MAX_CONTROL)) {
       port.outbox.control(message)

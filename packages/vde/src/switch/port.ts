@@ -1,15 +1,12 @@
 /**
- * A port of the switch: one plug's connection, what it said of itself, and what was counted.
+ * A port of the switch: what its plug said of itself, and what was counted. How frames come and go is the matter of the kinds of ports.
  *
  * @module
  */
-import type { Socket } from 'node:net'
 import { CHECKSUM_MISSING, NO_OFFLOAD, type Offload, SEGMENT_ME } from '@ioth/core'
 import type { Holder } from '../stream/control.ts'
 import type { PlugOpening } from '../stream/opening.ts'
-import { Outbox } from '../stream/outbox.ts'
-import { adopt } from '../stream/read-into.ts'
-import { StreamInput } from '../stream/stream-input.ts'
+import type { RecordSpace } from '../stream/write-frame.ts'
 
 /** Ethernet header and a VLAN tag: what a frame is longer than its packet. */
 const FRAME_OVERHEAD = 18
@@ -24,19 +21,35 @@ export class PortCounters {
   'drop.in.same-port' = 0
   /** The source is a group address. */
   'drop.in.bad-source' = 0
+  /** Shorter than an Ethernet header, or longer than anybody sends. */
+  'drop.in.malformed' = 0
   /** The plug does not read fast enough. */
   'drop.out.queue-full' = 0
+  /** The kernel did not take it: a VDE plug's socket has gone, or has no room for its length. */
+  'drop.out.refused' = 0
   /** Longer than the plug's MTU. */
   'drop.out.too-long' = 0
   /** A super-segment whose headers do not allow to cut or sum it. */
   'drop.out.unfinishable' = 0
 }
 
-export class Port {
+/** Records on their way to a plug. The protocol of the stream plug is also the form in which frames are handled inside the switch. */
+export interface PortOutbox extends RecordSpace {
+  /** Octets that wait. */
+  readonly octets: number
+  /** Whether so many octets more are within the limit. */
+  room(octets: number): boolean
+  /** Copies whole records. The caller has asked for {@link room}. */
+  append(from: Uint8Array, start: number, end: number): void
+  /** Begins to write what is queued. */
+  write(): void
+  /** Final: what was queued is lost. */
+  close(): void
+}
+
+export abstract class Port {
   readonly number: number
-  readonly socket: Socket
-  readonly input: StreamInput = new StreamInput()
-  readonly outbox: Outbox
+  abstract readonly outbox: PortOutbox
   readonly counters: PortCounters = new PortCounters()
   /** `opening` until the plug's first line is there. */
   state: 'opening' | 'open' | 'closed' = 'opening'
@@ -44,8 +57,6 @@ export class Port {
   /** Tick and time of its coming. */
   readonly sinceTick: number
   readonly since: number
-  /** Ticks that went by since it was closed. */
-  closingTicks = 0
   /** It stands in the list of ports that have something to write. */
   dirty = false
 
@@ -64,21 +75,10 @@ export class Port {
   destinationVersion = -1
   destination: Port | null = null
 
-  constructor(
-    accepted: Socket,
-    setup: {
-      number: number
-      tick: number
-      now: number
-      queueOctets: number
-      received(port: Port, octets: number): boolean
-    },
-  ) {
+  constructor(setup: { number: number; tick: number; now: number }) {
     this.number = setup.number
     this.sinceTick = setup.tick
     this.since = setup.now
-    this.socket = adopt(accepted, (octets) => setup.received(this, octets))
-    this.outbox = new Outbox(this.socket, setup.queueOctets, () => {})
   }
 
   /** The plug has said what it is. */
@@ -100,6 +100,9 @@ export class Port {
     if ((flags & this.unfit) !== 0) return false
     return (flags & SEGMENT_ME) === 0 ? length <= this.longest : payload <= this.accepts.maxSegment
   }
+
+  /** Lets the process end although the plug is there. */
+  abstract unref(): void
 
   get who(): Omit<Holder, 'mac'> {
     return { port: this.number, name: this.opening.name, pid: this.opening.pid }

@@ -1,5 +1,5 @@
 /**
- * The switch: listens in a directory, opens a port for each plug, and keeps time. Frames are
+ * The switch: listens in a directory, opens a port for each plug, ours and those of the VDE protocol, and keeps time. Frames are
  * {@link Fabric}'s work, control messages {@link ControlDesk}'s; who may be the switch of a directory is decided in `seat.ts`.
  *
  * @module
@@ -25,8 +25,10 @@ import { AddressRegister } from './address-register.ts'
 import { ControlDesk } from './control-desk.ts'
 import { Fabric } from './fabric.ts'
 import { MacTable } from './mac-table.ts'
-import { Port, PortCounters } from './port.ts'
+import { type Port, PortCounters } from './port.ts'
 import { type Seat, takeSeat } from './seat.ts'
+import { StreamPort } from './stream-port.ts'
+import { VdeEntrance } from './vde-entrance.ts'
 
 export interface SwitchOptions {
   /** Where it is found: a directory, made if it is not there. */
@@ -72,6 +74,8 @@ const PATIENCE_TICKS = 5
 const TICKS_PER_SWEEP = 10
 /** Connections beyond the ports: those that ask, open or close. */
 const SPARE_CONNECTIONS = 256
+/** The highest port number that can be asked for. */
+const HIGHEST_PORT = 65_535
 const MACS_PER_PORT = 1_024
 const ADDRESSES_PER_PORT = 1_024
 
@@ -85,7 +89,14 @@ export async function createSwitch(options: SwitchOptions): Promise<Switch> {
   checkOptions(settings)
   makeSwitchDirectory(settings.dir, settings.private)
   const seat = await takeSeat(settings.dir, scheduler.random)
-  return new StreamSwitch(settings, seat)
+  const made = new DirectorySwitch(settings, seat)
+  try {
+    await made.open()
+    return made
+  } catch (error) {
+    await made.close()
+    throw error
+  }
 }
 
 const DEFAULTS = {
@@ -100,7 +111,7 @@ const DEFAULTS = {
 
 type Settings = Required<SwitchOptions>
 
-class StreamSwitch implements Switch {
+class DirectorySwitch implements Switch {
   readonly dir: string
   readonly options: Required<Omit<SwitchOptions, 'scheduler' | 'pool'>>
   readonly closed: Promise<string>
@@ -109,8 +120,9 @@ class StreamSwitch implements Switch {
   private readonly scheduler: Scheduler
   private readonly fabric: Fabric
   private readonly desk: ControlDesk
-  /** Every connection, those without frames and those that are closing too. */
-  private readonly connections = new Set<Port>()
+  /** Every stream plug, those without frames and those that are closing too. */
+  private readonly connections = new Set<StreamPort>()
+  private vde: VdeEntrance | null = null
   private readonly total: Record<string, number> = { ...new PortCounters() }
   private readonly clock: Alarm
   private readonly idle: Alarm
@@ -129,7 +141,11 @@ class StreamSwitch implements Switch {
       addresses: new AddressRegister(ADDRESSES_PER_PORT),
       hub: options.hub,
       pool,
-      handler: { control: (port, text) => this.desk.take(port, text), fault: (port, why) => this.expel(port, why) },
+      handler: {
+        // Only stream plugs send what is no frame.
+        control: (port, text) => this.desk.take(port as StreamPort, text),
+        fault: (port, why) => this.expel(port as StreamPort, why),
+      },
     })
     this.desk = new ControlDesk(this.fabric, this.scheduler.clock, {
       count: (name) => this.count(name),
@@ -140,8 +156,48 @@ class StreamSwitch implements Switch {
     })
     this.clock = new Alarm(() => this.tick())
     this.idle = new Alarm(() => void this.close('idle'))
+  }
+
+  /** Begins to serve: who is answered finds both sockets. */
+  async open(): Promise<void> {
+    await this.openVde()
     this.awaitPlugs()
-    seat.onConnection((socket) => this.accept(socket))
+    this.seat.onConnection((socket) => this.accept(socket))
+  }
+
+  /** Lets plugs of the VDE protocol in, too. */
+  private async openVde(): Promise<void> {
+    const { fabric, options, scheduler } = this
+    this.vde = await VdeEntrance.open(options.dir, {
+      choose: (wanted) => {
+        if (this.stopping !== null) return { refusal: 'stopping' }
+        if (fabric.ports.length >= options.maxPorts) return { refusal: 'full' }
+        if (wanted === 0) return this.freeNumber()
+        return this.isTaken(wanted) || wanted > HIGHEST_PORT ? { refusal: 'port' } : wanted
+      },
+      setup: {
+        mtu: options.mtu,
+        queueOctets: options.queueOctets,
+        get tick() {
+          return fabric.tick
+        },
+        get now() {
+          return scheduler.clock.now
+        },
+        received: (port, from, end) => {
+          fabric.receive(port, from, end)
+          fabric.flush()
+        },
+      },
+      added: (port) => {
+        fabric.add(port)
+        this.scheduler.clock.disarm(this.idle)
+        this.startClock()
+      },
+      removed: (port) => this.removed(port),
+      refused: (reason) => this.count(`refused.vde-${reason}`),
+    })
+    if (!this.referenced) this.vde.unref()
   }
 
   ports(): PortInfo[] {
@@ -150,14 +206,15 @@ class StreamSwitch implements Switch {
 
   counters(): Readonly<Record<string, number>> {
     const sum = { ...this.total, flooded: this.fabric.flooded, 'address-conflicts': this.fabric.addressConflicts }
-    for (const port of this.connections) addTo(sum, port.counters)
+    for (const port of this.allPorts()) addTo(sum, port.counters)
     return sum
   }
 
   unref(): void {
     this.referenced = false
     this.server.unref()
-    for (const port of this.connections) port.socket.unref()
+    for (const port of this.connections) port.unref()
+    this.vde?.unref()
   }
 
   close(reason = 'stopped'): Promise<void> {
@@ -175,6 +232,7 @@ class StreamSwitch implements Switch {
     // First the name, then the plugs: one that comes back at once must not find us.
     const left = this.seat.leave()
     for (const port of this.connections) this.hangUp(port, reason)
+    await this.vde?.close()
     await left
     this.resolveClosed(reason)
   }
@@ -182,7 +240,7 @@ class StreamSwitch implements Switch {
   // ---- connections ----
 
   private accept(socket: Socket): void {
-    const port = new Port(socket, {
+    const port = new StreamPort(socket, {
       number: this.freeNumber(),
       tick: this.fabric.tick,
       now: this.scheduler.clock.now,
@@ -192,28 +250,28 @@ class StreamSwitch implements Switch {
     // A connection that breaks is closed as well; why makes no difference here.
     port.socket.on('error', () => {})
     port.socket.on('close', () => this.forget(port))
-    if (!this.referenced) port.socket.unref()
-    if (this.connections.size === 0) this.startClock()
+    if (!this.referenced) port.unref()
+    this.startClock()
     this.connections.add(port)
     if (this.stopping !== null) this.hangUp(port, 'the switch is stopping')
     else if (this.connections.size > this.options.maxPorts + SPARE_CONNECTIONS)
       this.refuse(port, 'full', 'too many connections')
   }
 
-  private received(port: Port, octets: number): boolean {
+  private received(port: StreamPort, octets: number): boolean {
     if (port.state === 'closed') return false
     let at = port.input.begin()
     const end = inputEnd(octets)
     if (port.state === 'opening') at = this.readOpening(port, at, end)
     if (port.state === 'open') at = this.fabric.receive(port, at, end)
     this.fabric.flush()
-    if ((port.state as Port['state']) === 'closed') return false
+    if ((port.state as StreamPort['state']) === 'closed') return false
     port.input.keep(at, end)
     return true
   }
 
   /** @returns where the records begin, or `from` when the line is not complete. */
-  private readOpening(port: Port, from: number, end: number): number {
+  private readOpening(port: StreamPort, from: number, end: number): number {
     if (!mayOpenPlug(inputBytes, from, end)) {
       this.refuse(port, 'opening', 'this is the stream plug of an ioth switch, and that was not the opening of a plug')
       return from
@@ -247,25 +305,25 @@ class StreamSwitch implements Switch {
   }
 
   /** Says no in words, and hangs up. */
-  private refuse(port: Port, reason: string, words: string): void {
+  private refuse(port: StreamPort, reason: string, words: string): void {
     this.count(`refused.${reason}`)
     port.outbox.text(refusalLine(words), false)
     this.disconnect(port)
   }
 
   /** The plug broke the protocol. */
-  private expel(port: Port, reason: string): void {
+  private expel(port: StreamPort, reason: string): void {
     this.count(`expelled.${reason}`)
     this.hangUp(port, `protocol error: ${reason}`)
   }
 
-  private hangUp(port: Port, reason: string): void {
+  private hangUp(port: StreamPort, reason: string): void {
     if (port.state === 'open') port.outbox.control({ type: 'closing', reason })
     this.disconnect(port)
   }
 
   /** Frees what the port has now; the connection ends when the last words are out, or at the latest after {@link PATIENCE_TICKS}. */
-  private disconnect(port: Port): void {
+  private disconnect(port: StreamPort): void {
     if (port.state === 'closed') return
     port.state = 'closed'
     this.fabric.remove(port)
@@ -275,18 +333,33 @@ class StreamSwitch implements Switch {
     if (this.stopping !== null && port.outbox.busy) port.socket.destroy()
   }
 
-  private forget(port: Port): void {
+  private forget(port: StreamPort): void {
     port.state = 'closed'
     this.fabric.remove(port)
     port.outbox.close()
-    if (!this.connections.delete(port)) return
+    if (this.connections.delete(port)) this.removed(port)
+  }
+
+  private removed(port: Port): void {
+    this.fabric.remove(port)
     addTo(this.total, port.counters)
     if (port.opening.frames && this.fabric.ports.length === 0) this.awaitPlugs()
   }
 
+  private *allPorts(): Iterable<Port> {
+    yield* this.connections
+    if (this.vde !== null) yield* this.vde.ports
+  }
+
+  private isTaken(number: number): boolean {
+    if (this.fabric.port(number) !== undefined) return true
+    for (const port of this.connections) if (port.number === number) return true
+    return false
+  }
+
   private freeNumber(): number {
     const taken = new Set<number>()
-    for (const port of this.connections) taken.add(port.number)
+    for (const port of this.allPorts()) taken.add(port.number)
     let number = 1
     while (taken.has(number)) number++
     return number
@@ -314,7 +387,7 @@ class StreamSwitch implements Switch {
       fabric.addresses.expire(oldest)
       if (!this.seat.held()) void this.close('its socket was removed')
     }
-    if (this.connections.size > 0) this.startClock()
+    if (this.connections.size > 0 || fabric.ports.length > 0) this.startClock()
   }
 
   private awaitPlugs(): void {

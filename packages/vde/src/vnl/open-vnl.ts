@@ -8,6 +8,7 @@ import { defaultPool, defaultScheduler, type FramePool, hasCode, type Link, type
 import { defaultNetworkDirectory } from '../default-network/directory.ts'
 import { openDefaultNetwork } from '../default-network/open.ts'
 import { openStreamPlug } from '../plug/stream-plug.ts'
+import { openVdePlug } from '../plug/vde-plug.ts'
 import type { PortInfo } from '../stream/control.ts'
 import { askPorts, askWho } from '../stream/control-client.ts'
 import { openHub } from './hub-link.ts'
@@ -15,6 +16,7 @@ import { openNull } from './null-link.ts'
 import { parseVnl, type Vnl } from './parse-vnl.ts'
 import {
   checkSwitchDirectory,
+  findSwitch,
   isCode,
   makeSwitchDirectory,
   networkError,
@@ -44,10 +46,7 @@ const DEFAULT_NETWORK_TRIES = 3
 const PATIENCE_MS = 5_000
 
 const modules: Readonly<Record<string, Module>> = {
-  vde: (vnl, setup) => {
-    const dir = resolve(vnl.address)
-    return openStreamPlug(dir, vnl.text, setup)
-  },
+  vde: openVde,
   default: async (_vnl, setup) => {
     const dir = defaultNetworkDirectory()
     const revive = async (): Promise<void> => void (await openDefaultNetwork({ hold: false }))
@@ -68,6 +67,31 @@ const modules: Readonly<Record<string, Module>> = {
   hub: async (vnl, setup) => openHub(vnl.address, vnl.text, setup),
 }
 
+/**
+ * The switch of a directory: by our fast plug where it has one, else, and with any of the options of VDE, by the VDE protocol.
+ */
+async function openVde({ address, options, text }: Vnl, setup: Setup): Promise<Link> {
+  const dir = resolve(address)
+  const port = options.get('') ?? options.get('port') ?? options.get('portgroup')
+  const group = options.get('group')
+  const mode = options.get('mode')
+  if (mode !== undefined && !/^[0-7]{1,4}$/.test(mode)) {
+    throw networkError(`"${text}": mode is an octal number such as 0770, not "${mode}"`)
+  }
+  const kind = findSwitch(dir, group !== undefined)
+  if (kind === 'stream' && options.size === 0) return openStreamPlug(dir, text, setup)
+  return openVdePlug(dir, text, {
+    ...setup,
+    description: setup.name,
+    ...(port === undefined ? {} : { port }),
+    ...(group === undefined ? {} : { group }),
+    ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
+  })
+}
+
+/** The options of those that have any; an option without a name is the first of vdeplug's. */
+const OPTIONS: Readonly<Record<string, readonly string[]>> = { vde: ['', 'port', 'portgroup', 'group', 'mode', 'ctl'] }
+
 /** The modules there are. */
 export const VNL_MODULES: readonly string[] = Object.keys(modules)
 
@@ -80,7 +104,7 @@ export async function openVnl(vnl: string, options: OpenVnlOptions = {}): Promis
   const parsed = parseVnl(vnl)
   const open = modules[parsed.module]
   if (open === undefined || !Object.hasOwn(modules, parsed.module)) throw unknownModule(parsed)
-  refuseOptions(parsed)
+  refuseOptions(parsed, OPTIONS[parsed.module] ?? [])
   return open(parsed, {
     name: options.name ?? programName(),
     mtu: options.mtu ?? 1500,
@@ -110,9 +134,10 @@ export async function listPorts(vnl: string): Promise<PortInfo[]> {
   return await askPorts(dir, PATIENCE_MS)
 }
 
-function refuseOptions({ text, options }: Vnl): void {
-  const [first] = options.keys()
-  if (first !== undefined) throw networkError(`"${text}": there is no option "${first}" here`)
+function refuseOptions({ text, options }: Vnl, known: readonly string[]): void {
+  for (const name of options.keys()) {
+    if (!known.includes(name)) throw networkError(`"${text}": there is no option "${name}" here`)
+  }
 }
 
 function unknownModule({ module, text }: Vnl): Error {

@@ -11,7 +11,7 @@ describe('locators', () => {
     ['/tmp/a[1]', 'vde', '/tmp/a[1]', {}],
     ['vde:///tmp/lan', 'vde', '/tmp/lan', {}],
     ['VDE://lan', 'vde', 'lan', {}],
-    ['vde:///tmp/lan[3]', 'vde', '/tmp/lan', { 3: '' }],
+    ['vde:///tmp/lan[3]', 'vde', '/tmp/lan', { '': '3' }],
     ['vde:///tmp/lan[port=3/mode=0600]', 'vde', '/tmp/lan', { port: '3', mode: '0600' }],
     ['null://', 'null', '', {}],
     ['vxvde://239.1.2.3/port=1', 'vxvde', '239.1.2.3/port=1', {}],

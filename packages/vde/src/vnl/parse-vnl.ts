@@ -39,9 +39,10 @@ function parseOptions(locator: string, text: string): Map<string, string> {
   for (const part of text.split('/')) {
     if (part === '') continue
     const equals = part.indexOf('=')
-    const name = equals < 0 ? part : part.slice(0, equals)
-    if (name === '') throw networkError(`"${locator}": an option has no name ("${part}")`)
-    options.set(name, equals < 0 ? '' : part.slice(equals + 1))
+    // A lone number is the port, as vdeplug has it.
+    const name = equals < 0 ? (/^\d+$/.test(part) ? '' : part) : part.slice(0, equals)
+    if (name === '' && equals === 0) throw networkError(`"${locator}": an option has no name ("${part}")`)
+    options.set(name, equals < 0 ? (name === '' ? part : '') : part.slice(equals + 1))
   }
   return options
 }

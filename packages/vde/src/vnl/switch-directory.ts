@@ -15,8 +15,8 @@ const STREAM_SOCKET = 'stream'
 const CTL_SOCKET = 'ctl'
 /** Octets of `sun_path` that a Unix socket's path may fill: 107 on Linux, 103 on macOS and the BSDs. */
 const LONGEST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
-/** A switch that starts listens on a name of this length first. */
-const LONGEST_SOCKET_NAME = 8
+/** The longest name of a socket there: `65535.65535`, that of a VDE plug on the switch's side. */
+const LONGEST_SOCKET_NAME = 11
 
 /** The path of the stream plug's socket. @throws NetError ERR_IOTH_NETWORK when it is too long for a Unix socket. */
 export function streamSocketPath(dir: string): string {
@@ -31,11 +31,16 @@ export function streamSocketPath(dir: string): string {
   return path
 }
 
+/** What there is in a switch's directory: ours has the stream plug's socket, all have that of the VDE protocol. */
+export type SwitchKind = 'stream' | 'ctl'
+
 /**
  * Looks whether a switch can be where a path says, before it is connected to.
+ * @param trusted it may be a third user's: whoever asks for a group's switch knows whose it is.
+ * @returns how to join it.
  * @throws NetError ERR_IOTH_NETWORK with what is there instead.
  */
-export function checkSwitchDirectory(dir: string): void {
+export function findSwitch(dir: string, trusted = false): SwitchKind {
   const path = streamSocketPath(dir)
   const found = look(dir)
   if (found === null) throw noSwitch(dir, 'there is no such directory')
@@ -45,19 +50,29 @@ export function checkSwitchDirectory(dir: string): void {
   if (!found.isDirectory()) {
     throw networkError(`${dir} is a file, not the directory of a switch. Choose another: ioth switch DIR`)
   }
-  checkOwner(dir, found)
+  if (!trusted) checkOwner(dir, found)
   const socket = look(path)
   if (socket === null) {
-    if (look(join(dir, CTL_SOCKET)) !== null) {
-      throw networkError(
-        `the switch in ${dir} is another program's (it has ctl, but not stream), and cannot be joined yet. Start one of ours: ioth switch DIR`,
-      )
+    const control = join(dir, CTL_SOCKET)
+    const other = look(control)
+    if (other === null) {
+      throw noSwitch(dir, isEmpty(dir) ? 'the directory is empty' : 'the directory holds no switch')
     }
-    const empty = isEmpty(dir)
-    throw noSwitch(dir, empty ? 'the directory is empty' : 'the directory holds no switch')
+    if (!other.isSocket()) throw networkError(`${control} is not a socket. Choose another directory: ioth switch DIR`)
+    if (!trusted) checkOwner(control, other)
+    return 'ctl'
   }
   if (!socket.isSocket()) throw networkError(`${path} is not a socket. Choose another directory: ioth switch DIR`)
-  checkOwner(path, socket)
+  if (!trusted) checkOwner(path, socket)
+  return 'stream'
+}
+
+/** As {@link findSwitch}, for a switch of ours. @throws NetError ERR_IOTH_NETWORK also when it is another program's. */
+export function checkSwitchDirectory(dir: string): void {
+  if (findSwitch(dir) === 'stream') return
+  throw networkError(
+    `the switch in ${dir} is another program's (it has ctl, but not stream): it cannot be asked. Start one of ours: ioth switch DIR`,
+  )
 }
 
 /**
@@ -137,7 +152,7 @@ function checkOwner(path: string, found: BigIntStats): void {
   const uid = process.getuid?.()
   if (uid === undefined || found.uid === BigInt(uid) || found.uid === 0n) return
   throw networkError(
-    `${path} belongs to another user (${found.uid}), who could read and change all traffic. Start one of your own: ioth switch DIR`,
+    `${path} belongs to another user (${found.uid}), who could read and change all traffic. Start one of your own: ioth switch DIR, or trust its group: vde://${path.replace(/\/(ctl|stream)$/, '')}[group=NAME]`,
   )
 }
 

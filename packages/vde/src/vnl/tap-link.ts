@@ -6,6 +6,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs'
 import type { FramePool, Link, NetError, Scheduler } from '@ioth/core'
+import { loadFfi } from './load-ffi.ts'
 import { networkError } from './switch-directory.ts'
 
 const DEVICE = '/dev/net/tun'
@@ -56,16 +57,6 @@ export async function openTap(kind: 'tap' | 'tun', name: string, text: string, s
     closeSync(fd)
     throw error
   }
-}
-
-async function loadFfi(text: string): Promise<typeof import('@ioth/ffi')> {
-  const ffi = await import('@ioth/ffi')
-  try {
-    ffi.koffi()
-  } catch (error) {
-    throw networkError(`"${text}": ${(error as Error).message}`, error)
-  }
-  return ffi
 }
 
 function openDevice(text: string): number {

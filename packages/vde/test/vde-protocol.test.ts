@@ -1,0 +1,221 @@
+/**
+ * The VDE protocol against Debian's programs: our plug on a real vde_switch, real vde_plugs on our switch.
+ *
+ * @module
+ */
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { FULL_OFFLOAD } from '@ioth/core'
+import { describe, expect, test } from 'vitest'
+import { createSwitch, openVnl, type Switch, type SwitchOptions } from '../src/index.ts'
+import {
+  afterTest,
+  BROADCAST,
+  frame,
+  mac,
+  SUPER,
+  scratch,
+  send,
+  superSegment,
+  Taker,
+  textOf,
+  until,
+} from './harness.ts'
+import { noVdeTools, startVdeSwitch, VdePlugTool } from './vde-tools.ts'
+
+const skipped = noVdeTools === null ? '' : ` (skipped: ${noVdeTools})`
+
+async function switchIn(dir: string, options: Partial<SwitchOptions> = {}): Promise<Switch> {
+  const running = await createSwitch({ dir, ...options })
+  afterTest(() => running.close())
+  return running
+}
+
+const names = (running: Switch): string[] => running.ports().map(({ name }) => name)
+
+describe.skipIf(skipped !== '')(`on a real vde_switch${skipped}`, () => {
+  test('frames go both ways, up to what it carries', async () => {
+    const dir = join(scratch(), 'lan')
+    await startVdeSwitch(dir)
+    const a = new Taker(await openVnl(dir, { mtu: 9000 }))
+    const b = new Taker(await openVnl(`vde://${dir}`, { mtu: 9000 }))
+    expect(send(a.link, [frame(BROADCAST, mac(1), 'hello')])).toBe(1)
+    expect((await b.take(1)).map(textOf)).toEqual(['hello'])
+    const big = frame(mac(1), mac(2), 'big', 9014).fill(7, 20)
+    expect(send(b.link, [big.slice(0, 1518), big])).toBe(2)
+    // Debian's switch cuts what is longer than 1518 octets (struct packet in vde_switch/port.h).
+    expect(await a.take(2)).toEqual([big.slice(0, 1518), big.slice(0, 1518)])
+    expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
+  test('a port can be chosen', async () => {
+    const dir = join(scratch(), 'lan')
+    await startVdeSwitch(dir)
+    const link = await openVnl(`vde://${dir}[7]`)
+    afterTest(() => link.close())
+    expect(readdirSync(dir).some((name) => name.startsWith('007.'))).toBe(true)
+  })
+
+  test('a plug finds a switch again that was restarted', async () => {
+    const dir = join(scratch(), 'lan')
+    const first = await startVdeSwitch(dir)
+    const a = new Taker(await openVnl(dir))
+    await first.stop()
+    await until(() => a.states.includes('lost'))
+    expect(send(a.link, [frame(BROADCAST, mac(1), 'into the void')])).toBe(1)
+    await startVdeSwitch(dir)
+    await until(() => a.states.at(-1) === 'up')
+    const b = new Taker(await openVnl(dir))
+    send(a.link, [frame(BROADCAST, mac(1), 'again')])
+    expect((await b.take(1)).map(textOf)).toEqual(['again'])
+  })
+})
+
+describe.skipIf(skipped !== '')(`real VDE programs on our switch${skipped}`, () => {
+  test('vde_plug beside a plug of ours: frames both ways, also of 9 KB, and super-segments cut for it', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir)
+    const ours = new Taker(await openVnl(dir, { mtu: 9000 }), FULL_OFFLOAD)
+    const theirs = new VdePlugTool(dir)
+    await until(() => running.ports().length === 2)
+    theirs.send(frame(BROADCAST, mac(2), 'from outside'))
+    expect((await ours.take(1)).map(textOf)).toEqual(['from outside'])
+    const big = frame(mac(2), mac(1), 'big', 9014).fill(9, 20)
+    send(ours.link, [big])
+    expect(new Uint8Array((await theirs.take(1))[0] as Buffer)).toEqual(big)
+    theirs.send(frame(mac(1), mac(2), 'big', 9014))
+    expect((await ours.take(1))[0]?.length).toBe(9014)
+    send(ours.link, [superSegment(mac(2), mac(1), 14_480)], SUPER, 1448, 34)
+    expect((await theirs.take(10)).map(({ length }) => length)).toEqual(Array(10).fill(1502))
+    expect(running.ports()[1]).toMatchObject({ port: 2, name: 'vdeplug:', pid: theirs.child.pid, macs: 1 })
+  })
+
+  test('two vde_plugs, one of which disappears', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir)
+    const a = new VdePlugTool(dir)
+    const b = new VdePlugTool(`vde://${dir}[9]`)
+    await until(() => running.ports().length === 2)
+    expect(running.ports().some(({ port }) => port === 9)).toBe(true)
+    a.send(frame(BROADCAST, mac(1), 'one'))
+    expect((await b.take(1)).map(textOf)).toEqual(['one'])
+    await b.stop('SIGKILL')
+    await until(() => running.ports().length === 1)
+    a.send(frame(BROADCAST, mac(1), 'nobody hears'))
+    const c = new VdePlugTool(`vde://${dir}[9]`)
+    await until(() => running.ports().length === 2)
+    a.send(frame(BROADCAST, mac(1), 'two'))
+    expect((await c.take(1)).map(textOf)).toEqual(['two'])
+    // The plug of a port that is taken gets none.
+    await new VdePlugTool(`vde://${dir}[9]`).ended
+    expect(running.counters()['refused.vde-port']).toBe(1)
+    await running.close()
+    await a.ended
+    expect(readdirSync(dir)).toEqual([])
+  })
+
+  test('sixty of them', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir)
+    const plugs = Array.from({ length: 60 }, () => new VdePlugTool(dir))
+    await until(() => running.ports().length === 60)
+    plugs[0]?.send(frame(BROADCAST, mac(1), 'to all'))
+    for (const plug of plugs.slice(1)) expect((await plug.take(1)).map(textOf)).toEqual(['to all'])
+    for (const plug of plugs) plug.child.kill('SIGKILL')
+    await until(() => running.ports().length === 0)
+  })
+
+  test('a reader that stands still loses what its queue does not hold, and nobody else does', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir, { queueOctets: 1_000_000 })
+    const a = new Taker(await openVnl(dir))
+    const slow = new VdePlugTool(dir)
+    const quick = new VdePlugTool(dir)
+    await until(() => running.ports().length === 3)
+    slow.child.kill('SIGSTOP')
+    const drops = (): number => running.ports()[1]?.counters['drop.out.queue-full'] ?? 0
+    let sent = 0
+    let seen = 0
+    while (drops() === 0) {
+      sent += send(a.link, [frame(BROADCAST, mac(1), String(sent), 1514)])
+      seen += (await quick.take(1)).length
+    }
+    expect(seen).toBe(sent)
+    expect(running.ports()[1]?.queued).toBeLessThanOrEqual(1_000_000)
+    const lost = drops()
+    slow.child.kill('SIGCONT')
+    expect((await slow.take(sent - lost)).map(textOf)).toEqual(Array.from({ length: sent - lost }, (_, i) => String(i)))
+  })
+})
+
+describe('the control socket', () => {
+  test('garbage and half a request are refused, and the others stay', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir)
+    const { connect } = await import('node:net')
+    const say = (octets: Uint8Array): Promise<void> =>
+      new Promise((resolve) => {
+        const socket = connect(join(dir, 'ctl'), () => socket.write(octets))
+        socket.on('error', () => {})
+        socket.on('close', () => resolve())
+      })
+    await say(Buffer.from('GET / HTTP/1.1\r\n\r\n'))
+    const request = Buffer.alloc(122)
+    request.writeUInt32LE(0xfeedface, 0)
+    request.writeUInt32LE(4, 4)
+    await say(request)
+    request.writeUInt32LE(3, 4)
+    request.writeUInt32LE(7, 8)
+    await say(request)
+    request.writeUInt32LE(0, 8)
+    await say(request)
+    // A path where nobody is.
+    request.writeUInt16LE(1, 12)
+    request.write('/nowhere/at/all', 14)
+    await say(request)
+    await say(Buffer.concat([request, Buffer.alloc(200)]))
+    expect(running.counters()).toMatchObject({
+      'refused.vde-magic': 1,
+      'refused.vde-version': 1,
+      'refused.vde-type': 1,
+      'refused.vde-address': 1,
+      'refused.vde-socket': 1,
+      'refused.vde-length': 1,
+    })
+    const a = new Taker(await openVnl(`vde://${dir}[ctl]`))
+    const b = new Taker(await openVnl(dir))
+    send(b.link, [frame(BROADCAST, mac(1), 'still here')])
+    expect((await a.take(1)).map(textOf)).toEqual(['still here'])
+  })
+
+  test('what a killed switch left behind is removed, a living one is respected', async () => {
+    const dir = join(scratch(), 'lan')
+    const first = await switchIn(dir)
+    await first.close()
+    writeFileSync(join(dir, '001.7'), 'not a socket')
+    const other = createServer()
+    await new Promise<void>((done) => other.listen(join(dir, 'ctl'), done))
+    await expect(createSwitch({ dir })).rejects.toMatchObject({
+      code: 'ERR_IOTH_NETWORK',
+      message: expect.stringMatching(/another program runs there.*ioth switch DIR/),
+    })
+    expect(existsSync(join(dir, 'stream'))).toBe(false)
+    await new Promise((done) => other.close(done))
+    await (await switchIn(dir)).close()
+    expect(readdirSync(dir)).toEqual(['001.7'])
+  })
+
+  test('a plug says who it is', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir)
+    const link = await openVnl(`vde://${dir}[ctl]`, { name: 'me' })
+    afterTest(() => link.close())
+    expect(names(running)).toEqual(['me'])
+    await expect(openVnl(`vde://${dir}[ctl/port=1]`)).rejects.toMatchObject({
+      code: 'ERR_IOTH_NETWORK',
+      message: expect.stringMatching(/refused the plug.*ioth switch/),
+    })
+    expect(running.ports()[0]).toMatchObject({ pid: process.pid })
+  })
+})
