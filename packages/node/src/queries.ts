@@ -4,6 +4,7 @@
  *
  * @module
  */
+import dns from 'node:dns'
 import { setImmediate } from 'node:timers'
 import type { Stack } from '@ioth/core'
 import type { DnsRecord, RecordType, Resolver } from '@ioth/core/services'
@@ -33,22 +34,42 @@ const QUERIES: Readonly<Record<string, Query>> = {
   queryNs: list('NS', ({ value }) => value),
   queryPtr: list('PTR', ({ value }) => value),
   queryTxt: list('TXT', ({ entries }) => entries),
-  queryMx: list('MX', plain),
-  querySrv: list('SRV', plain),
+  queryMx: list('MX', typed),
+  querySrv: list('SRV', typed),
   queryNaptr: list('NAPTR', plain),
-  queryCaa: list('CAA', caa),
+  queryCaa: list('CAA', typed),
+  queryTlsa: list('TLSA', tlsa),
   async querySoa(resolver, name) {
     const [soa] = await resolver.resolve(name, 'SOA', NO_SEARCH)
     return { result: plain(soa as DnsRecord<'SOA'>) }
   },
   async queryAny(resolver, name) {
     const records = await resolver.resolve(name, 'ANY', NO_SEARCH)
-    return { result: records.map(anyRecord) }
+    return { result: ANY_ORDER.flatMap((type) => records.filter((record) => record.type === type).map(anyRecord)) }
   },
   async getHostByAddr(resolver, address) {
     return { result: await resolver.reverse(address) }
   },
 }
+
+/** Node looks for one type after the other in the answer to ANY. */
+const ANY_ORDER: readonly RecordType[] = [
+  'A',
+  'AAAA',
+  'CNAME',
+  'MX',
+  'NS',
+  'TXT',
+  'SRV',
+  'PTR',
+  'NAPTR',
+  'SOA',
+  ...('resolveTlsa' in dns ? (['TLSA'] as const) : []),
+  'CAA',
+]
+
+/** Since Node 24 records of these three say of what type they are, whatever was asked for. */
+const SAYS_TYPE = Number.parseInt(process.versions.node, 10) >= 24
 
 /** As c-ares: search domains are for `dns.lookup`. */
 const NO_SEARCH = { search: false } as const
@@ -157,14 +178,24 @@ function plain<R extends DnsRecord>(record: R): Omit<R, 'type' | 'ttl'> {
   return fields
 }
 
-function caa({ critical, tag, value }: DnsRecord<'CAA'>): Record<string, unknown> {
-  return { critical, [tag]: value }
+/** Certificates are ArrayBuffers there. */
+function tlsa({ certUsage, selector, match, data }: DnsRecord<'TLSA'>): Record<string, unknown> {
+  return { certUsage, selector, match, data: data.slice().buffer }
 }
 
+function typed(record: DnsRecord): unknown {
+  if (SAYS_TYPE) return anyRecord(record)
+  return record.type === 'CAA' ? { critical: record.critical, [record.tag]: record.value } : plain(record)
+}
+
+/** The members in Node's order: programs print them. */
 function anyRecord(record: DnsRecord): unknown {
   const { type } = record
-  if (type === 'A' || type === 'AAAA') return { type, address: record.address, ttl: record.ttl }
-  return type === 'CAA' ? { type, ...caa(record) } : { type, ...plain(record) }
+  if (type === 'A' || type === 'AAAA') return { address: record.address, ttl: record.ttl, type }
+  if (type === 'TLSA') return tlsa(record)
+  if (type !== 'CAA') return { ...plain(record), type }
+  const { critical, tag, value } = record
+  return SAYS_TYPE ? { critical, type, [tag]: value } : { critical, [tag]: value, type }
 }
 
 /** Types that a newer Node asks for. */

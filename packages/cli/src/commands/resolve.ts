@@ -29,6 +29,7 @@ const TYPES: readonly RecordType[] = [
   'PTR',
   'SOA',
   'SRV',
+  'TLSA',
   'TXT',
 ]
 
@@ -69,8 +70,11 @@ async function find(stack: Stack, name: string, type: RecordType | undefined): P
 function toRow({ type, ttl, ...fields }: DnsRecord): string[] {
   const { priority, weight, port, order, preference, ...others } = fields as Record<string, unknown>
   const numbers = [order, preference, priority, weight, port].filter((value) => value !== undefined)
-  const words = Object.values(others).map((value) =>
-    Array.isArray(value) ? value.map((text) => JSON.stringify(text)).join(' ') : value === '' ? '.' : String(value),
-  )
-  return [type, String(ttl), [...numbers, ...words].join(' ')]
+  return [type, String(ttl), [...numbers, ...Object.values(others).map(toWord)].join(' ')]
+}
+
+function toWord(value: unknown): string {
+  if (Array.isArray(value)) return value.map((text) => JSON.stringify(text)).join(' ')
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  return value === '' ? '.' : String(value)
 }

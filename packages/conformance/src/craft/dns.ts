@@ -16,6 +16,8 @@ export const DNS = {
   srv: 33,
   naptr: 35,
   opt: 41,
+  tlsa: 52,
+  any: 255,
   caa: 257,
 } as const
 

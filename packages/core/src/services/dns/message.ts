@@ -10,7 +10,7 @@
 import { encode, RECURSION_DESIRED } from '@dnsquery/dns-packet'
 import { readDomainName, skipDomainName } from '../domain-name.ts'
 
-/** Types that are asked for, or that an answer is understood by (RFC 1035, 3596, 2782, 3403, 8659). */
+/** Types that are asked for, or that an answer is understood by (RFC 1035, 3596, 2782, 3403, 6698, 8659). */
 export const TYPES = {
   A: 1,
   NS: 2,
@@ -23,6 +23,7 @@ export const TYPES = {
   SRV: 33,
   NAPTR: 35,
   OPT: 41,
+  TLSA: 52,
   ANY: 255,
   CAA: 257,
 } as const
@@ -196,6 +197,8 @@ function isSound(octets: Uint8Array, type: number, at: number, end: number): boo
       for (let string = 0; string < 3; string++) next = endOfString(octets, next, end)
       return next >= 0 && endOfName(octets, next, end) === end
     }
+    case TYPES.TLSA:
+      return end - at > 3
     case TYPES.CAA: {
       const tag = octets[at + 1] as number
       return end - at >= 2 && tag > 0 && at + 2 + tag <= end

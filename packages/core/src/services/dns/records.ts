@@ -35,6 +35,12 @@ export interface RecordsByType {
     readonly order: number
     readonly preference: number
   }
+  readonly TLSA: {
+    readonly certUsage: number
+    readonly selector: number
+    readonly match: number
+    readonly data: Uint8Array
+  }
   readonly CAA: { readonly critical: number; readonly tag: string; readonly value: string }
 }
 
@@ -56,8 +62,13 @@ const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TYPES).map(([n
 export function readRecordData({ octets }: DnsMessage, view: RecordView): DnsRecord | null {
   const type = NAMES.get(view.type)
   if (type === undefined || type === 'OPT' || type === 'ANY' || view.class !== CLASS_IN) return null
-  const fields = type === 'NAPTR' ? readNaptr(octets, view) : fieldsOf(type, answer.decode(octets, view.at) as never)
-  return { type, ttl: view.ttl, ...fields } as DnsRecord
+  return { type, ttl: view.ttl, ...readFields(type, octets, view) } as DnsRecord
+}
+
+function readFields(type: string, octets: Uint8Array, view: RecordView): object {
+  if (type === 'NAPTR') return readNaptr(octets, view)
+  if (type === 'TLSA') return readTlsa(octets, view)
+  return fieldsOf(type, answer.decode(octets, view.at) as never)
 }
 
 /** From what the codec gives to what programs see. */
@@ -93,6 +104,12 @@ function fieldsOf(type: string, { data }: { data: never }): object {
 /** The codec writes the root as a dot; `node:dns` has nothing for it. */
 function bare(name: string): string {
   return name === '.' ? '' : name
+}
+
+/** RFC 6698 2.1, which the codec does not know. */
+function readTlsa(octets: Uint8Array, { dataAt, dataLength }: RecordView): RecordsByType['TLSA'] {
+  const [certUsage, selector, match] = octets.subarray(dataAt) as unknown as [number, number, number]
+  return { certUsage, selector, match, data: octets.slice(dataAt + 3, dataAt + dataLength) }
 }
 
 /** RFC 3403 4.1, which the codec does not know. */
