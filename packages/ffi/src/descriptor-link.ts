@@ -29,6 +29,16 @@ import {
 import { closeDescriptor, readDescriptor, writeDescriptor } from './descriptor.ts'
 import { DescriptorWatch } from './descriptor-watch.ts'
 
+/** How frames are read and written, where it is not by the descriptor's own calls. */
+export interface FrameIo {
+  /** @returns octets, 0 or less: there is none now. @throws NetError */
+  read(into: Uint8Array): number
+  /** @returns WOULD_BLOCK when it takes none now. @throws NetError */
+  write(from: Uint8Array, length: number): number
+  /** Closes the descriptor. */
+  close(): void
+}
+
 export interface DescriptorLinkOptions {
   readonly scheduler: Scheduler
   readonly pool: FramePool
@@ -41,6 +51,8 @@ export interface DescriptorLinkOptions {
   readonly name: string
   /** A datagram socket has no end: an empty message is none, nor is an error of a peer that has gone. @default false */
   readonly endless?: boolean
+  /** @default the calls of `descriptor.ts` */
+  readonly io?: FrameIo
 }
 
 export interface DescriptorLinkCounters {
@@ -76,8 +88,8 @@ export class DescriptorLink extends Job implements Link {
   onClosed: (() => void) | null = null
   private readonly scheduler: Scheduler
   private readonly pool: FramePool
-  private readonly fd: number
   private readonly endless: boolean
+  private readonly io: FrameIo
   private readonly watch: DescriptorWatch
   /** One frame, and one octet more to see that a frame is too long. */
   private readonly frame: Uint8Array
@@ -89,12 +101,16 @@ export class DescriptorLink extends Job implements Link {
   private failure: NetError | null = null
 
   /** @throws NetError EBADF, EALREADY: the descriptor cannot be watched. */
-  constructor({ scheduler, pool, fd, type, mtu, name, endless = false }: DescriptorLinkOptions) {
+  constructor({ scheduler, pool, fd, type, mtu, name, endless = false, io }: DescriptorLinkOptions) {
     super()
     this.scheduler = scheduler
     this.pool = pool
-    this.fd = fd
     this.endless = endless
+    this.io = io ?? {
+      read: (into) => readDescriptor(fd, into),
+      write: (from, length) => writeDescriptor(fd, from, length),
+      close: () => closeDescriptor(fd),
+    }
     this.type = type
     this.mtu = mtu
     this.name = name
@@ -147,7 +163,7 @@ export class DescriptorLink extends Job implements Link {
     if (this.state === 'closed') return
     this.state = 'closed'
     this.watch.close()
-    closeDescriptor(this.fd)
+    this.io.close()
     this.onClosed?.()
   }
 
@@ -166,7 +182,7 @@ export class DescriptorLink extends Job implements Link {
     }
     readFrame(batch, index, this.frame)
     try {
-      if (writeDescriptor(this.fd, this.frame, length) === WOULD_BLOCK) return false
+      if (this.io.write(this.frame, length) === WOULD_BLOCK) return false
       this.counters.framesOut++
     } catch {
       this.counters.dropRefused++
@@ -207,7 +223,7 @@ export class DescriptorLink extends Job implements Link {
   /** Octets of the next frame; 0 or less when there is none now. */
   private readOne(): number {
     try {
-      const length = readDescriptor(this.fd, this.frame)
+      const length = this.io.read(this.frame)
       // A device has no end; a pair has one.
       if (length === 0 && !this.endless)
         this.failure = new NetError('ENETDOWN', 'read', { message: `${this.name}: the other end closed` })

@@ -94,6 +94,20 @@ export function control(fd: number, request: number, data: Uint8Array): void {
   if (libc().ioctl(fd, request, 'void *', data) < 0) throw errnoError('ioctl')
 }
 
+/** Whether a read of the descriptor would not wait, now. */
+export function isReadable(fd: number): boolean {
+  pollFd.setInt32(0, fd, LITTLE_ENDIAN)
+  pollFd.setInt16(4, POLLIN, LITTLE_ENDIAN)
+  pollFd.setInt16(6, 0, LITTLE_ENDIAN)
+  return libc().poll(pollOctets, 1, 0) > 0
+}
+
+/** `struct pollfd`: a descriptor of four octets, what is asked and what is so of two each. */
+const pollOctets = new Uint8Array(8)
+const pollFd = new DataView(pollOctets.buffer)
+const POLLIN = 1
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
 /** @throws NetError EBADF */
 export function closeDescriptor(fd: number): void {
   if (libc().close(fd) !== 0) throw errnoError('close')

@@ -9,6 +9,7 @@ export {
   addressOf,
   closeDescriptor,
   control,
+  isReadable,
   makeNonBlocking,
   readDescriptor,
   receive,
@@ -19,7 +20,12 @@ export {
   socketPair,
   writeDescriptor,
 } from './descriptor.ts'
-export { DescriptorLink, type DescriptorLinkCounters, type DescriptorLinkOptions } from './descriptor-link.ts'
+export {
+  DescriptorLink,
+  type DescriptorLinkCounters,
+  type DescriptorLinkOptions,
+  type FrameIo,
+} from './descriptor-link.ts'
 export { type DescriptorEvents, DescriptorWatch } from './descriptor-watch.ts'
 export { errnoError, errnoName, lastErrno } from './errno.ts'
 export { type Koffi, koffi, type LibraryHandle } from './koffi.ts'

@@ -18,6 +18,7 @@ export interface Libc {
   read(fd: number, into: Uint8Array, length: number): number
   write(fd: number, from: Uint8Array, length: number): number
   ioctl(fd: number, request: number, type: 'void *', data: Uint8Array): number
+  poll(watched: Uint8Array, count: number, timeoutMs: number): number
   close(fd: number): number
 }
 
@@ -44,6 +45,7 @@ function bind(process: LibraryHandle): Libc {
     read: process.func('intptr_t read(int, void *, size_t)'),
     write: process.func('intptr_t write(int, const void *, size_t)'),
     ioctl: process.func('int ioctl(int, unsigned long, ...)'),
+    poll: process.func('int poll(void *, unsigned long, int)'),
     close: process.func('int close(int)'),
   }
 }

@@ -16,7 +16,7 @@ export interface Phase {
 /** Phases one after the other. After the last the lines are sound. */
 export type Schedule = readonly Phase[]
 
-export const SOUND: Required<Omit<Impairment, 'queueFrames'>> = Object.freeze({
+export const SOUND: Required<Omit<Impairment, 'queueFrames' | 'lossBurst' | 'mtu'>> = Object.freeze({
   loss: 0,
   delayMs: 0,
   jitterMs: 0,

@@ -29,6 +29,8 @@ import { LinkWrapper } from './link-wrapper.ts'
 export interface Impairment {
   /** Probability that a frame is lost. @default 0 */
   readonly loss?: number
+  /** Mean length of a run of lost frames, for losses that come together (Gilbert's model); up to 1: each frame for itself. @default 0 */
+  readonly lossBurst?: number
   /** @default 0 */
   readonly delayMs?: number
   /** The delay varies by up to this much either way; frames keep their order. @default 0 */
@@ -47,6 +49,8 @@ export interface Impairment {
   readonly rateBitsPerSecond?: number
   /** Frames that wait for the rate limit; beyond it they are dropped. @default 1000 */
   readonly queueFrames?: number
+  /** Frames with longer IP packets are dropped. 0: none is. @default 0 */
+  readonly mtu?: number
 }
 
 /** Both directions alike, unless `in` or `out` says otherwise for its direction (as the attached stack sees it). */
@@ -68,6 +72,8 @@ export interface ImpairOptions extends Impairments {
 export interface ImpairCounters {
   frames: number
   lost: number
+  /** Dropped for they were longer than the MTU. */
+  tooLong: number
   duplicated: number
   reordered: number
   corrupted: number
@@ -89,6 +95,7 @@ export function impair(link: Link, options: ImpairOptions): ImpairedLink {
 
 const DEFAULTS: Required<Impairment> = Object.freeze({
   loss: 0,
+  lossBurst: 0,
   delayMs: 0,
   jitterMs: 0,
   duplicate: 0,
@@ -98,9 +105,12 @@ const DEFAULTS: Required<Impairment> = Object.freeze({
   truncate: 0,
   rateBitsPerSecond: 0,
   queueFrames: 1000,
+  mtu: 0,
 })
 const PROBABILITIES: ReadonlySet<string> = new Set(['loss', 'duplicate', 'reorder', 'corrupt', 'truncate'])
 const BATCH = 64
+/** Of Ethernet, and of a VLAN. */
+const HEADER_AND_TAG = 18
 
 class Impaired extends LinkWrapper implements ImpairedLink {
   readonly counters: { readonly in: ImpairCounters; readonly out: ImpairCounters }
@@ -114,8 +124,9 @@ class Impaired extends LinkWrapper implements ImpairedLink {
     // Two generators far apart: the golden ratio of 2^32 between their seeds.
     const [forOut, forIn] =
       seed === undefined ? [random, random] : [createSeededRandom(seed), createSeededRandom(seed + 0x9e3779b9)]
-    this.outward = new Course(pool, scheduler.clock, forOut, (batch) => this.passOut(batch))
-    this.inward = new Course(pool, scheduler.clock, forIn, (batch) => this.passIn(batch))
+    const overhead = link.type === 'ethernet' ? HEADER_AND_TAG : 0
+    this.outward = new Course(pool, scheduler.clock, forOut, overhead, (batch) => this.passOut(batch))
+    this.inward = new Course(pool, scheduler.clock, forIn, overhead, (batch) => this.passIn(batch))
     this.counters = { in: this.inward.counters, out: this.outward.counters }
     this.set(impairments)
   }
@@ -190,6 +201,7 @@ class Course extends Timer {
   readonly counters: ImpairCounters = {
     frames: 0,
     lost: 0,
+    tooLong: 0,
     duplicated: 0,
     reordered: 0,
     corrupted: 0,
@@ -204,17 +216,21 @@ class Course extends Timer {
   private readonly line: DelayLine
   private readonly dueNow: FrameBatch
   private options = DEFAULTS
+  /** Octets of a frame that are not its packet. */
+  private readonly overhead: number
+  private isBad = false
   /** When the frames before the rate limit will have left, oldest first. */
   private readonly departures: number[] = []
   private lastDeparture = 0
   /** When the last frame that keeps its order is due. */
   private lastDue = 0
 
-  constructor(pool: FramePool, clock: Clock, random: Random, pass: (batch: FrameBatch) => boolean) {
+  constructor(pool: FramePool, clock: Clock, random: Random, overhead: number, pass: (batch: FrameBatch) => boolean) {
     super()
     this.pool = pool
     this.clock = clock
     this.random = random
+    this.overhead = overhead
     this.pass = pass
     this.line = new DelayLine(pool)
     this.dueNow = createBatch(pool, BATCH)
@@ -259,7 +275,12 @@ class Course extends Timer {
   private take(batch: FrameBatch, index: number): void {
     const { options, counters } = this
     counters.frames++
-    if (this.happens(options.loss)) {
+    if (options.mtu !== 0 && frameLength(batch, index) > options.mtu + this.overhead) {
+      counters.tooLong++
+      releaseFrame(batch, index)
+      return
+    }
+    if (this.isLost()) {
       counters.lost++
       releaseFrame(batch, index)
       return
@@ -276,6 +297,15 @@ class Course extends Timer {
       this.place(batch, index, departure)
     }
     this.place(batch, index, departure)
+  }
+
+  private isLost(): boolean {
+    const { loss, lossBurst } = this.options
+    if (lossBurst <= 1 || loss === 0 || loss === 1) return this.happens(loss)
+    // Two states: in the bad one all is lost. It is left after `lossBurst` frames on average, and entered so often that `loss` comes out.
+    const change = this.isBad ? 1 / lossBurst : Math.min(1, loss / (lossBurst * (1 - loss)))
+    if (this.happens(change)) this.isBad = !this.isBad
+    return this.isBad
   }
 
   /** When a frame has passed the rate limit; -1 when there is no room to wait. */

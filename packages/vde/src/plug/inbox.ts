@@ -31,17 +31,22 @@ export class Inbox {
 
   /** Copies a frame of the input memory. @returns false when the pool has no memory. */
   add(at: number, length: number, first: number, second: number): boolean {
+    return this.put(inputBytes, at, length, flagsOf(first), segmentSizeOf(first), transportAtOf(second))
+  }
+
+  /** Copies a frame of any memory. @returns false when the pool has no memory. */
+  put(from: Uint8Array, at: number, length: number, flags = 0, segmentSize = 0, transportAt = 0): boolean {
     const { pool } = this
     const slot = pool.take(length)
     if (slot === -1) return false
-    pool.bytes.set(inputBytes.subarray(at, at + length), slot)
+    pool.bytes.set(from.subarray(at, at + length), slot)
     let batch = this.batches[this.filling]
     if (batch !== undefined && batch.count === batch.capacity) batch = this.batches[++this.filling]
     if (batch === undefined) {
       batch = createBatch(pool, BATCH)
       this.batches.push(batch)
     }
-    pushFrame(batch, slot, length, 0, 0, flagsOf(first), segmentSizeOf(first), transportAtOf(second))
+    pushFrame(batch, slot, length, 0, 0, flags, segmentSize, transportAt)
     this.frames++
     this.octets += length
     return true

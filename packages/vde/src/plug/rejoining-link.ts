@@ -7,6 +7,7 @@
 import {
   discardFrames,
   type FrameBatch,
+  hasCode,
   Job,
   type Link,
   type LinkSink,
@@ -24,7 +25,7 @@ export interface RejoiningLinkOptions {
   readonly type: 'ethernet' | 'ip'
   readonly mtu: number
   readonly name: string
-  /** Opens what the link is made of; that ends by `changed('closed', reason)`. */
+  /** Opens what the link is made of; that ends by `changed('closed', reason)`. A reason of ERR_IOTH_NETWORK is final. */
   open(): Promise<Link>
 }
 
@@ -105,10 +106,17 @@ class RejoiningLink extends Job implements Link {
         if (inner === this.inner) sink.writable()
       },
       changed: (state, reason) => {
-        if (inner === this.inner && state === 'closed') this.lose(reason)
+        if (inner !== this.inner || state !== 'closed') return
+        if (hasCode(reason, 'ERR_IOTH_NETWORK')) this.end(reason)
+        else this.lose(reason)
       },
     })
     if (inner.state === 'closed') this.lose(undefined)
+  }
+
+  private end(reason: NetError | undefined): void {
+    this.inner = null
+    this.change('closed', reason)
   }
 
   private lose(reason: NetError | undefined): void {

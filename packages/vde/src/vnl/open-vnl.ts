@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { defaultPool, defaultScheduler, type FramePool, hasCode, type Link, type Scheduler } from '@ioth/core'
 import { defaultNetworkDirectory } from '../default-network/directory.ts'
@@ -11,9 +12,15 @@ import { openStreamPlug } from '../plug/stream-plug.ts'
 import { openVdePlug } from '../plug/vde-plug.ts'
 import type { PortInfo } from '../stream/control.ts'
 import { askPorts, askWho } from '../stream/control-client.ts'
+import { IMPAIRMENT_NAMES } from '../wire/impairment.ts'
+import { openCommand } from './cmd-link.ts'
 import { openHub } from './hub-link.ts'
+import { openImpaired } from './impair-link.ts'
+import { openByLibVdeplug } from './libvdeplug-link.ts'
+import { lookAt } from './look-at.ts'
 import { openNull } from './null-link.ts'
 import { parseVnl, type Vnl } from './parse-vnl.ts'
+import { openQemu } from './qemu-link.ts'
 import {
   checkSwitchDirectory,
   findSwitch,
@@ -23,6 +30,7 @@ import {
   streamSocketPath,
 } from './switch-directory.ts'
 import { openTap } from './tap-link.ts'
+import { openUdp } from './udp-link.ts'
 
 export interface OpenVnlOptions {
   /** How others see the plug, as in `ioth ps`. @default the program's file name */
@@ -42,6 +50,8 @@ type Module = (vnl: Vnl, setup: Setup) => Promise<Link>
 
 /** How often the default network is joined, for it may end just then. */
 const DEFAULT_NETWORK_TRIES = 3
+/** Octets of a file that may hold a locator. */
+const LONGEST_POINTER = 4_096n
 /** How long a switch may take to list its ports, in milliseconds. */
 const PATIENCE_MS = 5_000
 
@@ -61,10 +71,20 @@ const modules: Readonly<Record<string, Module>> = {
       await openDefaultNetwork()
     }
   },
+  stream: ({ address, text }, setup) => openStreamPlug(resolve(address), text, setup),
   null: async (vnl, setup) => openNull(vnl.text, setup.mtu),
   tap: (vnl, setup) => openTap('tap', vnl.address, vnl.text, setup),
   tun: (vnl, setup) => openTap('tun', vnl.address, vnl.text, setup),
-  hub: async (vnl, setup) => openHub(vnl.address, vnl.text, setup),
+  hub: (vnl, setup) => openHub('hub', vnl.address, vnl.text, setup),
+  switch: (vnl, setup) => openHub('switch', vnl.address, vnl.text, setup),
+  udp: ({ address, text }, setup) => openUdp(address, text, setup),
+  cmd: ({ address, text }, setup) => openCommand(address, text, setup),
+  qemu: ({ address, options, text }, setup) => openQemu(address, options.has('listen'), text, setup),
+  passt: ({ address, options, text }, setup) => openQemu(address, options.has('listen'), text, setup),
+  impair: async ({ nested, options, text }, setup) => {
+    if (nested === null) throw networkError(`"${text}": there is no network in braces: impair://{/tmp/lan}/loss=5%`)
+    return openImpaired(await openParsed(nested, setup), options, text, setup)
+  },
 }
 
 /**
@@ -90,28 +110,53 @@ async function openVde({ address, options, text }: Vnl, setup: Setup): Promise<L
 }
 
 /** The options of those that have any; an option without a name is the first of vdeplug's. */
-const OPTIONS: Readonly<Record<string, readonly string[]>> = { vde: ['', 'port', 'portgroup', 'group', 'mode', 'ctl'] }
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  vde: ['', 'port', 'portgroup', 'group', 'mode', 'ctl'],
+  qemu: ['listen'],
+  passt: ['listen'],
+  impair: IMPAIRMENT_NAMES,
+}
+/** Modules that take a network in braces. */
+const NESTING: readonly string[] = ['impair']
 
 /** The modules there are. */
 export const VNL_MODULES: readonly string[] = Object.keys(modules)
 
 /**
  * Opens a network by its locator, and settles when the link is up.
- * @param vnl a switch's directory, `vde://DIRECTORY`, `tap://NAME`, `tun://NAME`, `null://`, `hub://NAME` (within this thread), or nothing for the user's default network.
+ * @param vnl a switch's directory, `vde://DIRECTORY`, `tap://NAME`, … (docs/vde.md has them all), or nothing for the user's default network.
  * @throws NetError ERR_IOTH_NETWORK with what is wrong and the next command; ERR_IOTH_PROTOCOL when something else answers there.
  */
 export async function openVnl(vnl: string, options: OpenVnlOptions = {}): Promise<Link> {
-  const parsed = parseVnl(vnl)
-  const open = modules[parsed.module]
-  if (open === undefined || !Object.hasOwn(modules, parsed.module)) throw unknownModule(parsed)
-  refuseOptions(parsed, OPTIONS[parsed.module] ?? [])
-  return open(parsed, {
+  return await openParsed(pointedTo(parseVnl(vnl)), {
     name: options.name ?? programName(),
     mtu: options.mtu ?? 1500,
     queueOctets: options.queueOctets ?? 1_048_576,
     scheduler: options.scheduler ?? defaultScheduler(),
     pool: options.pool ?? defaultPool(),
   })
+}
+
+async function openParsed(vnl: Vnl, setup: Setup): Promise<Link> {
+  const open = Object.hasOwn(modules, vnl.module) ? modules[vnl.module] : undefined
+  if (open === undefined) return await openByLibVdeplug(vnl.module, vnl.text, setup)
+  refuseOptions(vnl, OPTIONS[vnl.module] ?? [])
+  return await open(vnl, setup)
+}
+
+/** A bare path may be that of a file with a locator on its first line, as in vdeplug4. */
+function pointedTo(vnl: Vnl): Vnl {
+  if (vnl.module !== 'vde' || vnl.text.includes('://')) return vnl
+  let line: string
+  try {
+    const found = lookAt(vnl.address)
+    if (found === undefined || !found.isFile() || found.size > LONGEST_POINTER) return vnl
+    line = readFileSync(vnl.address, 'utf8').split('\n', 1)[0]?.trim() ?? ''
+  } catch {
+    // What is wrong with the path is told when it is opened.
+    return vnl
+  }
+  return line.includes('://') ? parseVnl(line) : vnl
 }
 
 /**
@@ -134,16 +179,13 @@ export async function listPorts(vnl: string): Promise<PortInfo[]> {
   return await askPorts(dir, PATIENCE_MS)
 }
 
-function refuseOptions({ text, options }: Vnl, known: readonly string[]): void {
+function refuseOptions({ text, module, options, nested }: Vnl, known: readonly string[]): void {
   for (const name of options.keys()) {
     if (!known.includes(name)) throw networkError(`"${text}": there is no option "${name}" here`)
   }
-}
-
-function unknownModule({ module, text }: Vnl): Error {
-  return networkError(
-    `"${text}": there is no network module "${module}". There are: a switch's directory, vde://DIR, tap://NAME, tun://NAME, hub://NAME and null://. Start a switch: ioth switch DIR`,
-  )
+  if (nested !== null && !NESTING.includes(module)) {
+    throw networkError(`"${text}": ${module}:// takes no network in braces`)
+  }
 }
 
 function programName(): string {
