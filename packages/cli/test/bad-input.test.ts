@@ -18,6 +18,11 @@ const table: [words: string, exitCode: number, says: RegExp][] = [
     /no backend "nowhere".*Tried @ioth\/backend-nowhere, ioth-backend-nowhere.*npm install/,
   ],
   [`run --adress 10.40.0.32 ${script}`, 64, /unknown option '--adress'.*--address.*ioth run --help/],
+  [
+    `run -a 10.40.0.32 --host 10.0.0.300 ${script}`,
+    64,
+    /"10\.0\.0\.300" is no rule of --host.*192\.0\.2\.7.*ioth run --help/,
+  ],
   ['run -a', 64, /-a.* argument missing.*ioth run --help/],
   ['run -a 10.40.0.32', 64, /no script to run.*ioth run app\.js/],
   ['run /nowhere/app.js -a 10.40.0.32', 66, /no script \/nowhere\/app\.js.*ioth run app\.js/],

@@ -10,8 +10,10 @@ import type { VirtualUdp } from './virtual-udp.ts'
 export interface HandleState<Handle, Side> {
   /** A stack's side; null: decided for the host; undefined: not decided yet. */
   of(handle: Handle): Side | null | undefined
-  /** Decides for good. Once for each handle. */
+  /** Decides. Once for each handle. */
   decide(handle: Handle, side: Side | null): void
+  /** Gives a handle that was decided for a stack to the host: its destination is the host's. */
+  giveToHost(handle: Handle): void
 }
 
 class Identity {
@@ -32,6 +34,10 @@ class TcpMark extends Identity {
   static of(handle: object): VirtualTcp | null | undefined {
     return #side in handle ? handle.#side : undefined
   }
+
+  static clear(handle: object): void {
+    if (#side in handle) handle.#side = null
+  }
 }
 
 class UdpMark extends Identity {
@@ -45,6 +51,10 @@ class UdpMark extends Identity {
   static of(handle: object): VirtualUdp | null | undefined {
     return #side in handle ? handle.#side : undefined
   }
+
+  static clear(handle: object): void {
+    if (#side in handle) handle.#side = null
+  }
 }
 
 export const tcpState: HandleState<NativeTcp, VirtualTcp> = {
@@ -52,6 +62,7 @@ export const tcpState: HandleState<NativeTcp, VirtualTcp> = {
   decide(handle, side) {
     new TcpMark(handle, side)
   },
+  giveToHost: (handle) => TcpMark.clear(handle),
 }
 
 export const udpState: HandleState<NativeUdp, VirtualUdp> = {
@@ -59,4 +70,5 @@ export const udpState: HandleState<NativeUdp, VirtualUdp> = {
   decide(handle, side) {
     new UdpMark(handle, side)
   },
+  giveToHost: (handle) => UdpMark.clear(handle),
 }

@@ -6,17 +6,30 @@
 import type { AsyncResource } from 'node:async_hooks'
 import dgram from 'node:dgram'
 import net from 'node:net'
-import type { Stack, TcpSocket } from '@ioth/core'
+import type { IpAddress, Stack, TcpSocket } from '@ioth/core'
+import { destination, readAddress } from './addresses.ts'
 import { Choices } from './choices.ts'
 import { tcpState, udpState } from './handle-state.ts'
+import { HostConnections } from './host-connections.ts'
+import { feedFromHost } from './host-stream.ts'
 import { interceptHttp2 } from './http2-session.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
-import { compareMembers, loadNatives, type Natives, type NativeTcp, type NativeUdp } from './native.ts'
+import {
+  compareMembers,
+  loadNatives,
+  type NativeRequest,
+  type Natives,
+  type NativeTcp,
+  type NativeUdp,
+} from './native.ts'
 import { separatePools } from './pools.ts'
 import { interceptQueries } from './queries.ts'
-import type { TcpEnvironment } from './tcp-environment.ts'
+import { Policy } from './rules/policy.ts'
+import { refuse } from './rules/refuse.ts'
+import type { Failure, TcpEnvironment } from './tcp-environment.ts'
 import { replaceTcpMethods } from './tcp-methods.ts'
+import type { UdpEnvironment } from './udp-environment.ts'
 import { replaceUdpMethods } from './udp-methods.ts'
 import { VirtualTcp } from './virtual-tcp.ts'
 import { VirtualUdp } from './virtual-udp.ts'
@@ -25,8 +38,10 @@ export interface Interception {
   readonly choices: Choices
   /** From now on the stack may have sockets: what they have queued is sent when the process exits. */
   use(stack: Stack): void
-  /** Told of every destination that a stack has no route to. */
-  onUnreachable: ((address: string) => void) | null
+  /** What the process's own network may leave to the host. */
+  policy: Policy
+  /** Told of every destination that is not reached for want of a route, or because nobody listens on a loopback address. */
+  onFailure: ((stack: Stack, address: IpAddress, port: number, why: Failure) => void) | null
 }
 
 /** Versioned: copies of this package that share the key share the interception. */
@@ -48,9 +63,23 @@ function install(natives: Natives): Interception {
   const stacks = new Set<Stack>()
 
   const drain = (): void => (process as unknown as { _tickCallback(): void })._tickCallback()
-  const unreachable = (address: string): void => made.onUnreachable?.(address)
-  const environment: TcpEnvironment = {
+  const shared = {
     natives,
+    drain,
+    failed: (stack: Stack, address: IpAddress, port: number, why: Failure): void =>
+      made.onFailure?.(stack, address, port, why),
+    get traffic() {
+      return made.policy.traffic
+    },
+    get hasRules() {
+      return made.policy.rules.texts.length > 0
+    },
+    /** By which rule a destination of a stack's is the host's; null: it is not. */
+    hostRule: (stack: Stack, address: IpAddress, port: number): string | null =>
+      stack === choices.processChoice ? made.policy.rules.match(address, port) : null,
+  }
+  const hostConnections = new HostConnections(shared)
+  const environment: TcpEnvironment = {
     accept(stack: Stack, connection: TcpSocket, listener: AsyncResource): VirtualTcp {
       const handle = new natives.TCP(natives.SOCKET)
       const tcp = attach(handle, stack)
@@ -58,8 +87,12 @@ function install(natives: Natives): Interception {
       return tcp
     },
     closeNative: (handle, done) => closeTcp(handle, done),
+    natives,
     drain,
-    unreachable,
+    failed: shared.failed,
+    get traffic() {
+      return shared.traffic
+    },
     destroyOwner(handle, error) {
       const owner = handle[natives.owner] as { destroy?(error: unknown): void } | null | undefined
       if (typeof owner?.destroy !== 'function') return false
@@ -77,24 +110,64 @@ function install(natives: Natives): Interception {
   }
 
   function decideNow(handle: NativeTcp): VirtualTcp | null {
-    const choice = isOpen(handle) ? null : choices.forOwner(handle[natives.owner] as object | null | undefined)
+    const open = isOpen(handle)
+    const choice = open ? null : choices.forOwner(handle[natives.owner] as object | null | undefined)
     if (choice !== null) return attach(handle, choice)
+    if (!open && made.policy.strict) throw refuse('socket', 'a socket of the host', null)
     tcpState.decide(handle, null)
     return null
   }
 
+  /** The same where the destination is known, and decides too. */
+  function decideConnecting(handle: NativeTcp, request: NativeRequest, text: string, port: number): VirtualTcp | null {
+    const before = tcpState.of(handle)
+    const address = shared.hasRules ? readAddress(text) : null
+    if (address !== null && (before === undefined ? !isOpen(handle) : before?.isFresh)) {
+      const stack = before?.stack ?? choices.forOwner(handle[natives.owner] as object | null | undefined)
+      const rule = stack === null ? null : shared.hostRule(stack, destination(address), port)
+      if (rule !== null) {
+        if (before) giveToHost(handle, before)
+        else tcpState.decide(handle, null)
+        hostConnections.begin(handle, request, text, port, rule)
+        return null
+      }
+    }
+    const side = before === undefined ? decideNow(handle) : before
+    if (side === null) hostConnections.begin(handle, request, text, port, null)
+    return side
+  }
+
+  /** A handle that was the stack's until its destination was known. */
+  function giveToHost(handle: NativeTcp, side: VirtualTcp): void {
+    tcpState.giveToHost(handle)
+    const native = handle as unknown as Record<string, (...args: unknown[]) => unknown>
+    for (const [option, value] of side.givenOptions) {
+      if (option === 'noDelay') native.setNoDelay?.(value !== 0)
+      else if (option === 'keepAlive') native.setKeepAlive?.(value !== 0, 0)
+    }
+    if (side.reads.userBuffer !== null) native.useUserBuffer?.(side.reads.userBuffer)
+    if (side.reads.stream !== null) feedFromHost(natives, handle, side.reads.stream)
+  }
+
   function decideUdp(handle: NativeUdp): VirtualUdp | null {
-    const choice = isOpen(handle) ? null : choices.forOwner(handle[natives.owner] as object | null | undefined)
-    const udp = choice === null ? null : new VirtualUdp({ closeNative: closeUdp, drain, unreachable }, handle, choice)
+    const open = isOpen(handle)
+    const choice = open ? null : choices.forOwner(handle[natives.owner] as object | null | undefined)
+    if (choice === null && !open && made.policy.strict) throw refuse('socket', 'a socket of the host', null)
+    const udp = choice === null ? null : new VirtualUdp(udpEnvironment, handle, choice)
     udpState.decide(handle, udp)
     return udp
   }
 
-  const closeTcp = replaceTcpMethods(natives, decideNow)
+  const closeTcp = replaceTcpMethods(natives, {
+    decide: decideNow,
+    decideConnecting,
+    closingNative: (handle) => hostConnections.end(handle),
+  })
   const closeUdp = replaceUdpMethods(natives, decideUdp)
+  const udpEnvironment: UdpEnvironment = Object.assign(Object.create(shared), { closeNative: closeUdp })
   interceptTls(natives, decideNow)
   interceptHttp2(natives)
-  interceptLookup(natives, choices)
+  interceptLookup(natives, choices, () => made.policy)
   interceptQueries(natives, choices)
   interceptNet(choices)
   interceptDgram(choices)
@@ -106,7 +179,8 @@ function install(natives: Natives): Interception {
 
   const made: Interception = {
     choices,
-    onUnreachable: null,
+    policy: new Policy(),
+    onFailure: null,
     use(stack) {
       if (stacks.has(stack)) return
       stacks.add(stack)

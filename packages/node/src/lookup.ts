@@ -1,7 +1,7 @@
 /**
- * Names of a stack's sockets (`dns.lookup`, that is `getaddrinfo`). `localhost` is the stack's own loopback; every other name is asked from
- * the stack's name servers. A stack that has none leaves names to the host's resolver, and the connection to what that answers goes
- * through the stack.
+ * Names of a stack's sockets (`dns.lookup`, that is `getaddrinfo`). `localhost` is the stack's own loopback; names of the hosts file are what
+ * it says; every other name is asked from the stack's name servers, and unknown where there are none. Names of a `--host` rule, and only
+ * those, are the host's resolver's affair.
  *
  * @module
  */
@@ -10,7 +10,9 @@ import { syncBuiltinESMExports } from 'node:module'
 import { setImmediate } from 'node:timers'
 import { hasCode, type Stack } from '@ioth/core'
 import type { Choices } from './choices.ts'
+import { hostsFile } from './hosts-file.ts'
 import type { LookupRequest, Natives } from './native.ts'
+import type { Policy } from './rules/policy.ts'
 
 // libuv's numbers, the same on all systems.
 const EAI_AGAIN = -3001
@@ -19,6 +21,13 @@ const EAI_NONAME = -3008
 // dns.lookup's orders as numbers; before Node 22, a boolean: as the resolver gives them.
 const IPV4_FIRST = 1
 const IPV6_FIRST = 2
+
+/** Told when a name is asked for on a stack without name servers. */
+let noNameServer: ((name: string) => void) | null = null
+
+export function onNoNameServer(tell: (name: string) => void): void {
+  noNameServer = tell
+}
 
 /** RFC 6761 6.3. */
 function isLocalhost(name: string): boolean {
@@ -36,17 +45,37 @@ function loopback(stack: Stack, family: number): string[] {
   return addresses
 }
 
-export function interceptLookup({ cares }: Natives, choices: Choices): void {
+export function interceptLookup({ cares }: Natives, choices: Choices, policy: () => Policy): void {
   interceptPromises(choices)
   const native = cares.getaddrinfo
   cares.getaddrinfo = function getaddrinfo(request: LookupRequest, hostname: string, ...rest: unknown[]): number {
     const stack = choices.forLookup
     const [family, , order] = rest as [number, number, number | boolean]
-    const own = stack !== null && isLocalhost(hostname) ? loopback(stack, family) : []
+    const { rules, traffic } = policy()
+    if (stack === null || (stack === choices.processChoice && rules.matchesName(hostname))) {
+      if (stack !== null) observe(request, (addresses) => rules.grant(hostname, addresses))
+      const place = { direction: 'out', protocol: 'dns', address: hostname, port: 0, network: 'host' } as const
+      traffic?.add({ ...place, rule: stack === null ? null : hostname }, 0, 0)
+      return native.call(this, request, hostname, ...rest)
+    }
+    if (traffic !== null) {
+      observe(request, (addresses) => {
+        for (const address of addresses) traffic.named(address, hostname)
+      })
+    }
+    const own = isLocalhost(hostname) ? loopback(stack, family) : []
     if (own.length > 0) setImmediate(() => request.oncomplete(null, own))
-    else if (stack !== null && stack.nameServers.length > 0) void ask(stack, request, hostname, family, order)
-    else return native.call(this, request, hostname, ...rest)
+    else void ask(stack, request, hostname, family, order)
     return 0
+  }
+}
+
+/** Looks at the addresses that a look-up finds, before the program does. */
+function observe(request: LookupRequest, look: (addresses: readonly string[]) => void): void {
+  const { oncomplete } = request
+  request.oncomplete = function (error, addresses) {
+    if (addresses !== undefined) look(addresses)
+    oncomplete.call(this, error, addresses)
   }
 }
 
@@ -80,12 +109,17 @@ async function ask(
   let error: number | null = null
   let addresses: string[] = []
   try {
-    // Loaded when the first name is asked for: most programs of a network know no names.
-    const { lookup } = await import('@ioth/core/services')
-    const found = await lookup(stack, hostname, family === 4 || family === 6 ? { family } : {})
-    addresses = sorted(found.map(String), order)
+    const listed = await hostsFile.addresses(hostname, family)
+    if (listed.length > 0) addresses = sorted(listed, order)
+    else {
+      // Loaded when the first name is asked for: most programs of a network know no names.
+      const { lookup } = await import('@ioth/core/services')
+      const found = await lookup(stack, hostname, family === 4 || family === 6 ? { family } : {})
+      addresses = sorted(found.map(String), order)
+    }
   } catch (reason) {
     error = hasCode(reason, 'ENOTFOUND') || hasCode(reason, 'EBADNAME') ? EAI_NONAME : EAI_AGAIN
+    if (stack.nameServers.length === 0) noNameServer?.(hostname)
   }
   // In a task of its own: what the program throws is its own uncaught exception, not the rejection of a promise of ours.
   setImmediate(() => (error === null ? request.oncomplete(null, addresses) : request.oncomplete(error)))

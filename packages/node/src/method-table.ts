@@ -12,6 +12,10 @@ export interface MethodTableOptions<Handle, Side> {
   readonly stateOf: (handle: Handle) => Side | null | undefined
   /** Decides, at the first call that needs a network, which one a handle belongs to; null: the host's. */
   readonly decide: (handle: Handle) => Side | null
+  /** The same for a handle that is about to connect, where it was decided before as well: its destination may be the host's. */
+  readonly decideConnecting?: (handle: Handle, request: never, address: string, port: number) => Side | null
+  /** A handle of the host's is about to close. */
+  readonly closingNative?: (handle: Handle) => void
 }
 
 export class MethodTable<Handle extends object, Side extends object> {
@@ -53,6 +57,19 @@ export class MethodTable<Handle extends object, Side extends object> {
     )
   }
 
+  /** A method that connects: request, address, port. */
+  connecting(name: string, virtual: (side: Side, ...args: never[]) => unknown): void {
+    const { decideConnecting } = this.options
+    this.replace(
+      name,
+      (native) =>
+        function (this: Handle, ...args: never[]) {
+          const side = decideConnecting?.(this, ...(args as unknown as [never, string, number])) ?? null
+          return side === null ? Reflect.apply(native, this, args) : virtual(side, ...args)
+        },
+    )
+  }
+
   /** A method whose effect the native handle keeps too. */
   both(name: string, virtual: (side: Side) => void): void {
     const { stateOf } = this.options
@@ -84,7 +101,17 @@ export class MethodTable<Handle extends object, Side extends object> {
   /** The native `close`, which calls back in libuv's closing phase; handles of a stack get the other one. */
   close(virtual: (side: Side, done?: () => void) => void): (handle: Handle, done: (() => void) | undefined) => void {
     const native = this.prototype.close as unknown as (this: Handle, done?: () => void) => void
-    this.route('close', virtual)
+    const { stateOf, closingNative } = this.options
+    this.replace(
+      'close',
+      () =>
+        function (this: Handle, done?: () => void) {
+          const side = stateOf(this)
+          if (side) return virtual(side, done)
+          if (side === null) closingNative?.(this)
+          return native.call(this, done)
+        } as Native<Handle>,
+    )
     return (handle, done) => native.call(handle, done)
   }
 

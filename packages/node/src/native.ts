@@ -81,7 +81,10 @@ export interface StreamState {
 
 export interface Natives {
   readonly TCP: { new (type: number): NativeTcp; readonly prototype: object }
-  readonly UDP: { readonly prototype: object }
+  readonly UDP: { new (): NativeUdp; readonly prototype: object }
+  /** Requests of streams, made where Node itself makes none. */
+  readonly WriteWrap: new () => NativeRequest
+  readonly ShutdownWrap: new () => NativeRequest
   /** The type of a `TCP` that connects or is accepted. */
   readonly SOCKET: number
   readonly IPV6ONLY: number
@@ -186,6 +189,8 @@ export function loadNatives(): Natives {
     SOCKET: constants.SOCKET as number,
     IPV6ONLY: constants.UV_TCP_IPV6ONLY as number,
     REUSEPORT: constants.UV_TCP_REUSEPORT ?? 0,
+    WriteWrap: demand(stream.WriteWrap as Natives['WriteWrap'] | undefined, 'WriteWrap'),
+    ShutdownWrap: demand(stream.ShutdownWrap as Natives['ShutdownWrap'] | undefined, 'ShutdownWrap'),
     JSStream: demand(binding('js_stream').JSStream as Natives['JSStream'] | undefined, 'JSStream'),
     stream: {
       state: demand(stream.streamBaseState as Int32Array | undefined, 'streamBaseState'),

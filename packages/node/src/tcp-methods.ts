@@ -6,17 +6,20 @@
 import type { SocketName } from './addresses.ts'
 import { errno } from './errno.ts'
 import { tcpState } from './handle-state.ts'
-import { MethodTable } from './method-table.ts'
+import { MethodTable, type MethodTableOptions } from './method-table.ts'
 import type { NativeRequest, Natives, NativeTcp } from './native.ts'
 import type { VirtualTcp } from './virtual-tcp.ts'
 
 /** Replaces the methods. Gives the native `close` back, which virtual handles end with. */
 export function replaceTcpMethods(
   natives: Natives,
-  decide: (handle: NativeTcp) => VirtualTcp | null,
+  decisions: Omit<MethodTableOptions<NativeTcp, VirtualTcp>, 'stateOf'>,
 ): (handle: NativeTcp, done: (() => void) | undefined) => void {
   const { IPV6ONLY, REUSEPORT } = natives
-  const table = new MethodTable<NativeTcp, VirtualTcp>(natives.TCP.prototype, { stateOf: tcpState.of, decide })
+  const table = new MethodTable<NativeTcp, VirtualTcp>(natives.TCP.prototype, {
+    stateOf: tcpState.of,
+    ...decisions,
+  })
 
   /** A write: on a handle that cannot write, the shared results say so. */
   function write(
@@ -32,10 +35,10 @@ export function replaceTcpMethods(
   // Node leaves the port out when only an address is given.
   table.decided('bind', (tcp, address: string, port?: number, flags?: number) => bind(tcp, address, port, 4, flags))
   table.decided('bind6', (tcp, address: string, port?: number, flags?: number) => bind(tcp, address, port, 6, flags))
-  table.decided('connect', (tcp, request: NativeRequest, address: string, port: number) =>
+  table.connecting('connect', (tcp, request: NativeRequest, address: string, port: number) =>
     tcp.connect(request, address, port, 4),
   )
-  table.decided('connect6', (tcp, request: NativeRequest, address: string, port: number) =>
+  table.connecting('connect6', (tcp, request: NativeRequest, address: string, port: number) =>
     tcp.connect(request, address, port, 6),
   )
   table.decided('listen', (tcp, backlog: number) => tcp.listen(backlog))

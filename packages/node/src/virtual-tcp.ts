@@ -22,6 +22,7 @@ import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
 import { JsStreamBridge } from './js-stream.ts'
 import type { NativeRequest, NativeTcp } from './native.ts'
 import { ReadSide } from './read-side.ts'
+import type { Followed } from './report/traffic.ts'
 import type { TcpEnvironment } from './tcp-environment.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -55,6 +56,9 @@ export class VirtualTcp extends Pollable {
   private shutDown = false
   /** Options given before there was a socket. */
   private options: [option: OptionName, value: number][] | null = null
+  private followed: Followed | null = null
+  /** Where it connects to. */
+  private target: { readonly address: IpAddress; readonly port: number } | null = null
 
   constructor(environment: TcpEnvironment, handle: NativeTcp, stack: Stack) {
     super()
@@ -74,6 +78,30 @@ export class VirtualTcp extends Pollable {
     this.scope = new AsyncResource('IOTH_TCP', { requireManualDestroy: true, triggerAsyncId: listener.asyncId() })
     this.family = connection.remoteAddress?.family ?? 4
     this.join(connection)
+    if (this.environment.traffic !== null) this.follow('in', connection.localAddress, connection.localPort)
+  }
+
+  /** Nothing was asked of the stack yet: the handle can still become the host's. */
+  get isFresh(): boolean {
+    return this.tcp === null && this.listener === null && !this.closed
+  }
+
+  /** What was asked of the handle while it was fresh. */
+  get givenOptions(): readonly (readonly [option: OptionName, value: number])[] {
+    return this.options ?? []
+  }
+
+  private follow(direction: 'in' | 'out', address: IpAddress | null, port: number): void {
+    const place = {
+      direction,
+      protocol: 'tcp',
+      address: address?.unmapped().toString() ?? '',
+      port,
+      network: this.stack.name || this.stack.backend,
+      rule: null,
+    } as const
+    this.followed =
+      this.environment.traffic?.follow(place, () => [this.writes.bytesWritten, this.reads.bytesRead]) ?? null
   }
 
   // ---- addresses ----
@@ -129,18 +157,21 @@ export class VirtualTcp extends Pollable {
   private startConnect(address: IpAddress, port: number, family: 4 | 6): number {
     this.tried = true
     this.family = family
+    this.target = { address, port }
+    if (this.environment.traffic !== null) this.follow('out', address, port)
     try {
       const tcp = this.open(family)
       tcp.connect(address, port)
       this.join(tcp)
       return 0
     } catch (error) {
+      this.followed?.failed()
       const status = (error as { errno?: number } | null)?.errno
       if (typeof status !== 'number') return this.environment.destroyOwner(this.handle, error) ? 0 : raise(error)
       // As on a host whose IPv6 is switched off.
       if (status === errno('EAFNOSUPPORT') && address.isLoopback) return errno('EADDRNOTAVAIL')
       const unreachable = status === errno('ENETUNREACH') || status === errno('EAFNOSUPPORT')
-      if (unreachable) this.environment.unreachable(address.toString())
+      if (unreachable) this.environment.failed(this.stack, address, port, 'no route')
       return unreachable ? errno('ENETUNREACH') : status
     }
   }
@@ -154,9 +185,17 @@ export class VirtualTcp extends Pollable {
     const request = this.connectRequest
     if (request === null) return
     this.connectRequest = null
+    if (status !== 0) this.connectFailed(status)
     this.update()
     // A happy-eyeballs attempt that timed out has taken its callback away.
     if (typeof request.oncomplete === 'function') request.oncomplete(status, this.handle, request, true, true)
+  }
+
+  private connectFailed(status: number): void {
+    this.followed?.failed()
+    const { target } = this
+    if (status !== errno('ECONNREFUSED') || !target?.address.unmapped().isLoopback) return
+    this.environment.failed(this.stack, target.address, target.port, 'refused')
   }
 
   listen(backlog: number): number {
@@ -313,6 +352,7 @@ export class VirtualTcp extends Pollable {
     this.closed = true
     this.reads.active = false
     this.interest = 0
+    this.followed?.end()
     const pending = this.connectRequest !== null || this.writes.busy || this.shutdownRequest !== null
     this.leave(abortive)
     this.writes.fail(errno('ECANCELED'))

@@ -22,8 +22,9 @@ import {
 } from '@ioth/core'
 import { destination, readAddress, type SocketName, textOf, writeName } from './addresses.ts'
 import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
+import { HostDatagrams } from './host-datagrams.ts'
 import type { BufferSizeContext, NativeUdp, SendRequest } from './native.ts'
-import type { HandleEnvironment } from './tcp-environment.ts'
+import type { UdpEnvironment } from './udp-environment.ts'
 
 /** Flags of `bind`, as libuv has them. */
 const IPV6_ONLY = 1
@@ -42,7 +43,7 @@ interface Waiting {
 export class VirtualUdp implements DatagramSink {
   readonly stack: Stack
   readonly handle: NativeUdp
-  private readonly environment: HandleEnvironment<NativeUdp>
+  private readonly environment: UdpEnvironment
   private socket: UdpSocket | null = null
   private scope: AsyncResource | null = null
   private family: 4 | 6 = 4
@@ -51,8 +52,10 @@ export class VirtualUdp implements DatagramSink {
   private closed = false
   private holding = false
   private readonly waiting: Waiting[] = []
+  /** For destinations that are the host's by a rule; null: none was spoken to. */
+  private host: HostDatagrams | null = null
 
-  constructor(environment: HandleEnvironment<NativeUdp>, handle: NativeUdp, stack: Stack) {
+  constructor(environment: UdpEnvironment, handle: NativeUdp, stack: Stack) {
     this.environment = environment
     this.handle = handle
     this.stack = stack
@@ -75,20 +78,25 @@ export class VirtualUdp implements DatagramSink {
   connect(text: string, port: number, family: 4 | 6): number {
     const address = readAddress(text)
     if (address === null || address.family !== family || this.closed) return errno('EINVAL')
-    return this.attempt(() => this.open(family).connect(destination(address), port), text)
+    const rule = this.environment.hostRule(this.stack, destination(address), port)
+    if (rule !== null) return this.hostSide(family, rule).connect(text, port)
+    return this.attempt(() => this.open(family).connect(destination(address), port), text, port)
   }
 
   disconnect(): number {
+    if (this.host?.connected) return this.host.disconnect()
     return this.attempt(() => this.socket?.disconnect())
   }
 
   getsockname(name: SocketName): number {
+    if (this.host?.connected) return this.host.getsockname(name)
     if (this.socket === null || this.closed) return errno('EBADF')
     writeName(name, this.socket.localAddress, this.family, this.socket.localPort, this.stack.interfaces)
     return 0
   }
 
   getpeername(name: SocketName): number {
+    if (this.host?.connected) return this.host.getpeername(name)
     if (this.socket === null || this.closed) return errno('EBADF')
     if (this.socket.remoteAddress === null) return errno('ENOTCONN')
     writeName(name, this.socket.remoteAddress, this.family, this.socket.remotePort, this.stack.interfaces)
@@ -109,6 +117,13 @@ export class VirtualUdp implements DatagramSink {
     const address = text === null ? null : readAddress(text)
     if (this.closed || (text !== null && address === null)) return errno('EINVAL')
     const to = address === null ? null : destination(address)
+    if (to === null ? this.host?.connected : this.environment.hasRules) {
+      const rule = to === null ? '' : this.environment.hostRule(this.stack, to, port)
+      if (rule !== null) {
+        const whom = to === null ? null : { address: text as string, port, rule }
+        return this.hostSide(to?.family ?? this.family, rule).send(request, list, count, callback, whom)
+      }
+    }
     const data = count === 1 ? (list[0] as Uint8Array) : Buffer.concat(list.slice(0, count))
     let socket: UdpSocket
     try {
@@ -117,8 +132,11 @@ export class VirtualUdp implements DatagramSink {
       return errnoOfThrown(error)
     }
     const sent = this.waiting.length > 0 ? WOULD_BLOCK : socket.send(data, 0, data.length, to, port)
-    if (sent >= 0) return sent + 1
-    if (sent === FAILED) return this.failure(socket.error, text)
+    if (sent >= 0) {
+      if (this.environment.traffic !== null) this.count(socket, to, port, sent, 0)
+      return sent + 1
+    }
+    if (sent === FAILED) return this.failure(socket.error, text, port)
     // Node looks at nothing but `oncomplete`, which it sets when there is somebody to tell.
     if (!callback) request.oncomplete = undefined
     this.waiting.push({ request, data, to, port })
@@ -140,7 +158,8 @@ export class VirtualUdp implements DatagramSink {
       const sent = socket.send(data, 0, data.length, to, port)
       if (sent === WOULD_BLOCK) break
       this.waiting.shift()
-      const status = sent === FAILED ? this.failure(socket.error, to === null ? null : to.toString()) : 0
+      const status = sent === FAILED ? this.failure(socket.error, to === null ? null : to.toString(), port) : 0
+      if (status === 0 && this.environment.traffic !== null) this.count(socket, to, port, sent, 0)
       this.complete(request, status, status === 0 ? sent : 0)
     }
     this.update()
@@ -180,8 +199,26 @@ export class VirtualUdp implements DatagramSink {
     const data = Buffer.allocUnsafeSlow(length)
     data.set(memory.subarray(offset, offset + length))
     const sender = { address: textOf(from, this.stack.interfaces), family: from.family === 4 ? 'IPv4' : 'IPv6', port }
+    if (this.environment.traffic !== null) this.count(this.socket as UdpSocket, from, port, 0, length)
     this.handle.onmessage?.(length, this.handle, data, sender)
     return true
+  }
+
+  /** For the report: by the peer, or by our own port where somebody asks it. */
+  private count(socket: UdpSocket, peer: IpAddress | null, port: number, sent: number, received: number): void {
+    const address = peer ?? socket.remoteAddress
+    this.environment.traffic?.add(
+      {
+        direction: 'out',
+        protocol: 'udp',
+        address: address?.unmapped().toString() ?? '',
+        port: peer === null ? socket.remotePort : port,
+        network: this.stack.name || this.stack.backend,
+        rule: null,
+      },
+      sent,
+      received,
+    )
   }
 
   // ---- groups and options ----
@@ -197,6 +234,7 @@ export class VirtualUdp implements DatagramSink {
   setOption(option: OptionName, value: number): number {
     const { socket } = this
     if (socket === null || this.closed) return errno('EBADF')
+    this.host?.setOption(option, value)
     return this.attempt(() => socket.setOption(option, value))
   }
 
@@ -274,6 +312,8 @@ export class VirtualUdp implements DatagramSink {
       socket.owner = null
       socket.close()
     }
+    this.host?.close()
+    this.host = null
     const canceled = this.waiting.splice(0)
     this.update()
     this.scope?.emitDestroy()
@@ -309,18 +349,32 @@ export class VirtualUdp implements DatagramSink {
     return this.socket
   }
 
-  private attempt(call: () => void, text: string | null = null): number {
+  private hostSide(family: 4 | 6, rule: string): HostDatagrams {
+    if (this.host === null || this.host.family !== family) {
+      const { natives, traffic } = this.environment
+      this.host?.close()
+      this.host = new HostDatagrams(natives, this.handle, family, rule, traffic)
+      for (const option of ['broadcast', 'ttl'] as const) {
+        if (this.socket !== null) this.attempt(() => this.host?.setOption(option, this.socket?.getOption(option) ?? 0))
+      }
+      this.host.follow(this.receiving, this.referenced)
+    }
+    return this.host
+  }
+
+  private attempt(call: () => void, text: string | null = null, port = 0): number {
     try {
       call()
       return 0
     } catch (error) {
-      return this.failure(error as NetError, text)
+      return this.failure(error as NetError, text, port)
     }
   }
 
-  private failure(error: NetError | null, text: string | null): number {
-    if (text !== null && (error?.code === 'ENETUNREACH' || error?.code === 'EAFNOSUPPORT')) {
-      this.environment.unreachable(text)
+  private failure(error: NetError | null, text: string | null, port = 0): number {
+    const address = text === null ? null : readAddress(text)
+    if (address !== null && (error?.code === 'ENETUNREACH' || error?.code === 'EAFNOSUPPORT')) {
+      this.environment.failed(this.stack, address, port, 'no route')
       return errno('ENETUNREACH')
     }
     return errnoOfFailure(error, 'ENOTSUP')
@@ -331,6 +385,7 @@ export class VirtualUdp implements DatagramSink {
     if (this.socket !== null && !this.closed) {
       this.socket.interest = (this.receiving ? READABLE : 0) | (this.waiting.length > 0 ? WRITABLE : 0)
     }
+    this.host?.follow(this.receiving, this.referenced)
     // libuv: a request holds the loop; a handle does when it is referenced and receives.
     const hold = !this.closed && (this.waiting.length > 0 || (this.referenced && this.receiving))
     if (hold === this.holding) return

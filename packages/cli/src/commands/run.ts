@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { becomeNode } from '@ioth/node'
+import { becomeNode, checkPolicy, type PolicyOptions, readReport } from '@ioth/node'
 import { EXIT, Failure } from '../failure.ts'
 import { becomeProgram, findScript } from '../launch/become-program.ts'
 import { relaunch } from '../launch/relaunch.ts'
@@ -29,12 +29,20 @@ export async function runProgram(
   const own = process.argv
   process.argv = [own[0] as string, path, ...program]
   try {
+    const policy = policyOf(settings)
+    checkPolicy(policy)
     const stack = await joinNetwork(settings)
     if (settings.address.length === 0 && !settings.quiet) announceAddress(stack)
-    becomeNode(stack, { quiet: settings.quiet })
+    becomeNode(stack, { quiet: settings.quiet, ...policy })
   } catch (error) {
     process.argv = own
     throw explainNetwork(error)
   }
   becomeProgram()
+}
+
+/** What the settings say of the host's network. */
+function policyOf({ host, strict, report }: NetworkSettings): PolicyOptions {
+  const form = readReport(report)
+  return { host, strict, ...(form !== undefined && { report: form }) }
 }

@@ -13,6 +13,7 @@ const FORESEEN: Readonly<Record<string, readonly [exitCode: ExitCode, next: stri
   ERR_IOTH_NETWORK: [EXIT.unavailable, 'Start a network of your own: ioth switch /tmp/lan'],
   ERR_IOTH_PROTOCOL: [EXIT.unavailable, 'Start a network of your own: ioth switch /tmp/lan'],
   ERR_IOTH_NOT_IMPLEMENTED: [EXIT.unavailable, 'See what there is: ioth backends'],
+  ERR_IOTH_STRICT: [EXIT.usage, 'See: ioth run --help'],
   ERR_IOTH_UNSUPPORTED_NODE: [EXIT.unavailable, 'See: ioth run --help'],
   EAFNOSUPPORT: [EXIT.unavailable, 'This backend does not speak that version of IP. See what there is: ioth backends'],
   EADDRINUSE: [EXIT.unavailable, 'See who is there: ioth ps'],

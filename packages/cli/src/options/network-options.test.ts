@@ -18,6 +18,9 @@ const values: Record<string, { flag: string[]; env: string; alias?: string; plai
   name: { flag: ['flag.example'], env: 'ioth.example', plain: undefined },
   mac: { flag: ['02:00:00:00:00:01'], env: '02:00:00:00:00:02', plain: undefined },
   pcap: { flag: ['flag.pcap'], env: 'ioth.pcap', plain: undefined },
+  host: { flag: ['192.0.2.1:80', 'db.example'], env: '192.0.2.2,:5432', plain: [] },
+  strict: { flag: [], env: '1', plain: false },
+  report: { flag: ['json'], env: 'report.json', plain: undefined },
   quiet: { flag: [], env: 'on', plain: false },
 }
 
@@ -73,4 +76,9 @@ test('the classic letters together', () => {
     library: 'ts',
     create: true,
   })
+})
+
+test('a report without a form is text', () => {
+  expect(resolve(['--report', '-q'], {})).toMatchObject({ report: 'text', quiet: true })
+  expect(resolve(['--report=json'], { IOTH_REPORT: 'text' })).toMatchObject({ report: 'json' })
 })

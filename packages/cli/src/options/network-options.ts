@@ -13,8 +13,12 @@ interface OptionRow {
   readonly long: string
   /** What stands for the value in the help text; absent: a switch that is on or off. */
   readonly value?: string
+  /** The value may be left out, and is this then. */
+  readonly implied?: string
   /** May be given several times; in the environment the values are separated by commas or spaces. */
   readonly repeat?: boolean
+  /** Ours before the script only: programs have options of this name. */
+  readonly onlyBefore?: true
   readonly text: string
   readonly env: string
   readonly alias?: string
@@ -36,6 +40,9 @@ export interface NetworkSettings {
   readonly name?: string
   readonly mac?: string
   readonly pcap?: string
+  readonly host: readonly string[]
+  readonly strict: boolean
+  readonly report?: string
   readonly quiet: boolean
   /** For each option that has a value, where it came from, as it should be named to the user: `-a`, `IOTH_ADDRESS`, … */
   readonly sources: Readonly<Partial<Record<string, string>>>
@@ -137,8 +144,41 @@ export const NETWORK_OPTIONS: readonly OptionRow[] = [
     text: 'write every frame to a file that Wireshark opens',
     env: 'IOTH_PCAP',
   },
+  {
+    name: 'host',
+    long: '--host',
+    value: 'rule',
+    repeat: true,
+    text: "what uses the host's network: an address, a network, a name, each with or without :port, or :port alone; may be repeated",
+    onlyBefore: true,
+    env: 'IOTH_HOST',
+  },
+  {
+    name: 'strict',
+    long: '--strict',
+    text: "what would use the host's network without a rule fails: add-ons, descriptors, programs other than Node",
+    onlyBefore: true,
+    env: 'IOTH_STRICT',
+  },
+  {
+    name: 'report',
+    long: '--report',
+    value: 'form',
+    implied: 'text',
+    text: 'at exit, what was spoken to: a table (text), --report=json, or --report=FILE for a line of JSON at its end',
+    onlyBefore: true,
+    env: 'IOTH_REPORT',
+  },
   { name: 'quiet', short: '-q', long: '--quiet', text: 'no messages of our own', env: 'IOTH_QUIET' },
 ]
+
+/** Options that are the program's when they stand after the script. */
+export const ONLY_BEFORE_SCRIPT: ReadonlySet<string> = new Set(
+  NETWORK_OPTIONS.filter(({ onlyBefore }) => onlyBefore === true).flatMap(({ long }) => [
+    long,
+    long.replace('--', '--no-'),
+  ]),
+)
 
 /**
  * Adds the options to a command. Every switch also has its `--no-` form, so that a flag can beat the environment.
@@ -153,13 +193,19 @@ export function addNetworkOptions(
   for (const row of NETWORK_OPTIONS) {
     if (names !== undefined && !names.includes(row.name)) continue
     const short = letters === undefined || letters.includes(row.short ?? '') ? row.short : undefined
-    const flags = `${short === undefined ? '' : `${short}, `}${row.long}${row.value === undefined ? '' : ` <${row.value}>`}`
+    const flags = `${short === undefined ? '' : `${short}, `}${row.long}${placeholder(row)}`
     const option = new Option(flags, row.text)
+    if (row.implied !== undefined) option.preset(row.implied)
     if (row.repeat === true) option.argParser((value: string, before: string[] = []) => [...before, value])
     command.addOption(option)
     if (row.value === undefined) command.addOption(new Option(row.long.replace('--', '--no-')).hideHelp())
   }
   return command
+}
+
+function placeholder({ value, implied }: OptionRow): string {
+  if (value === undefined) return ''
+  return implied === undefined ? ` <${value}>` : ` [${value}]`
 }
 
 /** Joins what the flags say (as commander gives them) with the environment. */

@@ -27,6 +27,9 @@ const table: [words: string, ours: string, node: string, script: string | undefi
   ['--no-create app.js', '--no-create', '', 'app.js', ''],
   ['-a 10.0.0.1', '-a 10.0.0.1', '', undefined, ''],
   ['app.js -a', '-a', '', 'app.js', ''],
+  ['--host db:5432 --strict --report app.js', '--host db:5432 --strict --report', '', 'app.js', ''],
+  ['--report=json --host=:80 app.js --report=x', '--report=json --host=:80', '', 'app.js', '--report=x'],
+  ['app.js --host 0.0.0.0 --strict -a x', '-a x', '', 'app.js', '--host 0.0.0.0 --strict'],
   ['', '', '', undefined, ''],
 ]
 

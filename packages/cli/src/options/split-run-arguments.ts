@@ -3,10 +3,12 @@
  *
  * Before the script stand options of ours and of Node. After it, options that ioth knows are still ours, in their full form
  * (`-a VALUE`, `--address VALUE`, `--address=VALUE`), and everything else goes to the program in its order. `--` ends this: whatever
- * follows it is the program's. `--help` and `--version` after the script are the program's too.
+ * follows it is the program's. `--host`, `--strict` and `--report` are ours before the script only: programs have options of these names. `--help` and `--version` after the script are the program's too.
  *
  * @module
  */
+
+import { ONLY_BEFORE_SCRIPT } from './network-options.ts'
 
 /** The part of an option's definition that sorting needs; commander's own options have this shape. */
 interface KnownOption {
@@ -14,6 +16,8 @@ interface KnownOption {
   readonly long?: string | undefined
   /** A value follows. */
   readonly required: boolean
+  /** A value may follow in the same word. */
+  readonly optional: boolean
 }
 
 export interface RunArguments {
@@ -56,13 +60,14 @@ export function splitRunArguments(words: readonly string[], known: readonly Know
   }
 
   const program: string[] = []
+  const anywhere = known.filter(({ long }) => !ONLY_BEFORE_SCRIPT.has(long ?? ''))
   while (queue.length > 0) {
     const word = queue.shift() as string
     if (word === '--') {
       program.push(...queue)
       break
     }
-    const option = find(known, word, false)
+    const option = find(anywhere, word, false)
     if (option === null) program.push(word)
     else take(word, option, queue, ours)
   }
@@ -79,7 +84,8 @@ function take(word: string, option: KnownOption, queue: string[], into: string[]
 function find(known: readonly KnownOption[], word: string, joined: boolean): KnownOption | null {
   for (const option of known) {
     if (word === option.short || word === option.long) return option
-    if (option.required && option.long !== undefined && word.startsWith(`${option.long}=`)) return option
+    if ((option.required || option.optional) && option.long !== undefined && word.startsWith(`${option.long}=`))
+      return option
     if (joined && option.short !== undefined && !word.startsWith('--') && word.startsWith(option.short)) return option
   }
   return null

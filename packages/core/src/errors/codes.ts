@@ -62,6 +62,7 @@ const table = {
   ERR_IOTH_NETWORK: { text: 'the network cannot be joined' },
   ERR_IOTH_NOT_IMPLEMENTED: { text: 'not implemented by this backend' },
   ERR_IOTH_PROTOCOL: { text: 'the other side does not speak this protocol' },
+  ERR_IOTH_STRICT: { text: "the host's network may not be used" },
   ERR_IOTH_UNSUPPORTED_NODE: { text: 'this Node.js does not let itself be given another network' },
 } as const
 

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createStack, searchFolders } from '@ioth/core/registry'
 import { write } from '../messages.ts'
+import { checkPolicy, policyFromEnvironment } from '../rules/policy.ts'
 import { announceLink } from './announce-link.ts'
 import { becomeNode } from './become-node.ts'
 
@@ -15,6 +16,7 @@ const EXIT = { unavailable: 69, software: 70, noPermission: 77, configuration: 7
 
 const CODES: Readonly<Record<string, number>> = {
   ERR_IOTH_CONFIG: EXIT.configuration,
+  ERR_IOTH_STRICT: EXIT.configuration,
   EINVAL: EXIT.configuration,
   EACCES: EXIT.noPermission,
   EPERM: EXIT.noPermission,
@@ -27,11 +29,13 @@ const CODES: Readonly<Record<string, number>> = {
  */
 export async function start(config: string, quiet: boolean): Promise<void> {
   try {
+    const policy = policyFromEnvironment(process.env)
+    checkPolicy(policy)
     const stack = await createStack(config.trimStart().startsWith('{') ? JSON.parse(config) : config, {
       from: searchFolders(dirname(fileURLToPath(import.meta.url))),
       wrap: (link) => (quiet ? link : announceLink(link)),
     })
-    becomeNode(stack, { quiet })
+    becomeNode(stack, { quiet, ...policy })
   } catch (error) {
     fail(error)
   }
