@@ -1,7 +1,15 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/registry.ts', 'src/node.ts', 'src/dhcp.ts', 'src/services.ts', 'src/armour.ts'],
+  entry: [
+    'src/index.ts',
+    'src/registry.ts',
+    'src/node.ts',
+    'src/dhcp.ts',
+    'src/services.ts',
+    'src/armour.ts',
+    'src/station.ts',
+  ],
   format: ['esm'],
   target: 'node20',
   sourcemap: true,

@@ -14,9 +14,9 @@ import {
   NetError,
   type Random,
 } from '@ioth/core'
-import type { DhcpLease } from '@ioth/core/dhcp'
+import type { DhcpLease, LeaseKeeper } from '@ioth/core/dhcp'
 import type { Counters } from './counters.ts'
-import { InterfaceDhcp, type LeasedStack } from './dhcp.ts'
+import { type LeasingStack, leaseKeeper } from './dhcp.ts'
 import type { Events } from './events.ts'
 import type { Icmpv6 } from './icmp/icmpv6.ts'
 import { ALL_HOSTS, Igmp } from './igmp/igmp.ts'
@@ -35,7 +35,7 @@ import type { IdentifierKind } from './neighbor/interface-identifier.ts'
 import { formatMac, type Mac } from './wire/ethernet.ts'
 
 /** What an interface asks of its stack. */
-export interface InterfaceHost extends LeasedStack {
+export interface InterfaceHost extends LeasingStack {
   readonly clock: Clock
   readonly random: Random
   readonly ip: Ipv4
@@ -76,7 +76,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   private readonly claimed = new Set<string>()
   private readonly openWaiters: { resolve(): void; reject(reason: NetError): void }[] = []
   private isRemoved = false
-  private leasing: InterfaceDhcp | null = null
+  private leasing: LeaseKeeper | null = null
 
   constructor(host: InterfaceHost, index: number, name: string, port: Port) {
     this.host = host
@@ -169,7 +169,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
       throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'dhcp', { message })
     }
     if (this.leasing !== null) throw new NetError('EALREADY', 'dhcp')
-    const leasing = new InterfaceDhcp(this.host, this)
+    const leasing = leaseKeeper(this.host, this)
     this.leasing = leasing
     try {
       if (this.link.state === 'opening') await this.opened()
