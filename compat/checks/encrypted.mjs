@@ -123,6 +123,26 @@ export default {
     await close(server)
   },
 
+  async 'http2: who awaits the response finds its stream open, with and without a body'(log) {
+    for (const secure of [false, true]) {
+      const server = secure ? http2.createSecureServer(certificate) : http2.createServer()
+      server.on('stream', (stream, { ':path': path }) => {
+        stream.respond({ ':status': 200 }, { endStream: path === '/none' })
+        if (path !== '/none') stream.end('a body')
+      })
+      const session = http2.connect(`http${secure ? 's' : ''}://${address}:${await listen(server)}`, {
+        ca: certificate.cert,
+      })
+      for (const path of ['/', '/none']) {
+        const stream = session.request({ ':path': path })
+        await event(stream, 'response')
+        log(secure, path, stream.closed, stream.destroyed, await text(stream))
+      }
+      await close(session)
+      await close(server)
+    }
+  },
+
   async 'http2: the compatible API serves HTTP/1 and HTTP/2 on one port'(log) {
     const server = http2.createSecureServer({ ...certificate, allowHTTP1: true }, (request, response) => {
       response.end(`${request.httpVersion} from ${request.socket.remoteAddress}`)

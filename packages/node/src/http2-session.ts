@@ -7,13 +7,15 @@
  * @module
  */
 import { tcpState } from './handle-state.ts'
+import { runTicksBetweenCallbacks } from './http2-ticks.ts'
 import type { Natives, NativeTcp } from './native.ts'
 
 interface Http2Session {
   consume(handle: object): void
 }
 
-export function interceptHttp2(natives: Natives): void {
+/** @param drain runs what `process.nextTick` and promises have queued */
+export function interceptHttp2(natives: Natives, drain: () => void): void {
   const { TCP } = natives
   let done = false
   Object.defineProperty(TCP.prototype, 'isStreamBase', {
@@ -23,7 +25,7 @@ export function interceptHttp2(natives: Natives): void {
       // A client's session takes a handle before it connects, when nothing is decided yet.
       if (!done && tcpState.of(this) !== null && isLoaded()) {
         done = true
-        replaceConsume(natives)
+        replaceConsume(natives, drain)
       }
       return true
     },
@@ -36,29 +38,36 @@ function isLoaded(): boolean {
   )
 }
 
-function replaceConsume({ TCP }: Natives): void {
-  const prototype = sessionPrototype()
-  if (prototype === null) return
-  const { consume } = prototype
-  prototype.consume = function (handle) {
+function replaceConsume(natives: Natives, drain: () => void): void {
+  const { TCP } = natives
+  const [session, stream] = prototypes()
+  if (session === null) return
+  runTicksBetweenCallbacks(natives, stream === null ? [session] : [session, stream], drain)
+  const { consume } = session
+  session.consume = function (handle) {
     const tcp = handle instanceof TCP ? tcpState.of(handle as unknown as NativeTcp) : null
     return consume.call(this, tcp ? tcp.jsStream().native : handle)
   }
 }
 
-/** The native class of sessions, seen on a session that leads nowhere. */
-function sessionPrototype(): Http2Session | null {
+/** The native classes of sessions and of streams, seen on a request that leads nowhere. */
+function prototypes(): [session: Http2Session | null, stream: object | null] {
   const { connect } = process.getBuiltinModule('node:http2')
   const { Duplex } = process.getBuiltinModule('node:stream')
   const nowhere = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
   const session = connect('http://localhost', { createConnection: () => nowhere })
-  session.on('error', () => {})
-  for (const symbol of Object.getOwnPropertySymbols(session)) {
-    const value = (session as unknown as Record<symbol, unknown>)[symbol]
-    if (symbol.description !== 'kHandle' || typeof value !== 'object' || value === null) continue
-    session.destroy()
-    return Object.getPrototypeOf(value) as Http2Session
-  }
+  const stream = session.request()
+  for (const each of [session, stream]) each.on('error', () => {})
+  const found = [session, stream].map(handlePrototype)
   session.destroy()
+  return found as [Http2Session | null, object | null]
+}
+
+function handlePrototype(owner: object): object | null {
+  for (const symbol of Object.getOwnPropertySymbols(owner)) {
+    const value = (owner as Record<symbol, unknown>)[symbol]
+    if (symbol.description === 'kHandle' && typeof value === 'object' && value !== null)
+      return Object.getPrototypeOf(value) as object
+  }
   return null
 }

@@ -166,7 +166,7 @@ function install(natives: Natives): Interception {
   const closeUdp = replaceUdpMethods(natives, decideUdp)
   const udpEnvironment: UdpEnvironment = Object.assign(Object.create(shared), { closeNative: closeUdp })
   interceptTls(natives, decideNow)
-  interceptHttp2(natives)
+  interceptHttp2(natives, drain)
   interceptLookup(natives, choices, () => made.policy)
   interceptQueries(natives, choices)
   interceptNet(choices)

@@ -13,6 +13,9 @@ import type { VirtualTcp } from './virtual-tcp.ts'
 type Callback = (this: unknown, ...args: unknown[]) => unknown
 
 export class JsStreamBridge {
+  /** How many pieces of data C++ is working on at this moment, in all bridges of the thread. */
+  private static reading = 0
+
   readonly native: NativeJsStream
   /** The TLS side that sits on the stream. */
   private tls: NativeTcp | null = null
@@ -47,11 +50,18 @@ export class JsStreamBridge {
     return this.tls
   }
 
+  /** Whether callbacks come from C++ that is at work on data of a stack's. */
+  static get isReading(): boolean {
+    return JsStreamBridge.reading > 0
+  }
+
   readBuffer(bytes: Uint8Array): void {
     this.enter()
+    JsStreamBridge.reading++
     try {
       this.native.readBuffer(bytes)
     } finally {
+      JsStreamBridge.reading--
       this.leave()
     }
   }
