@@ -43,8 +43,7 @@ export function replaceTcpMethods(
   )
   table.decided('listen', (tcp, backlog: number) => tcp.listen(backlog))
   function bind(tcp: VirtualTcp, address: string, port = 0, family: 4 | 6 = 4, flags = 0): number {
-    if ((flags & REUSEPORT) !== 0) return errno('ENOTSUP')
-    return tcp.bind(address, port, family, (flags & IPV6ONLY) !== 0)
+    return tcp.bind(address, port, family, (flags & IPV6ONLY) !== 0, (flags & REUSEPORT) !== 0)
   }
 
   table.route('getsockname', (tcp, name: SocketName) => tcp.getsockname(name))

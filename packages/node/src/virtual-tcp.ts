@@ -106,11 +106,11 @@ export class VirtualTcp extends Pollable {
 
   // ---- addresses ----
 
-  bind(text: string, port: number, family: 4 | 6, ipv6Only: boolean): number {
+  bind(text: string, port: number, family: 4 | 6, ipv6Only: boolean, reusePort: boolean): number {
     const address = readAddress(text)
     if (address === null || address.family !== family || this.closed) return errno('EINVAL')
     try {
-      this.open(family).bind(address, port, { ipv6Only })
+      this.open(family).bind(address, port, { ipv6Only, reusePort })
     } catch (error) {
       const number = errnoOfThrown(error)
       if (number !== errno('EADDRINUSE')) return number

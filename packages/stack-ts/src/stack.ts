@@ -9,6 +9,8 @@ import {
   type Capabilities,
   type Clock,
   createPortTable,
+  ETHERTYPE_IP4,
+  ETHERTYPE_IP6,
   type FramePool,
   type Interface,
   type InterfaceOptions,
@@ -60,6 +62,7 @@ import { PacketIds } from './ip/packet-id.ts'
 import { PathMtu } from './ip/path-mtu.ts'
 import { Reassembly } from './ip/reassembly.ts'
 import { Loopback } from './link/loopback.ts'
+import { NodeLoopback } from './link/node-loopback.ts'
 import type { Path } from './link/path.ts'
 import { type PacketTaker, Port } from './link/port.ts'
 import type { Undeliverable } from './neighbor/cache.ts'
@@ -176,6 +179,8 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     )
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)
+    this.loopback.beyond = new NodeLoopback(this)
+    this.loopback6.beyond = this.loopback.beyond
     this.echo = new Echo(scheduler, pool)
     this.icmp = new Icmpv4(pool, clock, random, this.stats, this.ip, this.echo)
     this.icmp6 = new Icmpv6(pool, clock, random, this.stats, this.ip6, this.echo)
@@ -390,6 +395,12 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   ipv6(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void {
     this.ip6.receive(port, at, length, body, bodyLength, flags, group)
+  }
+
+  looped(type: number, at: number, length: number, body: number, bodyLength: number, flags: number): void {
+    if (type === ETHERTYPE_IP4) this.ip.looped(at, length, body, bodyLength, flags, null)
+    else if (type === ETHERTYPE_IP6) this.ip6.looped(at, length, body, bodyLength, flags, null)
+    else this.stats.drop('ethernet.type')
   }
 
   arp(port: Port, at: number, length: number): void {

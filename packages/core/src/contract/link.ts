@@ -31,6 +31,11 @@ export interface Link {
   readonly state: LinkState
   /** Text for people and logs: the locator it was opened by. */
   readonly name: string
+  /**
+   * Whether the far side carries loopback between the members of one node: a packet to the node itself whose port nobody here holds may be
+   * sent to the link's own hardware address, and what comes from that address is taken as looped. May become true; read it at each use.
+   */
+  readonly carriesLoopback?: boolean
   /** Exactly one sink. Throws when there is one already. */
   attach(sink: LinkSink): void
   /**

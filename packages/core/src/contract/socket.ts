@@ -42,6 +42,8 @@ export type OptionName =
 export interface BindFlags {
   /** UDP: several sockets may share the port. TCP listeners may always be bound beside old connections of their port. */
   readonly reuse?: boolean
+  /** TCP: listeners that all say so may share the port, and get its new connections in turn, as with SO_REUSEPORT. */
+  readonly reusePort?: boolean
   /** A socket bound to `::` does not take IPv4. */
   readonly ipv6Only?: boolean
 }

@@ -51,6 +51,10 @@ export abstract class LinkWrapper implements Link, LinkSink {
     return this.inner.name
   }
 
+  get carriesLoopback(): boolean {
+    return this.inner.carriesLoopback === true
+  }
+
   get accepts(): Offload {
     return this.sink?.accepts ?? NO_OFFLOAD
   }

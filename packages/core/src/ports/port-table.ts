@@ -139,7 +139,8 @@ class Ports implements PortTable {
   hasListener(binding: Binding): boolean {
     let other = this.entries.get(keyOf(binding))?.bound ?? null
     for (; other !== null; other = other.next) {
-      if (other !== binding && other.listening && overlap(other, binding)) return true
+      if (other === binding || !other.listening || !overlap(other, binding)) continue
+      if (!(other.reusePort && binding.reusePort)) return true
     }
     return false
   }
@@ -201,6 +202,7 @@ class Binding implements PortBinding {
   readonly address: IpAddress
   port: number
   readonly reuse: boolean
+  readonly reusePort: boolean
   /** Held for one TCP connection: counted, not listed. */
   readonly counted: boolean
   /** The wildcard of IPv6 that takes IPv4 too. */
@@ -223,6 +225,7 @@ class Binding implements PortBinding {
     this.address = address.unmapped()
     this.port = port
     this.reuse = flags.reuse === true
+    this.reusePort = flags.reusePort === true
     this.counted = counted
     this.wildcard = this.address.isUnspecified
     this.dual = this.wildcard && this.address.family === 6 && flags.ipv6Only !== true

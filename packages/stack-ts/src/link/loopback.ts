@@ -27,6 +27,20 @@ export interface LoopbackTaker {
   looped(at: number, length: number, body: number, bodyLength: number, flags: number, on: NetInterface | null): void
 }
 
+/** Takes looped packets that are for another process of the node. */
+export interface LoopbackBeyond {
+  /** @returns whether it took the packet, with its references. */
+  passOn(
+    at: number,
+    headLength: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+    segmentSize: number,
+    transportAt: number,
+  ): boolean
+}
+
 export class Loopback extends Path {
   /** The largest packet that fits a slot of the pool with the headroom of a link before it. */
   readonly mtu: number = 65536 - LINK_HEADROOM
@@ -34,6 +48,7 @@ export class Loopback extends Path {
   readonly offload: Offload = { checksum: true, segment: false, maxSegment: 0 }
   readonly valid: boolean = true
   readonly unresolved: boolean = false
+  beyond: LoopbackBeyond | null = null
   private readonly pool: FramePool
   private readonly counters: Counters
   private readonly queued: () => void
@@ -112,6 +127,7 @@ export class Loopback extends Path {
     this.fillingOn = this.drainingOn
     this.draining = null
     for (let i = 0; i < batch.count; i++) {
+      if (this.beyond !== null && origins[i] === null && this.passOn(batch, i, this.beyond)) continue
       const flags = (batch.flags[i]! & ~CHECKSUM_MISSING) | CHECKSUM_VERIFIED
       const length = batch.headLength[i]! - LINK_HEADROOM
       this.counters.packetLoops(length + batch.bodyLength[i]!)
@@ -123,6 +139,19 @@ export class Loopback extends Path {
     batch.count = 0
     this.draining = batch
     this.drainingOn = origins
+  }
+
+  private passOn(batch: FrameBatch, i: number, beyond: LoopbackBeyond): boolean {
+    const { head, headLength, body, bodyLength, flags, segmentSize, transportAt } = batch
+    return beyond.passOn(
+      head[i]!,
+      headLength[i]!,
+      body[i]!,
+      bodyLength[i]!,
+      flags[i]!,
+      segmentSize[i]!,
+      transportAt[i]!,
+    )
   }
 
   clear(): void {

@@ -31,6 +31,8 @@ export interface PacketTaker {
   ipv4(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void
   ipv6(port: Port, at: number, length: number, body: number, bodyLength: number, flags: number, group: boolean): void
   arp(port: Port, at: number, length: number): void
+  /** A packet that another process of the node sent to the node itself. */
+  looped(type: number, at: number, length: number, body: number, bodyLength: number, flags: number): void
   /** The link takes frames again. */
   writable(port: Port): void
   changed(port: Port, state: LinkState, reason?: NetError): void
@@ -129,11 +131,15 @@ export class Port implements LinkSink {
       return
     }
     const sourceHigh = view.getUint16(at + ETH_SOURCE)
+    const type = view.getUint16(at + ETH_TYPE)
     if (isGroupMac(sourceHigh) || (sourceHigh === high && view.getInt32(at + ETH_SOURCE + 2) === low)) {
-      counters.drop('ethernet.source')
+      if (!group && this.link.carriesLoopback === true && type !== ETHERTYPE_ARP) {
+        taker.looped(type, at + ETHERNET_HEADER, length - ETHERNET_HEADER, body, bodyLength, flags)
+      } else {
+        counters.drop('ethernet.source')
+      }
       return
     }
-    const type = view.getUint16(at + ETH_TYPE)
     const frame = at
     this.frameAt = at
     at += ETHERNET_HEADER

@@ -183,7 +183,7 @@ export class Tcp implements Transport {
     }
     const local = network.destinationOf(packet)
     const remote = network.sourceOf(packet)
-    const listener = this.findListener(destinationPort, local)
+    const listener = this.takeTurn(this.findListener(destinationPort, local))
     const before = this.timeWait.find(packet, destinationPort, sourcePort)
     if (before !== null && (listener === null || !this.timeWait.isNewConnection(before, segment))) {
       this.timeWait.arrives(before, segment)
@@ -386,6 +386,15 @@ export class Tcp implements Transport {
     this.timeWait.clear()
   }
 
+  /** Whether a segment would find a connection, an old one or a listener here. */
+  isHeld(network: Network, local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): boolean {
+    return (
+      this.connections.holder(network, local, localPort, remote, remotePort) !== null ||
+      this.findListener(localPort, local) !== null ||
+      this.timeWait.holder(network, local, localPort, remote, remotePort) !== null
+    )
+  }
+
   private isTupleFree(
     network: Network,
     local: IpAddress,
@@ -429,6 +438,19 @@ export class Tcp implements Transport {
     if (candidates === undefined) return null
     for (const listener of candidates) if (listener.matches(address)) return listener
     return null
+  }
+
+  /** Of listeners that share a port, the one that gets a connection comes last at the next. */
+  private takeTurn(listener: TcpListener | null): TcpListener | null {
+    const others = listener === null ? null : (this.listeners.get(listener.port) as TcpListener[])
+    if (listener === null || others === null || others.length === 1) return listener
+    const own = others.indexOf(listener)
+    const last = others.findLastIndex(({ address }) => address.equals(listener.address))
+    if (last !== own) {
+      others.splice(own, 1)
+      others.splice(last, 0, listener)
+    }
+    return listener
   }
 
   /** RFC 9293 3.10.7.2 */

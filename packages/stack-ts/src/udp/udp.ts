@@ -49,6 +49,11 @@ export class Udp implements Transport {
     else this.endpoints.set(endpoint.port, rest)
   }
 
+  /** Whether somebody here has the port. */
+  isHeld(port: number): boolean {
+    return this.endpoints.has(port)
+  }
+
   receive(packet: Packet): void {
     const { counters, pool } = this
     const { view } = pool
