@@ -5,7 +5,12 @@ const common = { target: 'node20', sourcemap: true, dts: false, clean: false } a
 export default defineConfig([
   {
     ...common,
-    entry: { index: 'src/index.ts', start: 'src/implicit/start.ts', ready: 'src/ready.ts' },
+    entry: {
+      index: 'src/index.ts',
+      start: 'src/implicit/start.ts',
+      join: 'src/implicit/join.ts',
+      ready: 'src/ready.ts',
+    },
     format: ['esm'],
   },
   // Loaded by --require, on Node 20 too.

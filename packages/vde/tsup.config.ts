@@ -1,7 +1,12 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', 'switch-process': 'src/default-network/switch-process.ts' },
+  entry: {
+    index: 'src/index.ts',
+    'switch-process': 'src/default-network/switch-process.ts',
+    'hub-process': 'src/node-hub/hub-process.ts',
+    member: 'src/node-hub/member.ts',
+  },
   format: ['esm'],
   target: 'node20',
   sourcemap: true,

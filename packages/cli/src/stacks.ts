@@ -10,10 +10,11 @@ import type { Backend, DeviceInfo, StackConfig } from '@ioth/core'
 import * as registry from '@ioth/core/registry'
 import { type NodeStack, nodeStack } from '@ioth/node'
 
-const own = dirname(fileURLToPath(import.meta.url))
+/** Whose dependencies are looked at last. */
+export const ownFolder: string = dirname(fileURLToPath(import.meta.url))
 
 function withOwn<T extends registry.SearchOptions>(options: T): T {
-  return options.from === undefined ? { ...options, from: registry.searchFolders(own) } : options
+  return options.from === undefined ? { ...options, from: registry.searchFolders(ownFolder) } : options
 }
 
 /** As `createStack` of `@ioth/core/registry`; the stack has a method `run`, whose argument runs with the stack as its network. */

@@ -2,24 +2,45 @@
  * What `node --require` loads into a program that is to be on a network of its own, and into every process and thread that a node starts.
  * CommonJS, small, and with nothing of ours to load where nothing is to be done.
  *
- * - `IOTH_NODE` in the environment, or a thread: it belongs to a node that runs already. Sharing a node's network is not available yet,
- *   so the first socket call says so; programs that open none run as ever.
+ * - `IOTH_NODE` in the environment, or a thread: it belongs to a node that runs already, and joins it at once. Where that cannot be, the
+ *   first socket call says so; programs that open none run as ever.
  * - an empty `IOTH_NODE`: whoever started it wants it on the host's network.
  * - else `IOTH_CONFIG`: the process becomes a node itself. Its main program starts when the addresses can be used.
  * - else nothing.
  *
  * @module
  */
-import Module from 'node:module'
+import Module, { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { isMainThread } from 'node:worker_threads'
+import { getEnvironmentData, isMainThread } from 'node:worker_threads'
+import { DESCRIPTION, type NodeDescription } from './implicit/description.ts'
 import { refuseSockets } from './implicit/refusal.ts'
 
-const { IOTH_NODE, IOTH_CONFIG, IOTH_QUIET } = process.env
+const { IOTH_CONFIG, IOTH_QUIET } = process.env
+const description = isMainThread
+  ? process.env.IOTH_NODE
+  : ((getEnvironmentData(DESCRIPTION) as string | undefined) ?? process.env.IOTH_NODE)
 
-if (IOTH_NODE || !isMainThread) refuseSockets(IOTH_NODE)
-else if (IOTH_CONFIG && IOTH_NODE === undefined) holdMain(startNode(IOTH_CONFIG))
+if (description) joinNode(description)
+else if (!isMainThread && description === undefined) refuseSockets(null)
+else if (isMainThread && IOTH_CONFIG && description === undefined) holdMain(startNode(IOTH_CONFIG))
+
+/** The node may be gone, or not to be shared: whoever needs no network need not care. */
+function joinNode(text: string): void {
+  let node: NodeDescription | null = null
+  try {
+    node = JSON.parse(text) as NodeDescription
+    if (node.join === undefined) {
+      refuseSockets(node)
+      return
+    }
+    const entry = createRequire(__filename)(join(__dirname, 'join.js')) as typeof import('./implicit/join.ts')
+    entry.join(node)
+  } catch (error) {
+    refuseSockets(node, error as Error)
+  }
+}
 
 /** Under this name an `--import` entry finds what it has to wait for. */
 function startNode(config: string): Promise<void> {

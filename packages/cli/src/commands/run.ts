@@ -7,7 +7,7 @@ import { becomeNode, checkPolicy, type PolicyOptions, readReport } from '@ioth/n
 import { EXIT, Failure } from '../failure.ts'
 import { becomeProgram, findScript } from '../launch/become-program.ts'
 import { relaunch } from '../launch/relaunch.ts'
-import { announceAddress, joinNetwork } from '../network/join.ts'
+import { announceAddress, joinAsNode } from '../network/join.ts'
 import { explainNetwork } from '../network/network-failure.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
 import type { RunArguments } from '../options/split-run-arguments.ts'
@@ -31,9 +31,9 @@ export async function runProgram(
   try {
     const policy = policyOf(settings)
     checkPolicy(policy)
-    const stack = await joinNetwork(settings)
+    const { stack, describe } = await joinAsNode(settings)
     if (settings.address.length === 0 && !settings.quiet) announceAddress(stack)
-    becomeNode(stack, { quiet: settings.quiet, ...policy })
+    becomeNode(stack, { quiet: settings.quiet, children: settings.children, describe, ...policy })
   } catch (error) {
     process.argv = own
     throw explainNetwork(error)

@@ -5,21 +5,21 @@
  */
 import {
   canonicalConfig,
+  type FramePool,
   formatCidr,
-  hasCode,
-  type Interface,
-  IpAddress,
+  type IpAddress,
   type Link,
-  parseCidr,
+  type Scheduler,
   type Stack,
   type StackConfig,
   withNetmask,
 } from '@ioth/core'
+import { searchFolders } from '@ioth/core/registry'
 import { announceLink } from '@ioth/node'
-import { captureToFile, chooseAddress } from '@ioth/vde'
+import { type CreatedNode, captureToFile, createNode, giveAddress } from '@ioth/vde'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { say } from '../output.ts'
-import { createStack } from '../stacks.ts'
+import { createStack, ownFolder } from '../stacks.ts'
 import { explainNetwork } from './network-failure.ts'
 
 export interface JoinOptions {
@@ -34,19 +34,33 @@ export async function joinNetwork(settings: NetworkSettings, options: JoinOption
   const { near, name } = options
   try {
     const config = configOf(settings, name)
-    const stack = await createStack(config, {
-      wrap: (link, shared) => {
-        const announced = settings.quiet ? link : announceLink(link)
-        return settings.pcap === undefined ? announced : captureToFile(announced, settings.pcap, shared)
-      },
-    })
-    if (config.addresses?.length === 0 && !config.dhcp && !config.slaac) {
-      await findAddress(stack, near)
-    }
+    const stack = await createStack(config, { wrap: (link, shared) => wrapped(link, settings, shared) })
+    if (config.addresses?.length === 0 && !config.dhcp && !config.slaac) await giveAddress(stack, near)
     return stack
   } catch (error) {
     throw explainNetwork(error)
   }
+}
+
+/** Joins as a program that may start others. @throws Failure */
+export async function joinAsNode(settings: NetworkSettings): Promise<CreatedNode> {
+  try {
+    return await createNode(configOf(settings, undefined), {
+      from: searchFolders(ownFolder),
+      wrap: (link, shared) => wrapped(link, settings, shared),
+    })
+  } catch (error) {
+    throw explainNetwork(error)
+  }
+}
+
+function wrapped(
+  link: Link,
+  { quiet, pcap }: NetworkSettings,
+  shared: { readonly scheduler: Scheduler; readonly pool: FramePool },
+): Link {
+  const announced = quiet ? link : announceLink(link)
+  return pcap === undefined ? announced : captureToFile(announced, pcap, shared)
 }
 
 /** The configuration that the settings mean. @throws NetError ERR_IOTH_CONFIG, which names the flag or variable. */
@@ -79,40 +93,6 @@ const SETTING_OF: Readonly<Partial<Record<keyof StackConfig, keyof NetworkSettin
   type: 'devtype',
   gateways: 'gateway',
   nameServers: 'dns',
-}
-
-/** How often another address is tried where only the stack's own probes tell that one is taken. */
-const TRIES = 8
-
-/** Gives the stack a free address. */
-async function findAddress(stack: Stack, near: IpAddress | undefined): Promise<void> {
-  const [plug] = stack.interfaces as [Interface]
-  for (let tried = 1; ; tried++) {
-    const { address, prefixLength } = parseCidr(await proposeAddress(stack, plug, near, tried))
-    try {
-      await plug.addAddress(address, prefixLength)
-      return
-    } catch (error) {
-      if (tried === TRIES || !hasCode(error, 'EADDRINUSE')) throw error
-    }
-  }
-}
-
-async function proposeAddress(
-  stack: Stack,
-  plug: Interface,
-  near: IpAddress | undefined,
-  tried: number,
-): Promise<string> {
-  if (near?.family === 6) {
-    const { random } = stack.scheduler
-    return formatCidr({ address: new IpAddress(6, near.w0, near.w1, random.int32(), random.int32()), prefixLength: 64 })
-  }
-  return await chooseAddress(plug.link as Link, {
-    mac: plug.mac,
-    name: `${process.argv[1] ?? ''} ${tried}`,
-    ...(near === undefined ? {} : { network: `${near}/24` }),
-  })
 }
 
 /** One line that tells where a program is, for those who did not choose it. */

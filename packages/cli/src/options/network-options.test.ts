@@ -21,6 +21,7 @@ const values: Record<string, { flag: string[]; env: string; alias?: string; plai
   host: { flag: ['192.0.2.1:80', 'db.example'], env: '192.0.2.2,:5432', plain: [] },
   strict: { flag: [], env: '1', plain: false },
   report: { flag: ['json'], env: 'report.json', plain: undefined },
+  children: { flag: ['new'], env: 'host', plain: 'share' },
   quiet: { flag: [], env: 'on', plain: false },
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { type Command, Option } from 'commander'
+import { EXIT, Failure } from '../failure.ts'
 
 /** How an option is written and where else its value may come from. */
 interface OptionRow {
@@ -44,6 +45,8 @@ export interface NetworkSettings {
   readonly strict: boolean
   readonly report?: string
   readonly quiet: boolean
+  /** What the processes and threads are that the program starts. */
+  readonly children: 'share' | 'new' | 'host'
   /** For each option that has a value, where it came from, as it should be named to the user: `-a`, `IOTH_ADDRESS`, … */
   readonly sources: Readonly<Partial<Record<string, string>>>
 }
@@ -169,6 +172,13 @@ export const NETWORK_OPTIONS: readonly OptionRow[] = [
     onlyBefore: true,
     env: 'IOTH_REPORT',
   },
+  {
+    name: 'children',
+    long: '--children',
+    value: 'how',
+    text: 'what child processes and threads are: share this node, a new node of their own, or on the host',
+    env: 'IOTH_CHILDREN',
+  },
   { name: 'quiet', short: '-q', long: '--quiet', text: 'no messages of our own', env: 'IOTH_QUIET' },
 ]
 
@@ -220,6 +230,7 @@ export function resolveNetworkSettings(
     settings[row.name] = value ?? (row.repeat === true ? [] : row.value === undefined ? false : undefined)
     if (source !== undefined) sources[row.name] = source
   }
+  settings.children = childrenOf(settings.children, sources.children)
   return { ...settings, sources } as unknown as NetworkSettings
 }
 
@@ -236,4 +247,12 @@ function resolve(
     return [row.value === undefined ? !/^(0|no|false|off)$/i.test(text) : text, variable]
   }
   return [undefined, undefined]
+}
+
+const CHILDREN: readonly unknown[] = ['share', 'new', 'host']
+
+function childrenOf(said: unknown, source: string | undefined): unknown {
+  if (said === undefined) return 'share'
+  if (CHILDREN.includes(said)) return said
+  throw new Failure(EXIT.usage, `${source} is share, new or host, not "${String(said)}". See: ioth run --help`)
 }

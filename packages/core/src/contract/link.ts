@@ -54,6 +54,11 @@ export interface Link {
   claim?(address: IpAddress, mac: string): Promise<boolean>
   /** Gives a claimed address back. */
   unclaim?(address: IpAddress): void
+  /**
+   * Gives everything back before it returns, for those whose event loop may not run for long; what had arrived is still delivered.
+   * Where it is missing, {@link close} does so.
+   */
+  abandon?(): void
   /** Gives everything back. Idempotent. */
   close(): Promise<void>
 }

@@ -10,8 +10,8 @@ export {
   impair,
 } from './impair.ts'
 export { type Direction, LinkWrapper } from './link-wrapper.ts'
+export { MovableLink } from './movable.ts'
 export { PcapEncoder, type PcapOptions, type PcapWriter } from './pcap.ts'
 export { createPipe, type PipeOptions } from './pipe.ts'
 export { createSwitch, type Switch, type SwitchOptions } from './switch.ts'
 export { frameBytes, type TraceListener, trace } from './trace.ts'
-export { MovableLink } from './movable.ts'

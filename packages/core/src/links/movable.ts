@@ -84,6 +84,13 @@ export class MovableLink implements Link {
     return left
   }
 
+  /** Gives the place up at once; until the next {@link move} nothing arrives, and what is sent is lost. */
+  leave(): void {
+    const { inner } = this
+    if (inner.abandon === undefined) void inner.close()
+    else inner.abandon()
+  }
+
   /** @internal */
   isAt(link: Link): boolean {
     return this.inner === link

@@ -3,19 +3,29 @@
  *
  * @module
  */
-import type { Stack } from '@ioth/core'
+import { hasCode, type Stack } from '@ioth/core'
 import { interception } from '../interception.ts'
 import { setQuiet } from '../messages.ts'
 import { setProcessStack } from '../process-stack.ts'
 import { type PolicyOptions, policyToEnvironment } from '../rules/policy.ts'
 import { version } from '../version.ts'
 import { applyPolicy } from './apply-policy.ts'
+import type { Children, NodeDescription } from './description.ts'
 import { explainFailures } from './hints.ts'
-import { handDown } from './inheritance.ts'
+import { handDown, type Legacy } from './inheritance.ts'
 
 export interface NodeOptions extends PolicyOptions {
   /** No messages of ours on standard error. @default false */
   readonly quiet?: boolean
+  /**
+   * Lets other processes and threads share the node, or be nodes of their own: gives what they need to know to join. Called when one of them
+   * is started, and must answer at once. @default they have no network
+   */
+  readonly describe?: (children: Children) => NodeDescription
+  /** What the processes and threads are that this one starts. @default 'share' */
+  readonly children?: Children
+  /** How the node is described, where that is known already. */
+  readonly description?: NodeDescription
 }
 
 /**
@@ -33,8 +43,34 @@ export function becomeNode(stack: Stack, options: NodeOptions = {}): void {
   interception().onFailure = explainFailures()
   Object.defineProperty(process.versions, 'ioth', { value: version, enumerable: true, configurable: true })
   Object.assign(process.env, policyToEnvironment(options))
-  handDown({
+  handDown(legacyOf(stack, options))
+}
+
+/** What those are told who are started from here. */
+function legacyOf(stack: Stack, options: NodeOptions): Legacy {
+  const { quiet = false, children = 'share', describe, description, host = [], strict = false, report } = options
+  const policy = { host, strict, ...(report !== undefined && { report }) }
+  const own = (children === 'share' ? description : undefined) ?? {
     pid: process.pid,
     addresses: stack.interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address.toString())),
-  })
+  }
+  let known = children === 'host' ? '' : JSON.stringify(own)
+  return {
+    get known() {
+      return known
+    },
+    describe() {
+      if (children === 'host' || describe === undefined) return known
+      try {
+        const described = JSON.stringify({ ...describe(children), quiet, children, policy })
+        // A node of its own is one child's only.
+        if (children === 'share') known = described
+        return described
+      } catch (error) {
+        if (!hasCode(error, 'ERR_IOTH_NOT_IMPLEMENTED')) throw error
+        known = JSON.stringify({ ...own, reason: (error as Error).message })
+        return known
+      }
+    },
+  }
 }

@@ -1,6 +1,7 @@
 /**
  * What the processes and threads that a node starts find of it. The environment carries the node's description in `IOTH_NODE` and the
- * preload in `NODE_OPTIONS`; how they take part in the node is the preload's affair.
+ * preload in `NODE_OPTIONS`; how they take part in the node is the preload's affair. A node that is not shared yet is when the first
+ * of them is started.
  *
  * @module
  */
@@ -9,22 +10,34 @@ import { syncBuiltinESMExports } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import workers from 'node:worker_threads'
 import { processBinding } from '../process-binding.ts'
+import { DESCRIPTION } from './description.ts'
 
-/** `IOTH_NODE`, as JSON. Ways to share the node's network will be further members; who does not know them, ignores them. */
-export interface NodeDescription {
-  /** The process that holds the node's stack. */
-  readonly pid: number
-  readonly addresses: readonly string[]
+/** What a node hands down. */
+export interface Legacy {
+  /** `IOTH_NODE`, without a side effect: what those get who are started behind our back. */
+  readonly known: string
+  /** `IOTH_NODE` for a process or thread that is about to be started; empty: it is to be on the host's network. */
+  describe(): string
 }
 
 const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url))
 
+let legacy: Legacy | null = null
+
 /** Children of this process, and its threads, belong to the node from now on. */
-export function handDown(node: NodeDescription): void {
-  process.env.IOTH_NODE = JSON.stringify(node)
+export function handDown(to: Legacy): void {
+  legacy = to
+  process.env.IOTH_NODE = to.known
   process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS, PRELOAD)
   handDownToWorkers()
   handDownToChildren()
+}
+
+/** What is handed down now. */
+function describe(): string {
+  const description = legacy?.describe() ?? ''
+  if (legacy !== null) process.env.IOTH_NODE = legacy.known
+  return description
 }
 
 /** `NODE_OPTIONS` with the preload in it, once. */
@@ -59,33 +72,36 @@ function handDownToChildren(): void {
   for (const owner of [asynchronous, synchronous]) {
     const native = owner.spawn
     owner.spawn = function spawn(this: unknown, options: SpawnOptions): unknown {
-      if (Array.isArray(options?.envPairs)) options.envPairs = withNode(options.envPairs)
+      const pairs = options?.envPairs
+      if (Array.isArray(pairs) && isOurs(pairs, legacy?.known)) options.envPairs = withNode(pairs, describe())
       return native.call(this, options)
     }
   }
 }
 
-/** An environment with the node's description and the preload in it, unless it speaks of a node itself. */
-export function withNode(
-  pairs: readonly string[],
-  description: string = process.env.IOTH_NODE ?? '',
-  preload: string = PRELOAD,
-): string[] {
-  if (pairs.some((pair) => pair.startsWith('IOTH_NODE='))) return [...pairs]
-  const others = pairs.filter((pair) => !pair.startsWith('NODE_OPTIONS='))
+/** Whether an environment says nothing of a node, or what it has inherited from this one. */
+function isOurs(pairs: readonly string[], known: string | undefined): boolean {
+  const said = pairs.find((pair) => pair.startsWith('IOTH_NODE='))
+  return said === undefined || said === `IOTH_NODE=${known}`
+}
+
+/** An environment with the node's description and the preload in it. */
+export function withNode(pairs: readonly string[], description: string, preload: string = PRELOAD): string[] {
+  const others = pairs.filter((pair) => !/^(NODE_OPTIONS|IOTH_NODE)=/.test(pair))
   const given = pairs.find((pair) => pair.startsWith('NODE_OPTIONS='))?.slice('NODE_OPTIONS='.length)
   return [...others, `NODE_OPTIONS=${withPreload(given, preload)}`, `IOTH_NODE=${description}`]
 }
 
 let workersReplaced = false
 
-/** A thread reads `NODE_OPTIONS` as it was when the process started: it is told by its own options. */
+/** A thread reads `NODE_OPTIONS` as it was when the process started: it is told by its own options, and of its node by inherited data. */
 function handDownToWorkers(): void {
   if (workersReplaced) return
   workersReplaced = true
   const NodeWorker = workers.Worker
   workers.Worker = class Worker extends NodeWorker {
     constructor(filename: string | URL, options: workers.WorkerOptions = {}) {
+      workers.setEnvironmentData(DESCRIPTION, describe())
       super(filename, { ...options, execArgv: ['--require', PRELOAD, ...(options.execArgv ?? process.execArgv)] })
     }
   }

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { isMainThread } from 'node:worker_threads'
 import { processBinding } from '../process-binding.ts'
+import type { NodeDescription } from './description.ts'
 
 type Method = (this: Handle, ...args: unknown[]) => unknown
 interface Handle {
@@ -16,10 +18,10 @@ interface Handle {
 const TCP_METHODS = ['bind', 'bind6', 'connect', 'connect6', 'listen']
 const UDP_METHODS = ['bind', 'bind6', 'connect', 'connect6', 'send', 'send6']
 
-/** @param description `IOTH_NODE`, if there is one */
-export function refuseSockets(description: string | undefined): void {
-  refuse(prototypeOf('tcp_wrap', 'TCP'), TCP_METHODS, description)
-  refuse(prototypeOf('udp_wrap', 'UDP'), UDP_METHODS, description)
+/** @param node whose it is, where that is known. @param cause why it could not join. */
+export function refuseSockets(node: NodeDescription | null, cause?: Error): void {
+  refuse(prototypeOf('tcp_wrap', 'TCP'), TCP_METHODS, node, cause)
+  refuse(prototypeOf('udp_wrap', 'UDP'), UDP_METHODS, node, cause)
 }
 
 function prototypeOf(binding: string, name: string): Record<string, Method> | undefined {
@@ -29,7 +31,8 @@ function prototypeOf(binding: string, name: string): Record<string, Method> | un
 function refuse(
   prototype: Record<string, Method> | undefined,
   names: readonly string[],
-  description: string | undefined,
+  node: NodeDescription | null,
+  cause: Error | undefined,
 ): void {
   for (const name of names) {
     const native = prototype?.[name]
@@ -37,7 +40,7 @@ function refuse(
     prototype[name] = function (this: Handle, ...args) {
       // A descriptor that was handed to this process is the host's.
       if ((this.fd ?? -1) >= 0) return native.apply(this, args)
-      const error = refusal(name.replace('6', ''), description)
+      const error = refusal(name.replace('6', ''), node, cause)
       if (name.startsWith('connect') && destroyOwner(this, error)) return 0
       throw error
     }
@@ -53,20 +56,21 @@ function destroyOwner(handle: Handle, error: Error): boolean {
   return true
 }
 
-function refusal(syscall: string, description: string | undefined): Error {
+function refusal(syscall: string, node: NodeDescription | null, cause: Error | undefined): Error {
+  const kind = isMainThread ? 'process' : 'thread'
+  const why =
+    cause === undefined
+      ? `cannot share its network${node?.reason === undefined ? '' : ` (${node.reason})`}`
+      : `it could not join it (${cause.message})`
   const error = new Error(
-    `${syscall}: this ${process.env.IOTH_NODE === undefined ? 'thread' : 'process'} was started by ${whose(description)}, and sharing ` +
-      "its network with what it starts is not available yet. A network node of its own: ioth run SCRIPT -a ADDRESS. The host's network: " +
-      'start it with IOTH_NODE= (empty) in its environment.',
+    `${syscall}: this ${kind} was started by ${whose(node)}, and ${why}. A network node of its own: ioth run SCRIPT -a ADDRESS. ` +
+      "The host's network: start it with IOTH_NODE= (empty) in its environment.",
+    { cause },
   )
-  return Object.assign(error, { code: 'ERR_IOTH_NOT_IMPLEMENTED', syscall })
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? 'ERR_IOTH_NOT_IMPLEMENTED'
+  return Object.assign(error, { code, syscall })
 }
 
-function whose(description: string | undefined): string {
-  try {
-    const { pid, addresses } = JSON.parse(description ?? '') as { pid: number; addresses: string[] }
-    return `the node ${addresses.join(', ')} (process ${pid})`
-  } catch {
-    return 'a node of ioth'
-  }
+function whose(node: NodeDescription | null): string {
+  return node === null ? 'a node of ioth' : `the node ${node.addresses.join(', ')} (process ${node.pid})`
 }

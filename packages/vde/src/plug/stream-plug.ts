@@ -95,6 +95,8 @@ export class StreamPlug implements Link {
   /** A `send` took fewer than it was given. */
   private blocked = false
   private reading = true
+  /** What had arrived is still delivered. */
+  private isAbandoned = false
   /** What the switch said when it hung up. */
   private farewell = ''
   private attempts = 0
@@ -170,6 +172,20 @@ export class StreamPlug implements Link {
 
   unclaim(address: IpAddress): void {
     this.claims.unclaim(address)
+  }
+
+  abandon(): void {
+    if (this.state === 'closed') return
+    const { connection } = this
+    this.options.scheduler.clock.disarm(this.retry)
+    this.claims.interrupt(new NetError('ECANCELED', 'abandon'))
+    connection?.outbox.writeSync(FLUSH_PATIENCE_MS)
+    // A socket that is destroyed gives its descriptor back in the call.
+    connection?.destroy()
+    this.connection = null
+    this.isOpen = false
+    this.isAbandoned = true
+    this.change('closed')
   }
 
   async close(): Promise<void> {
@@ -323,7 +339,7 @@ export class StreamPlug implements Link {
   private work(): void {
     const { sink } = this
     for (const { state, reason } of this.changes.splice(0)) sink?.changed(state, reason)
-    this.inbox.deliver(this.state === 'closed' ? null : sink)
+    this.inbox.deliver(this.state === 'closed' && !this.isAbandoned ? null : sink)
     if (!this.reading) {
       this.reading = true
       this.connection?.resume()

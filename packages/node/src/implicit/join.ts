@@ -1,0 +1,24 @@
+/**
+ * A process or thread that a node has started becomes a part of it, before its program is loaded. Loaded by the preload, and synchronous.
+ *
+ * @module
+ */
+import { createRequire } from 'node:module'
+import type { Stack } from '@ioth/core'
+import { becomeNode } from './become-node.ts'
+import type { Children, NodeDescription } from './description.ts'
+
+/** What the module that {@link NodeDescription.join} names offers. */
+interface Joining {
+  joinNode(description: NodeDescription): { readonly stack: Stack }
+  /** How those join that this process starts. */
+  describeTo(description: NodeDescription, children: Children): NodeDescription
+}
+
+/** @throws NetError ENETDOWN when the node is gone. */
+export function join(description: NodeDescription): void {
+  const { quiet = false, children = 'share', policy } = description
+  const { joinNode, describeTo } = createRequire(import.meta.url)(description.join as string) as Joining
+  const { stack } = joinNode(description)
+  becomeNode(stack, { ...policy, quiet, children, description, describe: (kind) => describeTo(description, kind) })
+}

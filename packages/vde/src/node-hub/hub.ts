@@ -1,0 +1,437 @@
+/**
+ * The hub of a node: holds the plug, answers for the node by a stack of its own (ARP, neighbour discovery, ping, refusals), owns the
+ * port table, and hands each frame to the member that it is for.
+ *
+ * @module
+ */
+import { chmodSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import {
+  type Backend,
+  copyEntry,
+  createBatch,
+  createPipe,
+  type FrameBatch,
+  type FramePool,
+  FULL_OFFLOAD,
+  type Interface,
+  type Link,
+  type LinkSink,
+  type LinkState,
+  NetError,
+  type Offload,
+  parseIpAddress,
+  parseMac,
+  releaseAll,
+  retainFrame,
+  type Scheduler,
+  type Stack,
+  type StackConfig,
+} from '@ioth/core'
+import { createStack } from '@ioth/core/registry'
+import { Alarm } from '../time/alarm.ts'
+import type { HubConnection } from './connection-table.ts'
+import {
+  type Answer,
+  DESK_SOCKET,
+  FRAMES_SOCKET,
+  type Membership,
+  type PortClaim,
+  type Question,
+} from './desk-protocol.ts'
+import { serveDesk } from './desk-server.ts'
+import { FrontLink } from './front-link.ts'
+import { MemberPort, type MemberPortHandler } from './member-port.ts'
+import type { Holding } from './node-ports.ts'
+import { withReset } from './reset-frame.ts'
+import { Router } from './router.ts'
+import { Tuple } from './tuple.ts'
+import { Upstream } from './upstream.ts'
+
+const SECOND = 1_000_000
+/** Frames that may wait for the front stack. */
+const FRONT_QUEUE = 4_096
+/** Members of a node, at most. */
+const MOST_MEMBERS = 1_024
+/** Ports that one member may hold. */
+const MOST_PORTS = 65_536
+
+export interface HubOptions {
+  readonly dir: string
+  /** The node's configuration. */
+  readonly config: StackConfig
+  /** The link to the network, when it is at hand: then the configuration's is not looked at. It belongs to the hub from now on. */
+  readonly link?: Link
+  /** Where names of backends are resolved from. */
+  readonly from?: readonly string[]
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  /** The front stack's, when it is at hand. */
+  readonly backend?: Backend
+  /** The last member left. */
+  readonly onEmpty?: () => void
+}
+
+export interface NodeHub {
+  readonly front: Stack
+  readonly members: number
+  close(): Promise<void>
+}
+
+/** Starts a hub. @throws NetError as `createStack`, when the addresses cannot be had. */
+export async function createHub(options: HubOptions): Promise<NodeHub> {
+  const hub = new Hub(options)
+  try {
+    await hub.start()
+  } catch (error) {
+    await hub.close()
+    throw error
+  }
+  return hub
+}
+
+class Member {
+  readonly number: number
+  port: MemberPort | null = null
+  readonly holdings: Map<number, Holding<Member>> = new Map()
+
+  constructor(number: number) {
+    this.number = number
+  }
+
+  send(batch: FrameBatch, index: number): void {
+    this.port?.send(batch, index)
+  }
+}
+
+class Hub implements NodeHub, LinkSink, MemberPortHandler {
+  readonly accepts: Offload = FULL_OFFLOAD
+  front!: Stack
+  private readonly options: HubOptions
+  private readonly membersByNumber = new Map<number, Member>()
+  private readonly memberOfPort = new Map<MemberPort, Member>()
+  private readonly paused = new Set<MemberPort>()
+  private readonly servers: Server[] = []
+  private readonly sockets = new Set<Socket>()
+  private readonly clock: Alarm
+  private router!: Router<Member>
+  private upstream!: Upstream
+  private frontLink!: FrontLink
+  private link!: Link
+  private nextMember = 1
+  private nextHolding = 1
+  private isClosed = false
+  private mac = { high: 0, low: 0 }
+
+  constructor(options: HubOptions) {
+    this.options = options
+    this.clock = new Alarm(() => this.tick())
+  }
+
+  get members(): number {
+    return this.membersByNumber.size
+  }
+
+  async start(): Promise<void> {
+    const { link, config, scheduler, pool, backend, from } = this.options
+    const hands = {
+      scheduler,
+      pool,
+      ...(from === undefined ? {} : { from }),
+      ...(backend === undefined ? {} : { backend }),
+      ...(link === undefined ? { wrap: (opened: Link) => this.plugIn(opened) } : { link: this.plugIn(link) }),
+    }
+    this.front = await createStack({ ...config, stack: 'ts' }, hands)
+    await this.listen(DESK_SOCKET, (socket) => this.openDesk(socket))
+    await this.listen(FRAMES_SOCKET, (socket) => {
+      new MemberPort(socket, { scheduler, pool, mtu: this.link.mtu, handler: this })
+    })
+    scheduler.clock.arm(this.clock, scheduler.clock.now + SECOND)
+  }
+
+  /** Stands between the network and all stacks of the node. @returns the front stack's link. */
+  private plugIn(link: Link): Link {
+    const { config, scheduler, pool } = this.options
+    if (link.type !== 'ethernet') {
+      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'hub', {
+        message: `several processes on one address need an Ethernet, and ${link.name} carries IP packets only. Use a tap, or --children=host`,
+      })
+    }
+    const mac = parseMac(config.mac ?? '')
+    const view = new DataView(mac.buffer)
+    this.mac = { high: view.getUint16(0), low: view.getInt32(2) }
+    const queue = { queueFrames: FRONT_QUEUE, offload: FULL_OFFLOAD, name: link.name }
+    const [frontEnd, routerEnd] = createPipe({ scheduler, pool, mtu: link.mtu, ...queue })
+    this.link = link
+    this.upstream = new Upstream(link, pool)
+    this.frontLink = new FrontLink(frontEnd, link)
+    this.router = new Router<Member>({
+      random: scheduler.random,
+      network: this.upstream,
+      front: new FrontPort(routerEnd, pool),
+      members: { [Symbol.iterator]: () => this.membersByNumber.values() },
+      macHigh: this.mac.high,
+      macLow: this.mac.low,
+      hold: () => false,
+    })
+    routerEnd.attach(new FrontSink((batch) => this.fromFront(batch)))
+    link.attach(this)
+    return this.frontLink
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.options.scheduler.clock.disarm(this.clock)
+    for (const server of this.servers) server.close()
+    for (const socket of this.sockets) socket.destroy()
+    for (const port of [...this.memberOfPort.keys()]) port.close()
+    await this.front?.close()
+    await this.link?.close()
+  }
+
+  // ---- frames ----
+
+  /** From the network. */
+  frames(batch: FrameBatch): void {
+    for (let index = 0; index < batch.count; index++) this.router.arrives(batch, index)
+  }
+
+  private fromFront(batch: FrameBatch): void {
+    for (let index = 0; index < batch.count; index++) this.router.leaves(batch, index, null)
+    this.upstream.flush()
+  }
+
+  writable(): void {
+    this.upstream.drain()
+    if (this.upstream.isCongested) return
+    for (const port of this.paused) port.resume()
+    this.paused.clear()
+  }
+
+  changed(state: LinkState, reason?: NetError): void {
+    if (state === 'lost' || state === 'closed') {
+      this.upstream.clear()
+      this.writable()
+    }
+    this.frontLink.networkChanged(state, reason)
+    for (const member of this.membersByNumber.values()) {
+      member.port?.control({ type: 'state', state, ...(reason === undefined ? {} : { reason: reason.message }) })
+    }
+  }
+
+  // ---- MemberPortHandler ----
+
+  opened(port: MemberPort, number: number): boolean {
+    const member = this.membersByNumber.get(number)
+    if (member === undefined || member.port !== null) return false
+    member.port = port
+    this.memberOfPort.set(port, member)
+    return true
+  }
+
+  takes(port: MemberPort, batch: FrameBatch): boolean {
+    const member = this.memberOfPort.get(port)
+    if (member === undefined) return true
+    for (let index = 0; index < batch.count; index++) this.router.leaves(batch, index, member)
+    this.upstream.flush()
+    if (!this.upstream.isCongested) return true
+    this.paused.add(port)
+    return false
+  }
+
+  closed(port: MemberPort): void {
+    this.paused.delete(port)
+    const member = this.memberOfPort.get(port)
+    this.memberOfPort.delete(port)
+    if (member?.port === port) member.port = null
+  }
+
+  // ---- the desk ----
+
+  private openDesk(socket: Socket): void {
+    let member: Member | null = null
+    serveDesk(socket, {
+      asked: (question) => {
+        if (member !== null) return this.answer(member, question)
+        if (question.op !== 'join') throw new NetError('ERR_IOTH_PROTOCOL', 'desk', { message: 'join first' })
+        member = this.join(question)
+        return { membership: this.membership(member) }
+      },
+      left: () => {
+        if (member !== null) this.leave(member)
+      },
+    })
+  }
+
+  private join(question: Extract<Question, { op: 'join' }>): Member {
+    if (this.membersByNumber.size >= MOST_MEMBERS) {
+      throw new NetError('EMFILE', 'join', { message: `a node has ${MOST_MEMBERS} processes and threads at most` })
+    }
+    const member = new Member(this.nextMember++)
+    this.membersByNumber.set(member.number, member)
+    for (const { isListening, ...claim } of question.ports) {
+      const holding = this.bind(member, claim).holding
+      if (isListening) this.router.ports.listen(holding)
+    }
+    const tuple = new Tuple()
+    for (const { local, localPort, remote, remotePort } of question.connections) {
+      tuple.setLocal(parseIpAddress(local).unmapped())
+      tuple.setRemote(parseIpAddress(remote).unmapped())
+      tuple.localPort = localPort
+      tuple.remotePort = remotePort
+      this.router.ports.keep(member, localPort)
+      const known = this.router.connections.add(tuple, member)
+      if (known !== null) known.isAnswered = true
+    }
+    return member
+  }
+
+  private membership(member: Member): Membership {
+    const { config } = this.options
+    const { link } = this
+    const [plug] = this.front.interfaces as [Interface]
+    const gateways = [...this.front.routes.list()].flatMap(({ prefixLength, via }) =>
+      prefixLength === 0 && via !== null ? [via.toString()] : [],
+    )
+    return {
+      member: member.number,
+      ids: [...member.holdings.keys()],
+      mtu: link.mtu,
+      config: {
+        ...config,
+        dhcp: false,
+        slaac: false,
+        addresses: plug.addresses
+          .filter(({ address }) => address.family === 4 || !address.isLinkLocal)
+          .map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+        gateways,
+        nameServers: this.front.nameServers.map(String),
+        searchDomains: [...this.front.searchDomains],
+      },
+    }
+  }
+
+  private answer(member: Member, question: Question): Answer | null {
+    const { ports } = this.router
+    switch (question.op) {
+      case 'bind': {
+        const { id, holding } = this.bind(member, question)
+        return { id, port: holding.place.binding.port }
+      }
+      case 'share': {
+        const of = this.holdingOf(question.id)
+        if (of === undefined) throw new NetError('EBADF', 'share')
+        const id = this.note(member, ports.share(member, of))
+        const { address, port } = of.place.binding
+        return { id, port, address: address.toString(), transport: of.place.transport }
+      }
+      case 'listen': {
+        const holding = member.holdings.get(question.id)
+        if (holding === undefined) throw new NetError('EBADF', 'listen')
+        ports.listen(holding)
+        return {}
+      }
+      case 'release': {
+        const holding = member.holdings.get(question.id)
+        member.holdings.delete(question.id)
+        if (holding !== undefined) ports.release(holding)
+        return null
+      }
+      case 'lend':
+        return ports.lend(member)
+      default:
+        throw new NetError('ERR_IOTH_PROTOCOL', 'desk', { message: 'this hub does not know that question' })
+    }
+  }
+
+  private bind(member: Member, claim: PortClaim): { id: number; holding: Holding<Member> } {
+    const { transport, address, port, ...flags } = claim
+    if (member.holdings.size >= MOST_PORTS) throw new NetError('EMFILE', 'bind')
+    const holding = this.router.ports.bind(member, transport, parseIpAddress(address), port, flags)
+    return { id: this.note(member, holding), holding }
+  }
+
+  private note(member: Member, holding: Holding<Member>): number {
+    const id = this.nextHolding++
+    member.holdings.set(id, holding)
+    return id
+  }
+
+  private holdingOf(id: number): Holding<Member> | undefined {
+    for (const { holdings } of this.membersByNumber.values()) {
+      const holding = holdings.get(id)
+      if (holding !== undefined) return holding
+    }
+    return undefined
+  }
+
+  /** Its process or thread is gone: its ports are free, its connections are over. */
+  private leave(member: Member): void {
+    this.membersByNumber.delete(member.number)
+    member.port?.close()
+    this.router.ports.leave(member)
+    for (const connection of this.router.connections.take(member)) this.reset(connection)
+    this.upstream.flush()
+    if (this.membersByNumber.size === 0) this.options.onEmpty?.()
+  }
+
+  private reset(connection: HubConnection<Member>): void {
+    if (connection.isOver || !connection.isAnswered) return
+    withReset(this.options.pool, this.mac.high, this.mac.low, connection, (batch) => this.router.leaves(batch, 0, null))
+  }
+
+  // ---- time, sockets ----
+
+  private tick(): void {
+    const { clock } = this.options.scheduler
+    this.router.connections.tick()
+    clock.arm(this.clock, clock.now + SECOND)
+  }
+
+  private async listen(name: string, take: (socket: Socket) => void): Promise<void> {
+    const path = join(this.options.dir, name)
+    const server = createServer({ pauseOnConnect: name === FRAMES_SOCKET }, (socket) => {
+      this.sockets.add(socket)
+      socket.on('close', () => this.sockets.delete(socket))
+      take(socket)
+    })
+    this.servers.push(server)
+    await new Promise<void>((resolve, reject) => {
+      server.on('error', reject)
+      server.listen({ path, backlog: MOST_MEMBERS }, resolve)
+    })
+    chmodSync(path, 0o600)
+  }
+}
+
+/** Frames for the front stack. */
+class FrontPort {
+  private readonly link: Link
+  private readonly one: FrameBatch
+
+  constructor(link: Link, pool: FrameBatch['pool']) {
+    this.link = link
+    this.one = createBatch(pool, 1)
+  }
+
+  send(batch: FrameBatch, index: number): void {
+    retainFrame(batch, index)
+    copyEntry(batch, index, this.one)
+    if (this.link.send(this.one) === 0) releaseAll(this.one)
+    this.one.count = 0
+  }
+}
+
+class FrontSink implements LinkSink {
+  readonly accepts: Offload = FULL_OFFLOAD
+  readonly frames: (batch: FrameBatch) => void
+
+  constructor(frames: (batch: FrameBatch) => void) {
+    this.frames = frames
+  }
+
+  writable(): void {}
+  changed(): void {}
+}
