@@ -13,11 +13,13 @@ import type { FramePool } from '../contract/frame.ts'
 import type { Link } from '../contract/link.ts'
 import type { PortTable } from '../contract/ports.ts'
 import type { Scheduler } from '../contract/scheduler.ts'
-import type { Backend, InterfaceOptions, Stack, StackOptions } from '../contract/stack.ts'
+import type { Backend, InterfaceOptions, Stack, StackEvent, StackOptions } from '../contract/stack.ts'
 import { NetError } from '../errors/net-error.ts'
+import type { TraceListener } from '../links/trace.ts'
 import { defaultPool, defaultScheduler } from '../time/defaults.ts'
 import { loadBackend, type SearchOptions } from './load-backend.ts'
 import { openNetwork } from './open-network.ts'
+import { shownLink } from './shown-link.ts'
 
 /** What a configuration cannot say in words. */
 export interface StackOverrides extends SearchOptions {
@@ -34,6 +36,13 @@ export interface StackOverrides extends SearchOptions {
   /** @default a table of the stack's own */
   readonly ports?: PortTable
   readonly limits?: Partial<Limits>
+  /**
+   * Shown every frame between the stack and its network, both ways, from the link header on, in memory of its own. What it throws is
+   * uncaught. @throws NetError ERR_IOTH_NOT_IMPLEMENTED from a backend that opens networks itself.
+   */
+  readonly onFrame?: TraceListener
+  /** Told what happens to the stack by itself; see {@link StackOptions.onEvent}. */
+  readonly onEvent?: (event: StackEvent) => void
 }
 
 /**
@@ -56,20 +65,28 @@ export async function createStack(
   const { scheduler = defaultScheduler(), pool = defaultPool() } = overrides
   const network = networkOf(canonical, existsSync)
   if (overrides.link === undefined && backend.capabilities.links === 'vnl') {
+    if (overrides.onFrame !== undefined) throw notShown(backend)
     const link = { vnl: network ?? '' }
     return await backend.createStack(stackOptions(canonical, link, scheduler, pool, overrides))
   }
+  const { onFrame } = overrides
+  const shown = (link: Link): Link => (onFrame === undefined ? link : shownLink(link, onFrame, scheduler.clock))
   if (overrides.link !== undefined) {
-    return await backend.createStack(stackOptions(canonical, overrides.link, scheduler, pool, overrides))
+    return await backend.createStack(stackOptions(canonical, shown(overrides.link), scheduler, pool, overrides))
   }
   const link = await openNetwork(network, canonical, { scheduler, pool }, overrides)
   try {
     const wrapped = overrides.wrap?.(link, { scheduler, pool }) ?? link
-    return await backend.createStack(stackOptions(canonical, wrapped, scheduler, pool, overrides))
+    return await backend.createStack(stackOptions(canonical, shown(wrapped), scheduler, pool, overrides))
   } catch (error) {
     await link.close()
     throw error
   }
+}
+
+function notShown({ name }: Backend): NetError {
+  const message = `the backend "${name}" opens networks itself: onFrame cannot see its frames`
+  return new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'onFrame', { message })
 }
 
 async function assertUsable(backend: Backend): Promise<void> {
@@ -86,7 +103,7 @@ function stackOptions(
   link: InterfaceOptions['link'],
   scheduler: Scheduler,
   pool: FramePool,
-  { ports, limits }: StackOverrides,
+  { ports, limits, onEvent }: StackOverrides,
 ): StackOptions {
   const plug: InterfaceOptions = {
     link,
@@ -107,5 +124,6 @@ function stackOptions(
     ...(name === undefined ? {} : { name }),
     ...(ports === undefined ? {} : { ports }),
     ...(limits === undefined ? {} : { limits }),
+    ...(onEvent === undefined ? {} : { onEvent }),
   }
 }

@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import Module from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { backend } from '@ioth/stack-ts'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { parseIpAddress } from '../address/index.ts'
 import type { Backend, Link, Stack, StackOptions } from '../contract/index.ts'
 import { createPipe } from '../links/index.ts'
 import { createVirtualScheduler, defaultPool } from '../time/index.ts'
@@ -201,6 +203,43 @@ describe('createStack', () => {
     const wrap = (link: Link): Link => (link.name === '/tmp/x' ? around : link)
     const options = await seen(createStack({ vnl: '/tmp/x' }, { backend, wrap, ...from('app') }))
     expect(options.interfaces[0]?.link).toBe(around)
+  })
+
+  test('onFrame sees every frame both ways, onEvent what happens; what they throw harms nobody', async () => {
+    const [link, far] = createPipe({ scheduler, pool })
+    const other = backend.createStack({
+      scheduler,
+      pool,
+      interfaces: [{ link: far, addresses: ['10.0.0.2/24'] }],
+    })
+    const frames: string[] = []
+    const events: string[] = []
+    const stack = createStack('ip=10.0.0.1', {
+      backend,
+      link,
+      scheduler,
+      pool,
+      onFrame: (direction, frame, at) => {
+        frames.push(`${direction} ${frame.length} ${frame[12]}.${frame[13]}`)
+        expect(at).toBe(scheduler.clock.now)
+      },
+      onEvent: ({ kind, address }) => events.push(`${kind} ${address}`),
+    })
+    await scheduler.settle(100_000)
+    const answer = (await stack).ping(parseIpAddress('10.0.0.2'))
+    await scheduler.settle(100_000)
+    expect(await answer).toMatchObject({ size: 56 })
+    expect(frames.slice(-2)).toEqual(['out 98 8.0', 'in 98 8.0'])
+    expect(frames).toContain('out 42 8.6')
+    expect(events).toEqual(['address-added 10.0.0.1'])
+    await Promise.all([(await stack).close(), (await other).close(), scheduler.settle(100_000)])
+  })
+
+  test('onFrame cannot see the frames of a backend that opens networks itself, and says so', async () => {
+    const vnl = await loadBackend(write('b.mjs', source('b').replace("'frames'", "'vnl'")))
+    await expect(createStack({}, { backend: vnl, onFrame: () => {} })).rejects.toMatchObject({
+      code: 'ERR_IOTH_NOT_IMPLEMENTED',
+    })
   })
 
   test('a backend that opens networks itself gets the locator', async () => {
