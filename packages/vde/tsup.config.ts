@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    gateway: 'src/gateway.ts',
     'switch-process': 'src/default-network/switch-process.ts',
     'hub-process': 'src/node-hub/hub-process.ts',
     member: 'src/node-hub/member.ts',

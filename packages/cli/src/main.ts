@@ -190,6 +190,37 @@ proxy.action(async (port: number) => {
   await command.proxy(port, proxy.opts(), settingsOf(proxy))
 })
 
+const gateway = addNetworkOptions(ioth.command('gateway'), ['address', 'netmask', 'filename', 'device', 'dns', 'quiet'])
+  .description('The way from a network into the world, with DHCP and names, until it is stopped. Needs no root.')
+  .addOption(
+    new Option(
+      '--allow <rule>',
+      'what may be reached: ADDRESS[/PREFIX][:PORT[-PORT]] or any; may be repeated',
+    ).argParser(rule),
+  )
+  .addOption(new Option('--deny <rule>', 'what may not; of all rules the last one that fits decides').argParser(rule))
+  .option('--no-dhcp', 'lend no addresses')
+  .option('--range <first-last>', 'addresses to lend')
+  .option('--domain <name>', 'domain of the names of nodes', 'ioth.internal')
+  .option('--no-ipv6', 'no router advertisements')
+  .addHelpText(
+    'after',
+    `
+Without rules nodes reach what the host reaches, but for the host's own loopback, link-local addresses and the metadata of clouds: these must
+be named by a rule. Loopback of the host is then at the gateway's own address.
+
+Examples:
+  ioth gateway
+  ioth run app.js --dhcp
+  ioth gateway -f /tmp/lan -a 10.1.0.1/24 --dns 192.0.2.53
+  ioth gateway --deny any --allow 192.0.2.0/24:80-443
+  ioth gateway --allow 127.0.0.1:5432            the host's port 5432, at 10.40.0.1:5432`,
+  )
+gateway.action(async () => {
+  const command = await import('./commands/gateway.ts')
+  await command.gateway(gateway.opts(), settingsOf(gateway))
+})
+
 const nc = addNetworkOptions(ioth.command('nc'), BRIEFLY, ['-a', '-f'])
   .usage('[options] [address] port')
   .argument('<words...>', 'whom to speak to, and the port')
@@ -268,6 +299,13 @@ function settingsOf(command: Command): NetworkSettings {
 
 function several(value: string, before: string[] = []): string[] {
   return [...before, value]
+}
+
+let rules = 0
+
+/** With its place among all rules. */
+function rule(text: string, before: { text: string; place: number }[] = []): { text: string; place: number }[] {
+  return [...before, { text, place: rules++ }]
 }
 
 function wholeNumber(text: string): number {

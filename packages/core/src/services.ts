@@ -16,6 +16,7 @@ export { dhcp } from './services/dhcp-interface.ts'
 export { DnsError } from './services/dns/dns-error.ts'
 export type { NameServer, ResolverCounters } from './services/dns/exchange.ts'
 export type { HostsTable } from './services/dns/local-names.ts'
+export { type DnsMessage, type DnsQuestion, parseDns } from './services/dns/message.ts'
 export type { DnsRecord, RecordsByType, RecordType } from './services/dns/records.ts'
 export {
   createResolver,

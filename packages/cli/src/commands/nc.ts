@@ -102,11 +102,18 @@ async function exchangeDatagrams(stack: Stack, host: IpAddress, port: number, op
   await using socket = openDatagram(stack, { family: host.family })
   socket.connect({ host, port })
   const over = new AbortController()
+  let last: NodeJS.Timeout | undefined
   const sending = sendInput(async (octets) => {
     await socket.send(octets)
-  }).then(() => setTimeout(() => over.abort(), (options.wait ?? LAST_DATAGRAM_SECONDS) * 1000))
-  await printDatagrams(() => socket.receive({ signal: over.signal }), over.signal)
-  await sending
+  }).then(() => {
+    last = setTimeout(() => over.abort(), (options.wait ?? LAST_DATAGRAM_SECONDS) * 1000)
+  })
+  try {
+    await printDatagrams(() => socket.receive({ signal: over.signal }), over.signal)
+    await sending
+  } finally {
+    clearTimeout(last)
+  }
 }
 
 async function takeDatagrams(stack: Stack, port: number, options: NcOptions): Promise<void> {

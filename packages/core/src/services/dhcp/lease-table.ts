@@ -20,6 +20,8 @@ export interface Binding {
   until: number
   /** Whether it was granted, or only offered. */
   isGranted: boolean
+  /** What the client calls itself, or nothing. */
+  readonly name: string
 }
 
 const SECOND = 1_000_000
@@ -100,9 +102,9 @@ export class LeaseTable {
     this.put(address, client, OFFER_SECONDS, false)
   }
 
-  grant(client: string, address: IpAddress, seconds: number): void {
+  grant(client: string, address: IpAddress, seconds: number, name = ''): void {
     for (const [word, binding] of this.bindings) if (binding.client === client) this.bindings.delete(word)
-    this.put(address, client, seconds, true)
+    this.put(address, client, seconds, true, name)
   }
 
   /** The client gives its address back. */
@@ -118,9 +120,9 @@ export class LeaseTable {
     this.put(address, null, REST_SECONDS, false)
   }
 
-  private put(address: IpAddress, client: string | null, seconds: number, isGranted: boolean): void {
+  private put(address: IpAddress, client: string | null, seconds: number, isGranted: boolean, name = ''): void {
     const until = this.clock.now + seconds * SECOND
-    this.bindings.set(address.w3 >>> 0, { address, client, until, isGranted })
+    this.bindings.set(address.w3 >>> 0, { address, client, until, isGranted, name })
   }
 
   private isAlive(binding: Binding): boolean {

@@ -29,6 +29,7 @@ import {
   OPTION_CLIENT_ID,
   OPTION_DOMAIN_NAME,
   OPTION_DOMAIN_SEARCH,
+  OPTION_HOST_NAME,
   OPTION_LEASE_TIME,
   OPTION_MESSAGE,
   OPTION_NAME_SERVER,
@@ -41,6 +42,7 @@ import {
   RELEASE,
   REQUEST,
   readAddress,
+  readText,
   uint32,
 } from './options.ts'
 import { CLIENT_PORT, SERVER_PORT } from './packet.ts'
@@ -69,6 +71,8 @@ export interface ServedLease {
   readonly address: IpAddress
   /** Hardware address, or the client's own identifier in hexadecimal. */
   readonly client: string
+  /** What the client calls itself; nothing where it does not say. */
+  readonly name: string
 }
 
 /** What came, and what became of it. */
@@ -145,9 +149,10 @@ export class DhcpServer implements AsyncDisposable {
 
   /** The leases in force. */
   get leases(): readonly ServedLease[] {
-    return Array.from(this.table.list(), ({ address, client }: Readonly<Binding>) => ({
+    return Array.from(this.table.list(), ({ address, client, name }: Readonly<Binding>) => ({
       address,
       client: client as string,
+      name,
     }))
   }
 
@@ -252,7 +257,8 @@ export class DhcpServer implements AsyncDisposable {
   }
 
   private grant(message: DhcpMessage, client: string, address: IpAddress): void {
-    this.table.grant(client, address, this.seconds === INFINITE ? Number.POSITIVE_INFINITY : this.seconds)
+    const seconds = this.seconds === INFINITE ? Number.POSITIVE_INFINITY : this.seconds
+    this.table.grant(client, address, seconds, readText(message.options, OPTION_HOST_NAME) ?? '')
     this.counters.granted++
     this.reply(message, ACK, address)
   }
