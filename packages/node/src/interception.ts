@@ -9,6 +9,7 @@ import net from 'node:net'
 import type { IpAddress, Stack, TcpSocket } from '@ioth/core'
 import { destination, readAddress } from './addresses.ts'
 import { Choices } from './choices.ts'
+import { drainAtExit } from './drain-at-exit.ts'
 import { tcpState, udpState } from './handle-state.ts'
 import { HostConnections } from './host-connections.ts'
 import { feedFromHost } from './host-stream.ts'
@@ -173,9 +174,7 @@ function install(natives: Natives): Interception {
   interceptDgram(choices)
   choices.onFirstScope = () => separatePools(choices)
 
-  process.once('exit', () => {
-    for (const stack of stacks) stack.flush()
-  })
+  process.once('exit', () => drainAtExit(stacks))
 
   const made: Interception = {
     choices,

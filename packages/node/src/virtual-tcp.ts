@@ -343,6 +343,13 @@ export class VirtualTcp extends Pollable {
     return 0
   }
 
+  /** Hands over what waits, without a callback. @returns whether something still waits. */
+  flushAtExit(): boolean {
+    if (this.tcp === null || this.connectRequest !== null || !this.writes.blocked) return false
+    this.writes.flush()
+    return this.writes.blocked
+  }
+
   private end(done: (() => void) | undefined, abortive: boolean): void {
     const { environment, handle } = this
     if (this.closed) {

@@ -46,6 +46,11 @@ export interface Link {
   /** Synchronous best effort to bring out what is queued, for exit handlers; true when nothing is left. */
   flush(): boolean
   /**
+   * Synchronous: takes what has arrived, as the event loop would have it taken next. For exit handlers, which no loop will follow; absent
+   * where a link cannot. @returns whether something had.
+   */
+  receiveNow?(): boolean
+  /**
    * Asks the network for the exclusive use of an address, where the network keeps a register (our switch does). The link repeats the
    * claim by itself after a reconnection.
    * @returns true when the register granted it, false when this network has no register (probe instead).

@@ -32,6 +32,10 @@ export interface Scheduler {
   hold(): void
   /** Takes one {@link hold} back. */
   release(): void
+  /**
+   * Synchronous: runs jobs and due timers, and no upcall. For exit handlers, which no turn will follow; absent where time is not the host's.
+   */
+  carryOut?(): void
 }
 
 /** The scheduler of tests: time moves only when told to. Budgets are counts, so that a run replays exactly. */

@@ -94,6 +94,10 @@ export abstract class LinkWrapper implements Link, LinkSink {
     return this.outbox.drain() && this.inner.flush()
   }
 
+  receiveNow(): boolean {
+    return this.inner.receiveNow?.() ?? false
+  }
+
   close(): Promise<void> {
     this.outbox.drain()
     this.outbox.clear()

@@ -68,6 +68,16 @@ class HostScheduler extends TurnScheduler {
     if (--this.holds === 0) this.anchor.release()
   }
 
+  carryOut(): void {
+    const before = this.clock.reading
+    this.clock.reading = readClock()
+    try {
+      this.work()
+    } finally {
+      this.clock.reading = before
+    }
+  }
+
   protected override wake(): void {
     if (this.awake) return
     this.awake = true

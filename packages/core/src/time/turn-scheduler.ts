@@ -75,9 +75,7 @@ export abstract class TurnScheduler implements Scheduler {
    * starts another turn for the rest.
    */
   protected turn(): void {
-    this.jobsLeft = JOBS_PER_TURN
-    this.runJobs()
-    if (this.timerQueue.fire(this.clock.now, TIMERS_PER_TURN) > 0) this.runJobs()
+    this.work()
     let upcalls = this.upcallBudget
     while (this.firstReady !== null && upcalls > 0) {
       const last = this.lastReady
@@ -90,6 +88,13 @@ export abstract class TurnScheduler implements Scheduler {
       } while (source !== last && upcalls > 0)
       this.runJobs()
     }
+  }
+
+  /** The part of a turn in which no code of users runs. */
+  protected work(): void {
+    this.jobsLeft = JOBS_PER_TURN
+    this.runJobs()
+    if (this.timerQueue.fire(this.clock.now, TIMERS_PER_TURN) > 0) this.runJobs()
   }
 
   private runJobs(): void {

@@ -165,6 +165,10 @@ export class StreamPlug implements Link {
     return empty
   }
 
+  receiveNow(): boolean {
+    return this.connection?.receiveNow() ?? false
+  }
+
   claim(address: IpAddress, mac: string): Promise<boolean> {
     if (this.state !== 'up') return Promise.reject(new NetError('ENETDOWN', 'claim', { address: address.toString() }))
     return this.claims.claim(address, mac)

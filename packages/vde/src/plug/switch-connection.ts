@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { type Clock, NetError } from '@ioth/core'
 import {
@@ -16,7 +17,7 @@ import {
 import { Outbox } from '../stream/outbox.ts'
 import { onReadOption } from '../stream/read-into.ts'
 import { KIND_FRAME, kindOf, lengthOf, RECORD_HEADER, recordFault } from '../stream/record.ts'
-import { inputBytes, inputEnd, inputView, StreamInput } from '../stream/stream-input.ts'
+import { inputBytes, inputEnd, inputView, readInto, StreamInput } from '../stream/stream-input.ts'
 import { Alarm } from '../time/alarm.ts'
 import { cannotConnect, noSwitch } from '../vnl/switch-directory.ts'
 
@@ -70,6 +71,20 @@ export class SwitchConnection {
     this.clock.arm(this.patience, this.clock.now + PATIENCE)
     this.socket.on('error', (error) => this.end(this.state === 'open' ? this.gone() : cannotConnect(this.dir, error)))
     this.socket.on('close', () => this.end(this.gone()))
+  }
+
+  /** Reads past the event loop, which does not come round any more. @returns whether something was there. */
+  receiveNow(): boolean {
+    const fd = (this.socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
+    if (fd < 0 || this.socket.connecting || this.state === 'closed') return false
+    try {
+      const octets = readSync(fd, readInto, 0, readInto.length, null)
+      if (octets > 0) this.received(octets)
+      return octets > 0
+    } catch {
+      // Nothing is there yet, or nothing will be: the exit handler's patience is limited either way.
+      return false
+    }
   }
 
   resume(): void {

@@ -36,6 +36,9 @@ export class Outbox {
   private waiting: Chunk[] = []
   private writing: Chunk[] = []
   private last: Chunk | null = null
+  /** What {@link writeSync} took over and did not get rid of. */
+  private readonly rest: Uint8Array[] = []
+  private spoilt = false
   private outstanding = 0
   private readonly done: (error?: Error | null) => void
 
@@ -134,36 +137,44 @@ export class Outbox {
   }
 
   /**
-   * Writes what is queued at once, waiting for the kernel for up to `patienceMs` without progress. For exit handlers: when a write was
-   * under way, the socket would repeat part of it, so the caller must destroy the socket should the event loop go on.
+   * Writes what is queued at once, waiting for the kernel for up to `patienceMs` without progress. For exit handlers, and as often as they
+   * like: when a write was under way, the socket would repeat part of it, so the caller must destroy the socket should the event loop go on.
    * @returns whether nothing is left, and whether the socket is spoilt.
    */
   writeSync(patienceMs: number): { empty: boolean; spoilt: boolean } {
-    if (this.octets === 0) return { empty: true, spoilt: false }
+    const { rest } = this
+    if (this.octets === 0 && rest.length === 0) return { empty: true, spoilt: this.spoilt }
     const handle = (this.socket as { _handle?: { fd?: number; writeQueueSize?: number } } | null)?._handle
     const fd = handle?.fd ?? -1
-    if (fd < 0 || this.socket?.connecting === true) return { empty: false, spoilt: false }
-    // Of the write under way, the kernel has all but what libuv still queues.
+    if (fd < 0 || this.socket?.connecting === true) return { empty: false, spoilt: this.spoilt }
+    // Of the write under way, the kernel has all but what libuv still queues: that is taken over, once.
     const pending = this.outstanding > 0 ? (handle?.writeQueueSize ?? 0) : 0
-    let skip = this.outstanding > 0 ? this.writing.reduce((sum, chunk) => sum + chunk.used, 0) - pending : 0
-    const chunks = this.outstanding > 0 ? [...this.writing, ...this.waiting] : this.waiting
-    let empty = true
-    for (const chunk of chunks) {
-      const from = Math.min(skip, chunk.used)
-      skip -= from
-      if (!writeAll(fd, chunk.bytes, from, chunk.used, patienceMs)) {
-        empty = false
-        break
+    if (pending > 0 && !this.spoilt) {
+      this.spoilt = true
+      let skip = this.writing.reduce((sum, chunk) => sum + chunk.used, 0) - pending
+      for (const chunk of this.writing) {
+        const from = Math.min(skip, chunk.used)
+        skip -= from
+        if (from < chunk.used) rest.push(chunk.bytes.subarray(from, chunk.used))
       }
     }
-    const spoilt = pending > 0 || !empty
-    if (!spoilt) {
-      this.octets -= this.waiting.reduce((sum, chunk) => sum + chunk.used, 0)
-      for (const chunk of this.waiting) giveBack(chunk)
-      this.waiting = []
-      this.last = null
+    for (const chunk of this.waiting) {
+      rest.push(chunk.bytes.subarray(0, chunk.used))
+      this.octets -= chunk.used
     }
-    return { empty, spoilt }
+    this.waiting = []
+    this.last = null
+    while (rest.length > 0) {
+      const piece = rest[0] as Uint8Array
+      const written = writeAll(fd, piece, patienceMs)
+      if (written < piece.length) {
+        rest[0] = piece.subarray(written)
+        this.spoilt = true
+        return { empty: false, spoilt: true }
+      }
+      rest.shift()
+    }
+    return { empty: true, spoilt: this.spoilt }
   }
 
   private grow(): Chunk {
@@ -199,19 +210,20 @@ function giveBack(chunk: Chunk): void {
   if (store.length < STORE_LIMIT) store.push(chunk)
 }
 
-/** Writes to a non-blocking descriptor, sleeping a millisecond at a time while the kernel takes nothing. */
-function writeAll(fd: number, bytes: Uint8Array, from: number, to: number, patienceMs: number): boolean {
+/** Writes to a non-blocking descriptor, sleeping a millisecond at a time while the kernel takes nothing. @returns how much it took. */
+function writeAll(fd: number, bytes: Uint8Array, patienceMs: number): number {
   let patience = patienceMs
-  for (let at = from; at < to; ) {
+  let at = 0
+  while (at < bytes.length) {
     try {
-      at += writeSync(fd, bytes, at, to - at)
+      at += writeSync(fd, bytes, at, bytes.length - at)
       patience = patienceMs
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || patience-- <= 0) return false
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || patience-- <= 0) return at
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }
   }
-  return true
+  return at
 }
 
 /** Smallest sensible limit: one record of the largest size beside one under way. */

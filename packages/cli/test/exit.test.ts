@@ -1,0 +1,41 @@
+/** A process that exits leaves behind what a kernel would have delivered: what was written, and the end of the stream. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ioth, iothEnds, iothProgram, programs, startSwitch } from './support/processes.ts'
+
+const server = (way: string, octets: number, path: string) =>
+  ioth(['run', '-q', '-a', '10.40.0.32', '-f', path, `${programs}/last-words.mjs`, way, String(octets)])
+const client = ['run', '-q', '-a', '10.40.0.33']
+
+describe('written before the exit, and read by another process: every octet, and a FIN', () => {
+  test.each([
+    ['exit', 65_536, 3],
+    ['exit', 1, 3],
+    ['exit', 500_000, 3],
+    ['throw', 65_536, 1],
+    ['reject', 65_536, 1],
+    ['end', 65_536, 0],
+    ['unref', 65_536, 0],
+  ])('%s after %i octets', async (way, octets, exitCode) => {
+    const { path } = await startSwitch()
+    const speaker = server(way, octets, path)
+    await speaker.prints(/ready/)
+    const listener = await iothEnds([...client, '-f', path, `${programs}/listen-to.mjs`, '10.40.0.32'])
+    expect(listener.output).toBe(`${octets} octets and a FIN\n`)
+    expect((await speaker.ended).exitCode).toBe(exitCode)
+  })
+})
+
+test('a peer that does not read delays the exit, and does not prevent it', async () => {
+  const { path } = await startSwitch()
+  const speaker = server('exit', 20_000_000, path)
+  await speaker.prints(/ready/)
+  const args = [iothProgram, ...client, '-f', path, `${programs}/listen-to.mjs`, '10.40.0.32', 'deaf']
+  const listener = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'inherit'] })
+  onTestFinished(() => void listener.kill('SIGKILL'))
+  expect((await speaker.ended).exitCode).toBe(3)
+  expect(listener.exitCode).toBeNull()
+  listener.kill('SIGKILL')
+  await once(listener, 'exit')
+})
