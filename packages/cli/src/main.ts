@@ -190,6 +190,54 @@ proxy.action(async (port: number) => {
   await command.proxy(port, proxy.opts(), settingsOf(proxy))
 })
 
+const vde = ioth
+  .command('vde')
+  .description('A switch that the host itself is plugged into, by a TAP interface. For root.')
+
+vde
+  .command('start')
+  .argument('<address>', "the host's address, as in 10.40.0.1/24")
+  .argument('[directory]', 'where the switch is made', '/tmp/vde.ctl')
+  .argument('[tap]', 'name of the interface; without it the first of tap0, tap1, ... that is free')
+  .description('Start a switch, and give the host an interface on it.')
+  .addOption(
+    new Option('-a, --address <address>', 'one more address, of IPv6 perhaps; may be repeated').argParser(several),
+  )
+  .option('--engine <name>', 'whose switch: ioth, or vde_switch of Debian', 'ioth')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  ioth vde start 10.40.0.1/24 /tmp/vde.ctl tap0 -a fc00::1/64\n  ioth run app.js -a 10.40.0.32 -f /tmp/vde.ctl\n  curl http://10.40.0.32/\n  ioth vde stop /tmp/vde.ctl',
+  )
+  .action(
+    async (
+      address: string,
+      directory: string,
+      tap: string | undefined,
+      options: { address?: string[]; engine: string },
+    ) => {
+      const command = await import('./commands/vde.ts')
+      await command.vdeStart(address, directory, tap, options)
+    },
+  )
+
+vde
+  .command('stop')
+  .argument('[directory]', 'that of the switch', '/tmp/vde.ctl')
+  .description('Undo exactly what start did, also after a crash.')
+  .action(async (directory: string) => {
+    const command = await import('./commands/vde.ts')
+    await command.vdeStop(directory)
+  })
+
+vde
+  .command('status')
+  .description('What was started, and whether it still runs.')
+  .option('--json', 'as JSON')
+  .action(async (options: { json?: boolean }) => {
+    const command = await import('./commands/vde.ts')
+    command.vdeStatus(options)
+  })
+
 const gateway = addNetworkOptions(ioth.command('gateway'), ['address', 'netmask', 'filename', 'device', 'dns', 'quiet'])
   .description('The way from a network into the world, with DHCP and names, until it is stopped. Needs no root.')
   .addOption(

@@ -113,7 +113,8 @@ function examine(fd: number): void {
   if (open.has(fd)) throw unwatchable('EALREADY', fd, 'is watched already')
   let isFile: boolean
   try {
-    const stat = fstatSync(fd)
+    // The other variant leaves the numbers of a socket where Node's `require` looks at them again, and stops at the first link (20.20).
+    const stat = fstatSync(fd, { bigint: true })
     isFile = stat.isFile() || stat.isDirectory()
   } catch {
     throw unwatchable('EBADF', fd, 'is not open')

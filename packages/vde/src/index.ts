@@ -8,6 +8,14 @@ export { type ChooseAddressOptions, chooseAddress } from './default-network/choo
 export { defaultNetworkDirectory } from './default-network/directory.ts'
 export { giveAddress } from './default-network/give-address.ts'
 export { type DefaultNetwork, type DefaultNetworkOptions, openDefaultNetwork } from './default-network/open.ts'
+export {
+  type HostSetupOptions,
+  type HostSetupStatus,
+  hostSetups,
+  startHostSetup,
+  stopHostSetup,
+} from './host-setup/host-setup.ts'
+export type { Engine, HostSetup } from './host-setup/record.ts'
 export { type CreatedNode, type CreateNodeOptions, createNode } from './node-hub/create-node.ts'
 export type { NodeDescription, NodePlan } from './node-hub/setup.ts'
 export { type StartedHub, startHub } from './node-hub/start-hub.ts'

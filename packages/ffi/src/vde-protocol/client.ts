@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chmodSync, chownSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, readFileSync, realpathSync, statSync, unlinkSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { threadId } from 'node:worker_threads'
 import { hasCode, NetError } from '@ioth/core'
@@ -62,7 +62,16 @@ export async function connectVde(options: VdeConnectOptions): Promise<VdeConnect
     throw error
   } finally {
     // Both sides are joined by now: the name is of no more use.
-    if (name !== null) rmSync(name, { force: true })
+    if (name !== null) removeName(name)
+  }
+}
+
+/** `rmSync` would look first, and leave the numbers of a socket where Node's `require` looks at them again, and stops at a link (20.20). */
+function removeName(name: string): void {
+  try {
+    unlinkSync(name)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
   }
 }
 
