@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/main.ts', 'src/services.ts'],
+  entry: ['src/index.ts', 'src/main.ts', 'src/services.ts', 'src/diff-client.ts'],
   format: ['esm'],
   target: 'node20',
   sourcemap: true,

@@ -307,6 +307,30 @@ ioth
     await command.backends(options)
   })
 
+const diff = ioth
+  .command('diff')
+  .argument('<script>', 'a program that listens')
+  .argument('[arguments...]', 'arguments of the program')
+  .description('The same program and client on several backends: the first place where what they saw differs.')
+  .requiredOption(
+    '--backends <names>',
+    'names, packages or paths, separated by commas; the first is what the others are held against',
+  )
+  .option(
+    '--client <script>',
+    'a program that speaks to it; gets its address as argument. Without it an HTTP client of our own',
+  )
+  .addOption(new Option('--timeout <seconds>', 'how long the client may take').argParser(seconds).default(60))
+  .option('--json', 'as JSON, with every call of every run')
+  .addHelpText(
+    'after',
+    '\nExit code 1 when there is a difference.\n\nExamples:\n  ioth diff examples/http-server.mjs --backends ts,lwipv6\n  ioth diff server.js --client client.js --backends ts,picotcp,./my-stack.mjs',
+  )
+diff.action(async (script: string, args: string[]) => {
+  const command = await import('./commands/diff.ts')
+  await command.diff(script, args, diff.opts())
+})
+
 void main()
 
 async function main(): Promise<void> {

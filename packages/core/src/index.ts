@@ -6,6 +6,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export * from './address/index.ts'
 export * from './api/index.ts'
+export * from './calls/index.ts'
 export * from './config/index.ts'
 export * from './contract/index.ts'
 export * from './errors/index.ts'

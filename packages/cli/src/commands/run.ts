@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Stack } from '@ioth/core'
 import { becomeNode, checkPolicy, type PolicyOptions, readReport } from '@ioth/node'
 import { EXIT, Failure } from '../failure.ts'
 import { becomeProgram, findScript } from '../launch/become-program.ts'
@@ -32,6 +33,7 @@ export async function runProgram(
     const policy = policyOf(settings)
     checkPolicy(policy)
     const { stack, describe } = await joinAsNode(settings)
+    await logWhenAsked(stack)
     if (settings.address.length === 0 && !settings.quiet) announceAddress(stack)
     becomeNode(stack, { quiet: settings.quiet, children: settings.children, describe, ...policy })
   } catch (error) {
@@ -39,6 +41,15 @@ export async function runProgram(
     throw explainNetwork(error)
   }
   becomeProgram()
+}
+
+/** `ioth diff` wants to know what the program does; not what its children do. */
+async function logWhenAsked(stack: Stack): Promise<void> {
+  const path = process.env.IOTH_CALL_LOG
+  if (path === undefined) return
+  delete process.env.IOTH_CALL_LOG
+  const { logCalls } = await import('../diff/call-log.ts')
+  logCalls(stack, path)
 }
 
 /** What the settings say of the host's network. */

@@ -1,0 +1,1 @@
+export { type CallListener, recordCalls, type SocketCall } from './record-calls.ts'
