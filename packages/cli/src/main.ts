@@ -58,6 +58,28 @@ run.action(async () => {
   await runProgram(settingsOf(run), program as NonNullable<typeof program>)
 })
 
+const env = addNetworkOptions(ioth.command('env'))
+  .description('The environment in which every Node program is on the network, for a shell or a CI system.')
+  .addOption(
+    new Option('--shell <form>', 'who reads it: sh, fish, powershell, plain (NAME=VALUE) or json')
+      .choices(['sh', 'fish', 'powershell', 'plain', 'json'])
+      .default('sh'),
+  )
+  .option('--scriptless', 'for programs without a script too: node -e, standard input')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  eval "$(ioth env -a 10.40.0.32/24)"; node app.js
+  ioth env -a 10.40.0.32/24 --strict --shell plain >> "$GITHUB_ENV"
+
+One program at a time has the address, with all that it starts. For several at once: ioth run -- sh -c 'node a.js & node b.js'`,
+  )
+env.action(async (options: { shell: string; scriptless?: boolean }) => {
+  const { printEnvironment } = await import('./commands/env.ts')
+  printEnvironment(settingsOf(env), options.shell, options.scriptless === true)
+})
+
 ioth
   .command('switch')
   .argument('<directory>', 'where its sockets are made')

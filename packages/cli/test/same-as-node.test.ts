@@ -3,15 +3,17 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ioth, iothEnds, programs, start, startSwitch, temporaryFolder } from './support/processes.ts'
 
-/** The same words under plain node and under `ioth run`. */
-async function both(words: readonly string[], options: { input?: string } = {}) {
-  const network = temporaryFolder()
+/** The same words under plain node, under `ioth run`, and in the environment that `ioth env` prints. */
+async function everyWay(words: readonly string[], options: { input?: string } = {}) {
+  const place = (): string[] => ['-q', '-c', '-f', temporaryFolder(), '-a', '10.40.0.32']
   const plain = start(process.execPath, words, options)
-  const node = ioth(['run', '-q', '-c', '-f', network, '-a', '10.40.0.32', '--', ...words], options)
-  return [await plain.ended, await node.ended] as const
+  const node = ioth(['run', ...place(), '--', ...words], options)
+  const env = JSON.parse((await iothEnds(['env', '--shell', 'json', ...place()])).stdout)
+  const byEnvironment = start(process.execPath, words, { ...options, env })
+  return [await plain.ended, [await node.ended, await byEnvironment.ended]] as const
 }
 
-describe('P-28 a program sees and does under ioth run what it sees and does under node', () => {
+describe('P-28 a program sees and does under ioth run, and by ioth env, what it sees and does under node', () => {
   test.each([
     ['CommonJS, with arguments', ['witness.cjs', 'none', '-a', '--', '--inspect', '']],
     ['an ES module', ['witness.mjs', 'x']],
@@ -23,10 +25,12 @@ describe('P-28 a program sees and does under ioth run what it sees and does unde
     ['kill -9', ['witness.cjs', 'kill', 'SIGKILL']],
     ['an ES module that waits for ever', ['witness.mjs', 'never']],
   ])('%s', async (_what, [script, ...args]) => {
-    const [plain, node] = await both([`${programs}/${script}`, ...args])
-    expect(node.stdout).toBe(plain.stdout)
-    expect(node.stderr).toBe(plain.stderr)
-    expect([node.exitCode, node.child.signalCode]).toEqual([plain.exitCode, plain.child.signalCode])
+    const [plain, nodes] = await everyWay([`${programs}/${script}`, ...args])
+    for (const node of nodes) {
+      expect(node.stdout).toBe(plain.stdout)
+      expect(node.stderr).toBe(plain.stderr)
+      expect([node.exitCode, node.child.signalCode]).toEqual([plain.exitCode, plain.child.signalCode])
+    }
   })
 
   test.each([
@@ -34,8 +38,7 @@ describe('P-28 a program sees and does under ioth run what it sees and does unde
     ['an unhandled rejection', ['witness.cjs', 'reject']],
     ['an exception of an ES module', ['witness.mjs', 'throw']],
   ])('%s', async (_what, [script, ...args]) => {
-    const [plain, node] = await both([`${programs}/${script}`, ...args])
-    expect(node.stdout).toBe(plain.stdout)
+    const [plain, nodes] = await everyWay([`${programs}/${script}`, ...args])
     // Frames of Node's own may differ; what the user wrote and what went wrong may not.
     const own = (text: string) =>
       text
@@ -46,8 +49,11 @@ describe('P-28 a program sees and does under ioth run what it sees and does unde
             !line.startsWith('    at '),
         )
         .join('\n')
-    expect(own(node.stderr)).toBe(own(plain.stderr))
-    expect(node.exitCode).toBe(plain.exitCode)
+    for (const node of nodes) {
+      expect(node.stdout).toBe(plain.stdout)
+      expect(own(node.stderr)).toBe(own(plain.stderr))
+      expect(node.exitCode).toBe(plain.exitCode)
+    }
   })
 
   test('packages behind symbolic links', async () => {
@@ -64,14 +70,15 @@ describe('P-28 a program sees and does under ioth run what it sees and does unde
     // As pnpm does it: two can be found only from where one really is.
     symlinkSync(join(store, 'one'), join(app, 'one'))
     writeFileSync(join(folder, 'app/app.cjs'), 'console.log(require("one").name)')
-    const [plain, node] = await both([join(folder, 'app/app.cjs')])
-    expect(plain.output).toBe('one with two\n')
-    expect(node.output).toBe('one with two\n')
+    const [plain, nodes] = await everyWay([join(folder, 'app/app.cjs')])
+    for (const node of [plain, ...nodes]) expect(node.output).toBe('one with two\n')
   })
 
   test('standard input', async () => {
-    const [plain, node] = await both([`${programs}/witness.cjs`, 'stdin'], { input: 'some text\n'.repeat(10_000) })
-    expect(node.stdout).toBe(plain.stdout)
+    const [plain, nodes] = await everyWay([`${programs}/witness.cjs`, 'stdin'], {
+      input: 'some text\n'.repeat(10_000),
+    })
+    for (const node of nodes) expect(node.stdout).toBe(plain.stdout)
   })
 
   test('a signal that it handles itself', async () => {

@@ -5,17 +5,18 @@
  * - `IOTH_NODE` in the environment, or a thread: it belongs to a node that runs already, and joins it at once. Where that cannot be, the
  *   first socket call says so; programs that open none run as ever.
  * - an empty `IOTH_NODE`: whoever started it wants it on the host's network.
- * - else `IOTH_CONFIG`: the process becomes a node itself. Its main program starts when the addresses can be used.
+ * - else `IOTH_CONFIG`: the process, unless it is the command `ioth`, becomes a node itself. Its main program starts when the addresses can be used.
  * - else nothing.
  *
  * @module
  */
+import { realpathSync } from 'node:fs'
 import Module, { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { getEnvironmentData, isMainThread } from 'node:worker_threads'
 import { DESCRIPTION, type NodeDescription } from './implicit/description.ts'
-import { refuseSockets } from './implicit/refusal.ts'
+import { refuseSockets, refuseUntil } from './implicit/refusal.ts'
 
 const { IOTH_CONFIG, IOTH_QUIET } = process.env
 const description = isMainThread
@@ -24,7 +25,29 @@ const description = isMainThread
 
 if (description) joinNode(description)
 else if (!isMainThread && description === undefined) refuseSockets(null)
-else if (isMainThread && IOTH_CONFIG && description === undefined) holdMain(startNode(IOTH_CONFIG))
+else if (isMainThread && IOTH_CONFIG && description === undefined && !isOwnCommand()) {
+  const started = startNode(IOTH_CONFIG)
+  if (!hasScript() && !waits()) refuseUntil(started)
+  holdMain(started)
+}
+
+function hasScript(): boolean {
+  return process.argv[1] !== undefined && (process as { _eval?: string })._eval === undefined
+}
+
+/** Whether `@ioth/node/ready` holds the program until its node is up. */
+function waits(): boolean {
+  return [process.env.NODE_OPTIONS ?? '', ...process.execArgv].some((words) => /node[\\/](dist[\\/])?ready/.test(words))
+}
+
+/** The command `ioth` joins networks by itself. */
+function isOwnCommand(): boolean {
+  try {
+    return /[\\/]bin[\\/]ioth\.js$/.test(realpathSync(process.argv[1] ?? ''))
+  } catch {
+    return false
+  }
+}
 
 /** The node may be gone, or not to be shared: whoever needs no network need not care. */
 function joinNode(text: string): void {

@@ -64,7 +64,7 @@ function wrapped(
 }
 
 /** The configuration that the settings mean. @throws NetError ERR_IOTH_CONFIG, which names the flag or variable. */
-function configOf(settings: NetworkSettings, name: string | undefined): StackConfig {
+export function configOf(settings: NetworkSettings, name: string | undefined): StackConfig {
   const { address, netmask, filename, device, devtype, library, create, gateway, dns, dhcp, slaac, mac } = settings
   const isOfName = address.some((each) => each.startsWith('hash://'))
   const words = {

@@ -48,7 +48,7 @@ export function withPreload(options: string | undefined, preload: string): strin
 }
 
 /** Node splits the variable at spaces; in double quotes a backslash escapes. */
-function quote(word: string): string {
+export function quote(word: string): string {
   return /^[\w./:@+-]+$/.test(word) ? word : `"${word.replace(/["\\]/g, '\\$&')}"`
 }
 

@@ -20,8 +20,32 @@ const UDP_METHODS = ['bind', 'bind6', 'connect', 'connect6', 'send', 'send6']
 
 /** @param node whose it is, where that is known. @param cause why it could not join. */
 export function refuseSockets(node: NodeDescription | null, cause?: Error): void {
-  refuse(prototypeOf('tcp_wrap', 'TCP'), TCP_METHODS, node, cause)
-  refuse(prototypeOf('udp_wrap', 'UDP'), UDP_METHODS, node, cause)
+  refuseAll((syscall) => refusal(syscall, node, cause))
+}
+
+/**
+ * A program without a main script (`node -e`, standard input) begins before its node is up: until then it has no network, and not the host's.
+ */
+export function refuseUntil(up: Promise<void>): void {
+  const restore = refuseAll((syscall) => {
+    const error = new Error(
+      `${syscall}: this node is not up yet. Programs without a script wait for it by: node --import @ioth/node/ready (see ioth env --scriptless)`,
+    )
+    return Object.assign(error, { code: 'ENETDOWN', syscall })
+  })
+  void up.then(() => {
+    for (const each of restore) each()
+  })
+}
+
+type MakeError = (syscall: string) => Error
+
+/** @returns what undoes it. */
+function refuseAll(make: MakeError): (() => void)[] {
+  return [
+    ...refuse(prototypeOf('tcp_wrap', 'TCP'), TCP_METHODS, make),
+    ...refuse(prototypeOf('udp_wrap', 'UDP'), UDP_METHODS, make),
+  ]
 }
 
 function prototypeOf(binding: string, name: string): Record<string, Method> | undefined {
@@ -31,20 +55,24 @@ function prototypeOf(binding: string, name: string): Record<string, Method> | un
 function refuse(
   prototype: Record<string, Method> | undefined,
   names: readonly string[],
-  node: NodeDescription | null,
-  cause: Error | undefined,
-): void {
+  make: MakeError,
+): (() => void)[] {
+  const restore: (() => void)[] = []
   for (const name of names) {
     const native = prototype?.[name]
     if (prototype === undefined || native === undefined) continue
+    restore.push(() => {
+      prototype[name] = native
+    })
     prototype[name] = function (this: Handle, ...args) {
       // A descriptor that was handed to this process is the host's.
       if ((this.fd ?? -1) >= 0) return native.apply(this, args)
-      const error = refusal(name.replace('6', ''), node, cause)
+      const error = make(name.replace('6', ''))
       if (name.startsWith('connect') && destroyOwner(this, error)) return 0
       throw error
     }
   }
+  return restore
 }
 
 /** A connection fails as connections do: by an `error` event. */
