@@ -230,6 +230,8 @@ export class NeighborCache {
   private lose(neighbor: Neighbor): void {
     if (neighbor.isGateway) this.remove(neighbor)
     else neighbor.state = 'INCOMPLETE'
+    // Questions to it alone were free: there is nothing to give back.
+    neighbor.asked = 0
     this.resolver.lost?.(neighbor)
   }
 

@@ -5,7 +5,7 @@
  */
 import type { Effects } from './effects.ts'
 import { add, distance } from './seq.ts'
-import { SYN_RECEIVED } from './state.ts'
+import { SYN_RECEIVED, TIME_WAIT } from './state.ts'
 import { extrasOf, flightSize, KEEP_ALIVE, PROBE_PEER, type Tcb, TIMER_KEEP_ALIVE } from './tcb.ts'
 
 export interface KeepAliveRules {
@@ -13,9 +13,12 @@ export interface KeepAliveRules {
   readonly keepAliveProbes: number
 }
 
-/** Arms or disarms the timer after an option changed, or the connection was established. */
+/**
+ * Arms or disarms the timer after an option changed, or the connection was established. A program may still hold, and set, the socket of a
+ * connection that is over.
+ */
 export function adjustKeepAlive(tcb: Tcb, nowMs: number): void {
-  if ((tcb.flags & KEEP_ALIVE) === 0 || tcb.state <= SYN_RECEIVED) {
+  if ((tcb.flags & KEEP_ALIVE) === 0 || tcb.state <= SYN_RECEIVED || tcb.state === TIME_WAIT) {
     tcb.timers &= ~TIMER_KEEP_ALIVE
     return
   }

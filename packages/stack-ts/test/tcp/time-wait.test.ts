@@ -84,3 +84,20 @@ test('R-TCP-19 what does not belong there is not answered without limit', async 
   expect(peer.hear().length).toBe(5)
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
+
+test('R-TCP-19 R-TCP-33 keep-alive that is turned on too late is not heard of: no probe, no RST, no timer', async () => {
+  const scenario = await Scenario.create()
+  const peer = Conversation.accept(scenario, 80, { options: PLAIN })
+  peer.socket.shutdown()
+  peer.hear()
+  peer.send({ flags: TCP_FIN | TCP_ACK })
+  peer.hear()
+  expect(peer.socket.state).toBe('TIME-WAIT')
+  // The program still holds its socket.
+  peer.socket.setOption('keepAliveDelay', 60)
+  peer.socket.setOption('keepAlive', 1)
+  scenario.advance(2 * 3600 * SECOND)
+  expect(peer.hear()).toEqual([])
+  peer.socket.close()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
