@@ -4,8 +4,10 @@
  *
  * @module
  */
+
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { SwitchCommandOptions } from './commands/switch.ts'
 import { EXIT, Failure, report } from './failure.ts'
 import { addNetworkOptions, type NetworkSettings, resolveNetworkSettings } from './options/network-options.ts'
 import { splitRunArguments } from './options/split-run-arguments.ts'
@@ -82,13 +84,39 @@ env.action(async (options: { shell: string; scriptless?: boolean }) => {
 
 ioth
   .command('switch')
-  .argument('<directory>', 'where its sockets are made')
+  .argument('<directory>', 'where its sockets are made; or: ctl DIR COMMAND, to command one that runs')
+  .argument('[command...]', 'with ctl: the directory, and a command of its console; see: ioth switch ctl DIR help')
   .description('A switch for others to plug into, until it is stopped.')
   .option('--hub', 'send every frame to every port')
-  .addHelpText('after', '\nExamples:\n  ioth switch /tmp/vde.ctl\n  ioth run app.js -a 10.40.0.32/24 -f /tmp/vde.ctl')
-  .action(async (directory: string, options: { hub?: boolean }) => {
-    const { runSwitch } = await import('./commands/switch.ts')
-    await runSwitch(directory, options)
+  .addOption(new Option('--mtu <octets>', 'largest IP packet').argParser(positiveInteger))
+  .addOption(new Option('--queue <octets>', 'what may wait for one plug').argParser(positiveInteger))
+  .addOption(new Option('--ports <number>', 'plugs at most').argParser(positiveInteger))
+  .addOption(new Option('--ageing <seconds>', 'how long an address is remembered').argParser(positiveInteger))
+  .addOption(new Option('--macs <number>', 'addresses remembered at most').argParser(positiveInteger))
+  .addOption(
+    new Option('--storm <frames>', 'broadcasts and multicasts of a port in a second, at most').argParser(
+      positiveInteger,
+    ),
+  )
+  .addOption(
+    new Option('-c, --command <line>', 'a command of the console at the start; may be repeated').argParser(several),
+  )
+  .option('--json', 'with ctl: as JSON')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  ioth switch /tmp/vde.ctl
+  ioth run app.js -a 10.40.0.32/24 -f /tmp/vde.ctl
+  ioth switch /tmp/lan -c "vlan/create 10" -c "port/setvlan 3 10" -c "vlan/addport 10 1"
+  ioth switch ctl /tmp/lan port/print
+  ioth switch ctl /tmp/lan hash/print --json
+  vdeterm /tmp/lan/mgmt                   the same console, by hand`,
+  )
+  .action(async (directory: string, words: string[], options: SwitchCommandOptions) => {
+    const { commandSwitch, runSwitch } = await import('./commands/switch.ts')
+    if (directory === 'ctl') await commandSwitch(words, options)
+    else await runSwitch(directory, words, options)
   })
 
 /** Options of the commands that are a node for a moment. */

@@ -31,6 +31,7 @@ export { errnoError, errnoName, lastErrno } from './errno.ts'
 export { type Koffi, koffi, type LibraryHandle } from './koffi.ts'
 export { type Library, type LibraryRequest, openLibrary, probeLibrary } from './library.ts'
 export { LONGEST_UNIX_PATH, openUnixDatagram } from './unix-datagram.ts'
+export { listenUnix, type UnixServer } from './unix-server.ts'
 export { connectVde, type VdeConnection, type VdeConnectOptions } from './vde-protocol/client.ts'
 export { MANAGEMENT_PORT, type VdeRequest } from './vde-protocol/request.ts'
 export {

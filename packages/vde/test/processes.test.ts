@@ -24,7 +24,7 @@ describe('one switch for a directory', () => {
     const pid = winners[0]?.split(' ')[1]
     for (const line of said) if (!line.startsWith('up')) expect(line).toMatch(/^failed EADDRINUSE/)
     expect(said.find((line) => line.startsWith('failed'))).toContain(`process ${pid}`)
-    expect(readdirSync(dir)).toEqual(['ctl', 'stream'])
+    expect(readdirSync(dir)).toEqual(['ctl', 'mgmt', 'stream'])
     expect(await listPorts(dir)).toEqual([])
   })
 
@@ -33,14 +33,14 @@ describe('one switch for a directory', () => {
     const first = new Program('switch', [dir])
     await first.line('up')
     await first.kill()
-    expect(readdirSync(dir)).toEqual(['ctl', 'stream'])
+    expect(readdirSync(dir)).toEqual(['ctl', 'mgmt', 'stream'])
     await expect(openVnl(dir)).rejects.toThrow(/its process is gone and has left its socket behind.*ioth switch/)
     const starters = Array.from({ length: 4 }, () => new Program('switch', [dir]))
     const said = await Promise.all(
       starters.map((starter) => Promise.race([starter.line('up'), starter.line('failed')])),
     )
     expect(said.filter((line) => line.startsWith('up'))).toHaveLength(1)
-    expect(readdirSync(dir)).toEqual(['ctl', 'stream'])
+    expect(readdirSync(dir)).toEqual(['ctl', 'mgmt', 'stream'])
   })
 
   test('in every order of their steps', async () => {
@@ -171,7 +171,7 @@ describe('the default network', () => {
       for (const starter of starters) expect(await starter.ended).toBe(0)
       const said = starters.flatMap(({ lines }) => lines)
       expect(said.filter((line) => line === 'started')).toHaveLength(1)
-      expect(readdirSync(dir)).toEqual(['ctl', 'stream'])
+      expect(readdirSync(dir)).toEqual(['ctl', 'mgmt', 'stream'])
       await end(dir)
       await until(async () => (await switchPid(dir)) === 0)
     }

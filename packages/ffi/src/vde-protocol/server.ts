@@ -4,14 +4,12 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto'
-import { chmodSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { join, resolve } from 'node:path'
-import { isMainThread } from 'node:worker_threads'
-import { NetError } from '@ioth/core'
 import { closeDescriptor } from '../descriptor.ts'
 import { bindUnix, connectUnix, openUnixDatagram, serializeUnixAddress } from '../unix-datagram.ts'
+import { listenUnix, type UnixServer } from '../unix-server.ts'
 import { LEAST_VDE_REQUEST, LONGEST_DESCRIPTION, parseVdeRequest, type VdeRequest } from './request.ts'
 
 export interface VdeServerOptions {
@@ -71,9 +69,9 @@ export async function listenVde(options: VdeServerOptions): Promise<VdeServer> {
   const path = join(dir, 'ctl')
   // Too long a path fails here, in words.
   serializeUnixAddress(`${dir}/65535.65535`)
-  await clearStale(dir, path)
   const server = new ControlServer(dir, path, options)
   await server.listen()
+  clearStale(dir)
   return server
 }
 
@@ -81,59 +79,39 @@ class ControlServer implements VdeServer {
   readonly path: string
   private readonly dir: string
   private readonly options: VdeServerOptions
-  private readonly server: Server
+  private server: UnixServer | null = null
   private readonly waiting = new Set<Socket>()
   private readonly plugs = new Set<Plugged>()
   private referenced = true
-  private inode = 0n
   private closing: Promise<void> | null = null
 
   constructor(dir: string, path: string, options: VdeServerOptions) {
     this.dir = dir
     this.path = path
     this.options = options
-    this.server = createServer((socket) => this.accept(socket))
   }
 
   async listen(): Promise<void> {
-    const { server } = this
-    // Node removes the name it listened on when it stops, whoever has it by then: so it gets one that nobody else will have.
-    const path = join(this.dir, `.c${randomBytes(3).toString('hex')}`)
-    await new Promise<void>((done, fail) => {
-      server.once('error', fail)
-      // Nobody else may connect, from the first instant. (Workers cannot set the mask; there the directory protects.)
-      const mask = isMainThread ? process.umask(0o177) : null
-      try {
-        server.listen(path, () => {
-          server.off('error', fail)
-          done()
-        })
-      } finally {
-        if (mask !== null) process.umask(mask)
-      }
-    })
-    chmodSync(path, 0o600)
-    renameSync(path, this.path)
-    this.inode = inodeOf(this.path)
+    this.server = await listenUnix(this.path, (socket) => this.accept(socket))
   }
 
   held(): boolean {
-    return inodeOf(this.path) === this.inode
+    return this.server?.held() ?? false
   }
 
   unref(): void {
     this.referenced = false
-    this.server.unref()
+    this.server?.server.unref()
     for (const socket of this.waiting) socket.unref()
     for (const plug of this.plugs) plug.control.unref()
   }
 
   close(): Promise<void> {
     this.closing ??= new Promise((done) => {
-      if (this.held()) rmSync(this.path, { force: true })
       for (const socket of this.waiting) socket.destroy()
       for (const plug of [...this.plugs]) plug.close()
-      this.server.close(() => done())
+      this.server?.server.once('close', () => done())
+      this.server?.close()
     })
     return this.closing
   }
@@ -237,38 +215,12 @@ class Plugged implements PluggedVde {
   }
 }
 
-/** Removes what a switch that was killed left behind. @throws NetError EADDRINUSE when one lives. */
-async function clearStale(dir: string, path: string): Promise<void> {
-  if (await answers(path)) {
-    const message = `another switch answers at ${path}`
-    throw new NetError('EADDRINUSE', 'listen', { address: path, message })
-  }
-  rmSync(path, { force: true })
+/** Removes the sockets of plugs that a switch left behind which was killed: by now we are the only one here. */
+function clearStale(dir: string): void {
   for (const name of readdirSync(dir)) {
     const socket = join(dir, name)
     if (DATA_SOCKET.test(name) && statSync(socket, { bigint: true, throwIfNoEntry: false })?.isSocket()) {
       rmSync(socket, { force: true })
     }
   }
-}
-
-/** Whether anybody listens at a socket's path. @throws when it cannot be asked. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path)
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false)
-      else reject(error)
-    })
-  })
-}
-
-/** 0: there is nothing. */
-function inodeOf(path: string): bigint {
-  // The variant with 64 bits: the other one disturbs Node's own look at the paths of modules (seen in 20.20).
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n
 }

@@ -43,6 +43,8 @@ export interface StreamPlugOptions {
   readonly mtu: number
   /** Octets that may wait for the switch to read them; then `send` takes fewer. */
   readonly queueOctets: number
+  /** The port that is wanted. @default any */
+  readonly port?: number
   /** Called before a reconnection is tried again: may start the switch that is missing. */
   readonly revive?: () => Promise<void>
 }
@@ -92,6 +94,8 @@ export class StreamPlug implements Link {
   private isOpen = false
   private sink: LinkSink | null = null
   private readonly changes: { state: LinkState; reason: NetError | undefined }[] = []
+  /** Its port's number, of the switch it was on last; 0: none yet. */
+  private port = 0
   /** A `send` took fewer than it was given. */
   private blocked = false
   private reading = true
@@ -214,13 +218,16 @@ export class StreamPlug implements Link {
   // ---- the connection ----
 
   private connect(): void {
-    const { name, queueOctets, scheduler } = this.options
+    const { name, queueOctets, scheduler, port } = this.options
+    const wanted = port ?? this.port
     const opening: PlugOpening = {
       name: printable(name, MAX_NAME),
       pid: process.pid,
       mtu: this.mtu,
       accepts: this.sink?.accepts ?? NO_OFFLOAD,
       frames: true,
+      // After a reconnection the port should be the same one: what was set for it (a VLAN) is meant for us.
+      ...(wanted === 0 ? {} : { port: wanted, prefer: this.options.port === undefined }),
     }
     this.farewell = ''
     const { dir, path, handler } = this
@@ -245,6 +252,7 @@ export class StreamPlug implements Link {
     this.isOpen = true
     this.reading = true
     this.offload = opening.accepts
+    this.port = opening.port
     this.claims.repeat()
     this.goUp()
   }

@@ -21,13 +21,17 @@ const mtu = fc.integer({ min: 68, max: 65_535 })
 describe('opening lines', () => {
   test('what a plug says is read back', () => {
     const name = fc.string({ maxLength: MAX_NAME, unit: 'grapheme-ascii' })
+    const port = fc.option(fc.integer({ min: 1, max: 65_535 }))
     fc.assert(
-      fc.property(fc.record({ name, pid, mtu, accepts: offload, frames: fc.boolean() }), (opening) => {
-        const line = plugOpening(opening)
-        expect(line.length).toBeLessThan(MAX_OPENING)
-        expect(mayOpenPlug(Buffer.from(line), 0, line.length)).toBe(true)
-        expect(parsePlugOpening(line.slice(0, -1))).toEqual(opening)
-      }),
+      fc.property(
+        fc.record({ name, pid, mtu, accepts: offload, frames: fc.boolean(), port, prefer: fc.boolean() }),
+        (opening) => {
+          const line = plugOpening(opening)
+          expect(line.length).toBeLessThan(MAX_OPENING)
+          expect(mayOpenPlug(Buffer.from(line), 0, line.length)).toBe(true)
+          expect(parsePlugOpening(line.slice(0, -1))).toEqual(opening)
+        },
+      ),
     )
   })
 

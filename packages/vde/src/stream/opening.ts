@@ -29,6 +29,10 @@ export interface PlugOpening {
   readonly accepts: Offload
   /** False: only control messages; the connection is no port of the switch. */
   readonly frames: boolean
+  /** The port that is wanted, or null: any. */
+  readonly port?: number | null
+  /** Any other will do as well. */
+  readonly prefer?: boolean
 }
 
 /** What a switch says of itself. */
@@ -86,7 +90,9 @@ export function parsePlugOpening(line: string): PlugOpening | Refusal {
   const frames = said.frames !== false
   const mtu = integer(said.mtu, 68, 65_535)
   if (mtu === null && frames) return { refusal: 'the opening names no MTU between 68 and 65535', known: true }
-  return { name, pid, mtu: mtu ?? 0, accepts: parseOffload(said.accepts), frames }
+  const port = integer(said.port, 1, 65_535)
+  const prefer = said.prefer === true
+  return { name, pid, mtu: mtu ?? 0, accepts: parseOffload(said.accepts), frames, port, prefer }
 }
 
 /** Reads a switch's opening line, without its line feed. */

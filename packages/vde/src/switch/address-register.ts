@@ -8,6 +8,8 @@ import type { AddressInfo } from '../stream/control.ts'
 
 interface Entry {
   readonly address: string
+  /** Each VLAN has addresses of its own; 0: there are none. */
+  vlan: number
   readonly port: number
   mac: string
   claimed: boolean
@@ -26,10 +28,10 @@ export class AddressRegister {
   }
 
   /** Gives an address to a port. @returns null when granted, else the port that has it, or -1 when this port has too many. */
-  claim(address: string, port: number, mac: string): number | null {
-    const entry = this.entries.get(address)
+  claim(address: string, port: number, mac: string, vlan = 0): number | null {
+    const entry = this.entries.get(keyOf(address, vlan))
     if (entry === undefined) {
-      if (!this.add({ address, port, mac, claimed: true, seen: 0 })) return -1
+      if (!this.add({ address, vlan, port, mac, claimed: true, seen: 0 })) return -1
     } else if (entry.port === port) {
       entry.mac = mac
       entry.claimed = true
@@ -40,8 +42,8 @@ export class AddressRegister {
   }
 
   /** Takes an address back from the port that claimed it. */
-  unclaim(address: string, port: number): void {
-    const entry = this.entries.get(address)
+  unclaim(address: string, port: number, vlan = 0): void {
+    const entry = this.entries.get(keyOf(address, vlan))
     if (entry?.port === port && entry.claimed) this.delete(entry)
   }
 
@@ -49,8 +51,8 @@ export class AddressRegister {
    * An ARP message showed who uses an address.
    * @returns false when another port has claimed it: two use the same address.
    */
-  see(address: string, port: number, mac: string, tick: number): boolean {
-    const entry = this.entries.get(address)
+  see(address: string, port: number, mac: string, tick: number, vlan = 0): boolean {
+    const entry = this.entries.get(keyOf(address, vlan))
     if (entry?.claimed) return entry.port === port
     if (entry !== undefined && entry.port === port) {
       entry.mac = mac
@@ -59,13 +61,13 @@ export class AddressRegister {
     }
     // The address has moved: what was only seen gives way.
     if (entry !== undefined) this.delete(entry)
-    this.add({ address, port, mac, claimed: false, seen: tick })
+    this.add({ address, vlan, port, mac, claimed: false, seen: tick })
     return true
   }
 
   /** The MAC address that goes with an address. */
-  macOf(address: string): string {
-    return this.entries.get(address)?.mac ?? ''
+  macOf(address: string, vlan = 0): string {
+    return this.entries.get(keyOf(address, vlan))?.mac ?? ''
   }
 
   /** The addresses of a port. */
@@ -82,6 +84,16 @@ export class AddressRegister {
     for (const entry of this.entries.values()) if (entry.port === port) this.delete(entry)
   }
 
+  /** A port is in another VLAN from now on, with all that it claimed and nobody has there. */
+  move(port: number, vlan: number): void {
+    if (!this.counts.has(port)) return
+    for (const entry of [...this.entries.values()]) {
+      if (entry.port !== port || entry.vlan === vlan) continue
+      this.delete(entry)
+      if (entry.claimed && !this.entries.has(keyOf(entry.address, vlan))) this.add({ ...entry, vlan })
+    }
+  }
+
   /** Forgets what was only seen, and not since a tick. */
   expire(oldest: number): void {
     for (const entry of this.entries.values()) if (!entry.claimed && entry.seen < oldest) this.delete(entry)
@@ -95,14 +107,18 @@ export class AddressRegister {
     const count = this.counts.get(entry.port) ?? 0
     if (count >= this.perPort) return false
     this.counts.set(entry.port, count + 1)
-    this.entries.set(entry.address, entry)
+    this.entries.set(keyOf(entry.address, entry.vlan), entry)
     return true
   }
 
   private delete(entry: Entry): void {
-    this.entries.delete(entry.address)
+    this.entries.delete(keyOf(entry.address, entry.vlan))
     const count = (this.counts.get(entry.port) as number) - 1
     if (count === 0) this.counts.delete(entry.port)
     else this.counts.set(entry.port, count)
   }
+}
+
+function keyOf(address: string, vlan: number): string {
+  return vlan === 0 ? address : `${vlan} ${address}`
 }

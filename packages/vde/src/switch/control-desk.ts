@@ -43,7 +43,7 @@ export class ControlDesk {
         this.answer(port, this.claim(port, message.id, message.address, message.mac))
         break
       case 'unclaim':
-        this.fabric.addresses.unclaim(message.address, port.number)
+        this.fabric.addresses.unclaim(message.address, port.number, this.fabric.vlanOf(port))
         break
       case 'accepts':
         port.take(message.accepts)
@@ -84,12 +84,15 @@ export class ControlDesk {
     const { addresses } = this.fabric
     const refused = (reason: string): object => ({ type: 'refused', id, reason })
     if (!port.opening.frames) return refused('only a plug that takes frames can have an address')
-    const owner = addresses.claim(address, port.number, mac)
+    const owner = addresses.claim(address, port.number, mac, this.fabric.vlanOf(port))
     if (owner === null) return { type: 'granted', id }
     this.hooks.count('claims-refused')
     const holder = this.fabric.port(owner)
     if (holder === undefined) return refused(`a plug can have ${addresses.perPort} addresses`)
-    return { ...refused(`${address} is in use`), holder: { ...holder.who, mac: addresses.macOf(address) } }
+    return {
+      ...refused(`${address} is in use`),
+      holder: { ...holder.who, mac: addresses.macOf(address, this.fabric.vlanOf(port)) },
+    }
   }
 
   private answer(port: StreamPort, message: object): void {

@@ -26,16 +26,20 @@ import {
   KIND_FRAME,
   kindOf,
   lengthOf,
+  MAX_FRAME,
   RECORD_HEADER,
   recordFault,
   segmentSizeOf,
   transportAtOf,
+  UNFINISHED,
+  writeFrameHeader,
 } from '../stream/record.ts'
 import { inputBytes, inputView } from '../stream/stream-input.ts'
 import type { AddressRegister } from './address-register.ts'
 import { FrameFinisher } from './frame-finisher.ts'
 import type { MacTable } from './mac-table.ts'
 import type { Port } from './port.ts'
+import { copyTagged, copyUntagged, hasTag, tagOf, VlanTable } from './vlan.ts'
 
 /** ARP for IPv4 over Ethernet (RFC 826): hardware type, protocol type, and both address lengths. */
 const ARP_ETHERNET = 0x0001_0800
@@ -63,22 +67,31 @@ export class Fabric {
   flooded = 0
   /** ARP messages that showed a second user of a claimed address. */
   addressConflicts = 0
+  readonly vlans: VlanTable = new VlanTable()
+  hub: boolean
+  /** Frames for groups that a port may send in a tick. */
+  stormLimit: number
   private readonly byNumber: (Port | undefined)[] = []
-  private readonly hub: boolean
   private readonly handler: RecordHandler
   private readonly finisher: FrameFinisher
   private readonly dirty: Port[] = []
+  private isAware = false
+  /** A frame with its tag put in or left out, behind the room for its record's header. */
+  private readonly changed: Uint8Array = new Uint8Array(RECORD_HEADER + MAX_FRAME + 4)
+  private readonly changedView: DataView = new DataView(this.changed.buffer)
 
   constructor(setup: {
     macs: MacTable
     addresses: AddressRegister
     hub: boolean
+    stormLimit: number
     pool: FramePool
     handler: RecordHandler
   }) {
     this.macs = setup.macs
     this.addresses = setup.addresses
     this.hub = setup.hub
+    this.stormLimit = setup.stormLimit
     this.handler = setup.handler
     this.finisher = new FrameFinisher(setup.pool, (port) => this.soil(port))
   }
@@ -159,22 +172,49 @@ export class Fabric {
     if (!port.opening.frames) return null
     const high = inputView.getUint16(frame + ETH_SOURCE)
     const low = inputView.getInt32(frame + ETH_SOURCE + 2)
-    if ((high & GROUP) !== 0) return null
+    if ((high & GROUP) !== 0 || this.isAware) return null
     if (low !== port.sourceLow || high !== port.sourceHigh || port.sourceTick !== this.tick) {
-      this.learn(port, high, low)
+      this.learn(port, high, low, 0)
     }
-    if (inputView.getUint16(frame + ETH_TYPE) === ETHERTYPE_ARP) this.snoop(port, frame, length)
+    if (inputView.getUint16(frame + ETH_TYPE) === ETHERTYPE_ARP) this.snoop(port, frame, length, 0)
     const to = this.lookUp(port, inputView.getUint16(frame), inputView.getInt32(frame + 2))
     if (to === null || to === port) return null
     const flags = flagsOf(first)
     return to.takes(flags, length, payloadOf(frame, flags, length, transportAtOf(second))) ? to : null
   }
 
-  private learn(port: Port, high: number, low: number): void {
+  /** @param vlan each learns for itself; 0: there is none. */
+  private learn(port: Port, high: number, low: number, vlan: number): void {
     port.sourceHigh = high
     port.sourceLow = low
     port.sourceTick = this.tick
-    if (!this.hub) this.macs.learn(high, low, port.number, this.tick)
+    if (!this.hub) this.macs.learn(high | (vlan << 16), low, port.number, this.tick)
+  }
+
+  /** To be called when {@link vlans} has changed: what was learnt holds no more. */
+  vlansChanged(): void {
+    this.isAware = this.vlans.isUsed
+    this.macs.expire(Number.POSITIVE_INFINITY)
+    for (const port of this.ports) {
+      port.sourceTick = -1
+      this.addresses.move(port.number, this.vlanOf(port))
+    }
+  }
+
+  /** The VLAN that a port's addresses belong to; 0: there are none. */
+  vlanOf(port: Port): number {
+    return this.isAware ? this.vlans.of(port.number).untagged : 0
+  }
+
+  /** A port may not drown the others in frames for groups. */
+  private isStorm(port: Port): boolean {
+    if (port.stormTick !== this.tick) {
+      port.stormTick = this.tick
+      port.groupFrames = 0
+    }
+    if (++port.groupFrames <= this.stormLimit) return false
+    port.counters['drop.in.storm']++
+    return true
   }
 
   /** The port behind which a destination is; null: a group, or not known. */
@@ -197,15 +237,103 @@ export class Fabric {
       port.counters['drop.in.bad-source']++
       return
     }
-    const to = this.lookUp(port, inputView.getUint16(frame), inputView.getInt32(frame + 2))
+    if (this.isAware) {
+      this.distributeInVlan(port, at, next, first, second)
+      return
+    }
+    const high = inputView.getUint16(frame)
+    const to = this.lookUp(port, high, inputView.getInt32(frame + 2))
     if (to === port) {
       port.counters['drop.in.same-port']++
     } else if (to !== null) {
       this.deliver(to, at, next, first, second)
-    } else {
+    } else if ((high & GROUP) === 0 || !this.isStorm(port)) {
       this.flooded++
       for (const each of this.ports) if (each !== port) this.deliver(each, at, next, first, second)
     }
+  }
+
+  /** The same for a switch with VLANs: no frame leaves at a port that is not in its VLAN. */
+  private distributeInVlan(port: Port, at: number, next: number, first: number, second: number): void {
+    const frame = at + RECORD_HEADER
+    const length = lengthOf(second)
+    const own = this.vlans.of(port.number)
+    const tag = tagOf(inputView, frame, length)
+    const vlan = tag === 0 ? own.untagged : tag
+    // A tag for nothing but priority would have to be kept apart from the VLAN: such frames are rare, and few read them.
+    if (tag < 0 || (tag === 0 && hasTag(inputView, frame)) || (tag > 0 && !own.tagged.has(tag))) {
+      port.counters['drop.in.vlan']++
+      return
+    }
+    const sourceHigh = inputView.getUint16(frame + ETH_SOURCE)
+    this.learn(port, sourceHigh, inputView.getInt32(frame + ETH_SOURCE + 2), vlan)
+    if (tag === 0 && inputView.getUint16(frame + ETH_TYPE) === ETHERTYPE_ARP) this.snoop(port, frame, length, vlan)
+    const high = inputView.getUint16(frame)
+    const known =
+      (high & GROUP) === 0 && !this.hub ? this.macs.find(high | (vlan << 16), inputView.getInt32(frame + 2)) : -1
+    const to = known < 0 ? undefined : this.byNumber[known]
+    if (to === port) {
+      port.counters['drop.in.same-port']++
+    } else if (to !== undefined) {
+      this.deliverInVlan(to, at, next, first, second, vlan, tag !== 0)
+    } else if ((high & GROUP) === 0 || !this.isStorm(port)) {
+      this.flooded++
+      for (const each of this.ports) {
+        if (each !== port) this.deliverInVlan(each, at, next, first, second, vlan, tag !== 0)
+      }
+    }
+  }
+
+  private deliverInVlan(
+    to: Port,
+    at: number,
+    next: number,
+    first: number,
+    second: number,
+    vlan: number,
+    isTagged: boolean,
+  ): void {
+    const { untagged, tagged } = this.vlans.of(to.number)
+    const asAccess = untagged === vlan
+    if (!asAccess && !tagged.has(vlan)) return
+    if (asAccess !== isTagged) {
+      this.deliver(to, at, next, first, second)
+      return
+    }
+    const { changed, changedView } = this
+    const flags = flagsOf(first)
+    // What is unfinished is so without a tag: a plug that tags its frames finishes them.
+    if ((flags & UNFINISHED) !== 0) {
+      if (isTagged) to.counters['drop.out.unfinishable']++
+      else
+        this.finisher.deliver(
+          to,
+          at + RECORD_HEADER,
+          lengthOf(second),
+          flags,
+          segmentSizeOf(first),
+          transportAtOf(second),
+          vlan,
+        )
+      return
+    }
+    const from = at + RECORD_HEADER
+    const length = isTagged
+      ? copyUntagged(inputBytes, from, lengthOf(second), changed)
+      : copyTagged(inputBytes, from, lengthOf(second), vlan, changed)
+    if (length > to.longest) {
+      to.counters['drop.out.too-long']++
+      return
+    }
+    if (!to.outbox.room(RECORD_HEADER + length)) {
+      to.counters['drop.out.queue-full']++
+      return
+    }
+    writeFrameHeader(changedView, 0, length, flags, 0, 0)
+    to.outbox.append(changed, 0, RECORD_HEADER + length)
+    to.counters['out.frames']++
+    to.counters['out.octets'] += length
+    this.soil(to)
   }
 
   private deliver(to: Port, at: number, next: number, first: number, second: number): void {
@@ -240,13 +368,13 @@ export class Fabric {
   }
 
   /** ARP tells who uses an address; claimed ones are known better. */
-  private snoop(port: Port, frame: number, length: number): void {
+  private snoop(port: Port, frame: number, length: number, vlan: number): void {
     const arp = frame + ETHERNET_HEADER
     if (length < ETHERNET_HEADER + ARP_LENGTH || inputView.getInt32(arp + ARP_HARDWARE) !== ARP_ETHERNET) return
     if (inputView.getUint16(arp + 4) !== ARP_LENGTHS || inputView.getInt32(arp + ARP_SENDER_IP) === 0) return
     const address = fromBytes(inputBytes, arp + ARP_SENDER_IP, 4).toString()
     const mac = formatMac(inputBytes, arp + ARP_SENDER_MAC)
-    if (!this.addresses.see(address, port.number, mac, this.tick)) this.addressConflicts++
+    if (!this.addresses.see(address, port.number, mac, this.tick, vlan)) this.addressConflicts++
   }
 }
 

@@ -21,6 +21,10 @@ export class PortCounters {
   'drop.in.same-port' = 0
   /** The source is a group address. */
   'drop.in.bad-source' = 0
+  /** More frames for groups than a port may send in a second. */
+  'drop.in.storm' = 0
+  /** Of a VLAN that the port is not in. */
+  'drop.in.vlan' = 0
   /** Shorter than an Ethernet header, or longer than anybody sends. */
   'drop.in.malformed' = 0
   /** The plug does not read fast enough. */
@@ -48,7 +52,8 @@ export interface PortOutbox extends RecordSpace {
 }
 
 export abstract class Port {
-  readonly number: number
+  /** Changed only before it is open: a plug may ask for another one. */
+  number: number
   abstract readonly outbox: PortOutbox
   readonly counters: PortCounters = new PortCounters()
   /** `opening` until the plug's first line is there. */
@@ -74,6 +79,10 @@ export abstract class Port {
   destinationLow = 0
   destinationVersion = -1
   destination: Port | null = null
+
+  /** Frames for groups that it sent in a tick. */
+  groupFrames = 0
+  stormTick = 0
 
   constructor(setup: { number: number; tick: number; now: number }) {
     this.number = setup.number

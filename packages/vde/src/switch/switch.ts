@@ -5,7 +5,7 @@
  * @module
  */
 import type { Server, Socket } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import {
   defaultPool,
   defaultScheduler,
@@ -16,18 +16,28 @@ import {
   type Scheduler,
 } from '@ioth/core'
 import type { PortInfo } from '../stream/control.ts'
-import { isRefusal, MAX_OPENING, mayOpenPlug, parsePlugOpening, refusalLine, switchOpening } from '../stream/opening.ts'
+import {
+  isRefusal,
+  MAX_OPENING,
+  mayOpenPlug,
+  type PlugOpening,
+  parsePlugOpening,
+  refusalLine,
+  switchOpening,
+} from '../stream/opening.ts'
 import { LEAST_LIMIT } from '../stream/outbox.ts'
 import { inputBytes, inputEnd } from '../stream/stream-input.ts'
 import { Alarm } from '../time/alarm.ts'
 import { makeSwitchDirectory, networkError } from '../vnl/switch-directory.ts'
 import { AddressRegister } from './address-register.ts'
+import type { Console } from './console.ts'
 import { ControlDesk } from './control-desk.ts'
 import { Fabric } from './fabric.ts'
 import { MacTable } from './mac-table.ts'
 import { type Port, PortCounters } from './port.ts'
 import { type Seat, takeSeat } from './seat.ts'
 import { StreamPort } from './stream-port.ts'
+import { CONSOLE_SOCKET, switchConsole } from './switch-console.ts'
 import { VdeEntrance } from './vde-entrance.ts'
 
 export interface SwitchOptions {
@@ -43,6 +53,12 @@ export interface SwitchOptions {
   readonly maxPorts?: number
   /** How long an address stays known without being seen, in seconds. @default 300 */
   readonly ageingSeconds?: number
+  /** MAC addresses that are remembered, at most. @default 8192 */
+  readonly macs?: number
+  /** MAC addresses that are remembered of one port, at most: no plug can push out the others'. @default 1024 */
+  readonly macsPerPort?: number
+  /** Frames for groups (broadcast, multicast) that one port may send in a second; what comes beyond is dropped and counted. @default 20000 */
+  readonly stormFrames?: number
   /** Stops by itself when there was no plug for so long, in milliseconds. @default never */
   readonly idleMs?: number
   /** The directory must be the user's own and closed to all others. @default false: closed to their writing */
@@ -61,6 +77,8 @@ export interface Switch extends AsyncDisposable {
   ports(): PortInfo[]
   /** Counters of the switch, and those of all ports there are and were, added up. None decreases. */
   counters(): Readonly<Record<string, number>>
+  /** Runs a command of the console: `port/setvlan 3 10`. @throws Error when there is none such, or it fails. */
+  command(line: string): unknown
   /** Lets the process end although the switch runs. */
   unref(): void
   /** Tells the plugs, removes the socket and stops. Idempotent. */
@@ -76,7 +94,6 @@ const TICKS_PER_SWEEP = 10
 const SPARE_CONNECTIONS = 256
 /** The highest port number that can be asked for. */
 const HIGHEST_PORT = 65_535
-const MACS_PER_PORT = 1_024
 const ADDRESSES_PER_PORT = 1_024
 
 /**
@@ -105,6 +122,9 @@ const DEFAULTS = {
   queueOctets: 4_194_304,
   maxPorts: 4_096,
   ageingSeconds: 300,
+  macs: 8_192,
+  macsPerPort: 1_024,
+  stormFrames: 20_000,
   idleMs: Number.POSITIVE_INFINITY,
   private: false,
 }
@@ -123,6 +143,7 @@ class DirectorySwitch implements Switch {
   /** Every stream plug, those without frames and those that are closing too. */
   private readonly connections = new Set<StreamPort>()
   private vde: VdeEntrance | null = null
+  private readonly console: Console
   private readonly total: Record<string, number> = { ...new PortCounters() }
   private readonly clock: Alarm
   private readonly idle: Alarm
@@ -137,9 +158,10 @@ class DirectorySwitch implements Switch {
     this.server = seat.server
     this.scheduler = scheduler
     this.fabric = new Fabric({
-      macs: new MacTable(MACS_PER_PORT, this.scheduler.random.int32()),
+      macs: new MacTable(options.macsPerPort, this.scheduler.random.int32(), options.macs),
       addresses: new AddressRegister(ADDRESSES_PER_PORT),
       hub: options.hub,
+      stormLimit: options.stormFrames,
       pool,
       handler: {
         // Only stream plugs send what is no frame.
@@ -154,6 +176,13 @@ class DirectorySwitch implements Switch {
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve
     })
+    this.console = switchConsole(this.fabric, {
+      dir: options.dir,
+      describe: (port) => this.desk.describe(port),
+      counters: () => this.counters(),
+      pull: (port) => this.pull(port),
+      shutDown: () => void this.close('shutdown'),
+    })
     this.clock = new Alarm(() => this.tick())
     this.idle = new Alarm(() => void this.close('idle'))
   }
@@ -161,6 +190,7 @@ class DirectorySwitch implements Switch {
   /** Begins to serve: who is answered finds both sockets. */
   async open(): Promise<void> {
     await this.openVde()
+    await this.console.listen(join(this.dir, CONSOLE_SOCKET))
     this.awaitPlugs()
     this.seat.onConnection((socket) => this.accept(socket))
   }
@@ -210,6 +240,10 @@ class DirectorySwitch implements Switch {
     return sum
   }
 
+  command(line: string): unknown {
+    return this.console.run(line)?.value ?? null
+  }
+
   unref(): void {
     this.referenced = false
     this.server.unref()
@@ -233,6 +267,7 @@ class DirectorySwitch implements Switch {
     const left = this.seat.leave()
     for (const port of this.connections) this.hangUp(port, reason)
     await this.vde?.close()
+    this.console.close()
     await left
     this.resolveClosed(reason)
   }
@@ -290,6 +325,8 @@ class DirectorySwitch implements Switch {
       this.refuse(port, 'mtu', `this switch carries packets of up to ${most} octets, the plug asked for ${opening.mtu}`)
     } else if (opening.frames && this.fabric.ports.length >= this.options.maxPorts) {
       this.refuse(port, 'full', `all ${this.options.maxPorts} ports of this switch are taken`)
+    } else if (opening.frames && !this.assign(port, opening)) {
+      this.refuse(port, 'port', `port ${opening.port} of this switch is taken`)
     } else {
       port.open(opening)
       if (opening.frames) {
@@ -340,10 +377,24 @@ class DirectorySwitch implements Switch {
     if (this.connections.delete(port)) this.removed(port)
   }
 
+  /** Ends the connection of a port's plug. */
+  private pull(port: Port): void {
+    if (port instanceof StreamPort) this.hangUp(port, 'the plug was pulled')
+    else for (const each of this.vde?.ports ?? []) if (each === port) each.close()
+  }
+
   private removed(port: Port): void {
     this.fabric.remove(port)
     addTo(this.total, port.counters)
     if (port.opening.frames && this.fabric.ports.length === 0) this.awaitPlugs()
+  }
+
+  /** Gives a plug the port it wants. @returns false when it insists, and somebody has it. */
+  private assign(port: StreamPort, { port: wanted, prefer }: PlugOpening): boolean {
+    if (wanted === undefined || wanted === null || wanted === port.number) return true
+    if (this.isTaken(wanted)) return prefer === true
+    port.number = wanted
+    return true
   }
 
   private *allPorts(): Iterable<Port> {
@@ -414,6 +465,9 @@ function checkOptions(options: Settings): void {
   check('queueOctets', options.queueOctets, LEAST_LIMIT, 0x4000_0000)
   check('maxPorts', options.maxPorts, 1, 65_535)
   check('ageingSeconds', options.ageingSeconds, 1, 1_000_000)
+  check('macs', options.macs, 16, 4_194_304)
+  check('macsPerPort', options.macsPerPort, 1, options.macs)
+  check('stormFrames', options.stormFrames, 1, Number.MAX_SAFE_INTEGER)
   check('idleMs', options.idleMs, 1, Number.POSITIVE_INFINITY)
 }
 

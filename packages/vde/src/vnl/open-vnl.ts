@@ -99,7 +99,11 @@ async function openVde({ address, options, text }: Vnl, setup: Setup): Promise<L
     throw networkError(`"${text}": mode is an octal number such as 0770, not "${mode}"`)
   }
   const kind = findSwitch(dir, group !== undefined)
-  if (kind === 'stream' && options.size === 0) return openStreamPlug(dir, text, setup)
+  const isNumber = port !== undefined && /^\d+$/.test(port)
+  const isOurs = group === undefined && mode === undefined && !options.has('ctl') && (port === undefined || isNumber)
+  if (kind === 'stream' && isOurs) {
+    return openStreamPlug(dir, text, { ...setup, ...(Number(port) > 0 ? { port: Number(port) } : {}) })
+  }
   return openVdePlug(dir, text, {
     ...setup,
     description: setup.name,
