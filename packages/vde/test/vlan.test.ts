@@ -26,6 +26,8 @@ import {
 } from './harness.ts'
 import { Tool } from './vde-tools.ts'
 
+const UNIXTERM = 'unixterm'
+
 async function switchIn(dir: string, options: Partial<SwitchOptions> = {}): Promise<Switch> {
   const running = await createSwitch({ dir, ...options })
   afterTest(() => running.close())
@@ -249,7 +251,7 @@ describe('the console', () => {
     await expect(ask('help')).rejects.toThrow(/no such socket.*ioth switch/)
   })
 
-  test.skipIf(spawnSync('unixterm').error !== undefined && !process.env.CI)(
+  test.skipIf(spawnSync(UNIXTERM).error !== undefined && !process.env.CI)(
     "Debian's unixterm and vdeterm speak to it",
     async () => {
       const dir = join(scratch(), 'lan')
@@ -258,7 +260,7 @@ describe('the console', () => {
       await askConsole(socket, 'vlan/create 7')
       // vdeterm wants a terminal; `script` gives it one.
       for (const [program, ...args] of [
-        ['unixterm', socket],
+        [UNIXTERM, socket],
         ['script', '-qfc', `vdeterm ${socket}`, '/dev/null'],
       ]) {
         const term = new Tool(program as string, args)
