@@ -27,6 +27,16 @@ describe('written before the exit, and read by another process: every octet, and
   })
 })
 
+test('the same in a child of the node, whose parent is blocked meanwhile', async () => {
+  const { path } = await startSwitch()
+  const words = [`${programs}/in-a-child.mjs`, `${programs}/last-words.mjs`, 'exit', '65536']
+  const speaker = ioth(['run', '-q', '-a', '10.40.0.32', '-f', path, ...words])
+  await speaker.prints(/ready/)
+  const listener = await iothEnds([...client, '-f', path, `${programs}/listen-to.mjs`, '10.40.0.32'])
+  expect(listener.output).toBe('65536 octets and a FIN\n')
+  expect((await speaker.ended).exitCode).toBe(3)
+})
+
 test('a peer that does not read delays the exit, and does not prevent it', async () => {
   const { path } = await startSwitch()
   const speaker = server('exit', 20_000_000, path)

@@ -57,6 +57,10 @@ export class MovableLink implements Link {
     return this.inner.flush()
   }
 
+  receiveNow(): boolean {
+    return this.inner.receiveNow?.() ?? false
+  }
+
   async claim(address: IpAddress, mac: string): Promise<boolean> {
     return (await this.inner.claim?.(address, mac)) === true
   }

@@ -80,6 +80,10 @@ class RejoiningLink extends Job implements Link {
     return this.inner?.flush() ?? true
   }
 
+  receiveNow(): boolean {
+    return this.inner?.receiveNow?.() ?? false
+  }
+
   async close(): Promise<void> {
     if (this.state === 'closed') return
     this.options.scheduler.clock.disarm(this.retry)
