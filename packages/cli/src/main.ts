@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { SwitchCommandOptions } from './commands/switch.ts'
+import type { WireCommandOptions } from './commands/wire.ts'
 import { EXIT, Failure, report } from './failure.ts'
 import { addNetworkOptions, type NetworkSettings, resolveNetworkSettings } from './options/network-options.ts'
 import { splitRunArguments } from './options/split-run-arguments.ts'
@@ -117,6 +118,45 @@ Examples:
     const { commandSwitch, runSwitch } = await import('./commands/switch.ts')
     if (directory === 'ctl') await commandSwitch(words, options)
     else await runSwitch(directory, words, options)
+  })
+
+ioth
+  .command('wire')
+  .argument('<a>', 'a network, or - for standard input and output; or: ctl PATH COMMAND, to change one that is in')
+  .argument('[b]', 'the other network')
+  .argument('[command...]', 'with ctl: set NAME=VALUE, show, cut, heal, shutdown')
+  .description('A cable between two networks, as good or bad as told.')
+  .option('--loss <share>', 'frames that are lost: 5%')
+  .option('--burst <frames>', 'losses come together, so many on average')
+  .option('--delay <time>', 'time on the way: 20ms, 20ms±5ms')
+  .option('--rate <bits>', 'octets that pass: 10mbit')
+  .option('--queue <frames>', 'frames that wait for the rate')
+  .option('--dup <share>', 'frames that come twice')
+  .option('--reorder <share>', 'frames that others overtake: 2%, 2%:10ms')
+  .option('--corrupt <share>', 'frames with a wrong bit')
+  .option('--truncate <share>', 'frames that are cut short')
+  .option('--mtu <octets>', 'longer packets are lost')
+  .option('--seed <number>', 'the same chance each time')
+  .option('--control <path>', 'a socket to change it by: ioth wire ctl PATH')
+  .option('-q, --quiet', 'nothing on standard error but failures')
+  .option('--json', 'with ctl: as JSON')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  ioth wire /tmp/one /tmp/two
+  ioth wire /tmp/one /tmp/two --loss 5% --delay 20ms±5ms --rate 10mbit --control /tmp/wire
+  ioth wire ctl /tmp/wire set loss=20% delay=100ms
+  ioth wire ctl /tmp/wire cut a-to-b
+  ioth wire /tmp/lan "cmd://ssh host ioth wire -q - /tmp/lan"`,
+  )
+  .action(async (a: string, b: string | undefined, words: string[], options: WireCommandOptions) => {
+    const { commandWire, runWire } = await import('./commands/wire.ts')
+    if (a === 'ctl') await commandWire(b === undefined ? [] : [b, ...words], options)
+    else if (b === undefined) throw new Failure(EXIT.usage, 'a wire has two ends. See: ioth wire --help')
+    else if (words.length > 0)
+      throw new Failure(EXIT.usage, `"${words[0]}" is one word too many. See: ioth wire --help`)
+    else await runWire(a, b, options)
   })
 
 /** Options of the commands that are a node for a moment. */
