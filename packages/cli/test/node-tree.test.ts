@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest'
-import { bare, ioth, iothEnds, programs, startSwitch } from './support/processes.ts'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { bare, ioth, iothEnds, programs, startSwitch, temporaryFolder } from './support/processes.ts'
 
 const tree = `${programs}/tree`
 
@@ -24,4 +26,136 @@ describe('one ioth run is one node, however many processes it becomes', () => {
       expect((await parent.stop()).exitCode).toBe(0)
     },
   )
+
+  test('threads do, from files and from text, with or without an environment', async () => {
+    const { path } = await startSwitch()
+    const program = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/threads.mjs`])
+    await program.prints(/all serve/)
+    expect(bare(program.stdout)).toBe(
+      ['a file', 'text', 'text, with an empty environment', 'a file, with no options and an empty environment']
+        .map((kind) => `${kind}: 127.0.0.1\n`)
+        .join('') + 'all serve\n',
+    )
+    const answer = await iothEnds(['curl', '-a', '10.40.0.33/24', '-f', path, 'http://10.40.0.32:8002/'])
+    expect(bare(answer.stdout)).toBe('10.40.0.32')
+  })
+
+  test.each([
+    ['share', /^10\.40\.0\.32$/],
+    ['new', /^10\.40\.0\.(?!32$)\d+$/],
+    ['host', /^the host$/],
+  ])('--children=%s says what children and threads are', async (children, expected) => {
+    const { path } = await startSwitch()
+    const words = ['run', `--children=${children}`, '-a', '10.40.0.32/24', '-f', path, `${tree}/whose-address.mjs`]
+    const { stdout, stderr, exitCode } = await iothEnds(words)
+    expect([stderr, exitCode]).toEqual(['', 0])
+    const said = stdout.trim().split('\n')
+    expect(said.map((line) => line.replace(/: .*/, ''))).toEqual([
+      'child',
+      'child without an environment',
+      'behind a shell',
+      'thread',
+    ])
+    for (const line of said) expect(line.replace(/.*: /, '')).toMatch(expected)
+  })
+
+  test('execFileSync of a child that fetches from another node returns', async () => {
+    const { path } = await startSwitch()
+    const server = ioth(['run', '-a', '10.40.0.40/24', '-f', path, 'examples/http-server.mjs'])
+    await server.prints(/Serving/)
+    const url = 'http://10.40.0.40/'
+    const { stdout } = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/fetch-in-child.mjs`, url])
+    expect(stdout).toBe('Hello 10.40.0.32, this is 10.40.0.40 port 80.\n')
+  })
+
+  test('a program that is busy for five seconds keeps nobody waiting: ping, its child, its connections', async () => {
+    const { path } = await startSwitch()
+    const program = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/busy.mjs`])
+    await program.prints(/both listen/)
+    const client = ioth(['run', '-a', '10.40.0.33/24', '-f', path, `${tree}/busy-client.mjs`, '10.40.0.32'])
+    await program.prints(/spinning/)
+    const ping = await iothEnds(['ping', '-c', '1', '-W', '4', '-a', '10.40.0.34/24', '-f', path, '10.40.0.32'])
+    expect(ping.stdout).toContain('1 received')
+    const { stdout, stderr } = await client.ended
+    expect(stderr).toBe('')
+    expect(stdout).toBe('before\nthe child answers\nspin\nafter\nearly\n')
+    await program.stop()
+  })
+
+  test('a member that is killed: its port is free, its connections are reset, near and far', async () => {
+    const { path } = await startSwitch()
+    const program = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/killer.mjs`, 'child'])
+    await program.prints(/connected/)
+    const far = await iothEnds(['run', '-a', '10.40.0.33/24', '-f', path, `${tree}/far-client.mjs`, '10.40.0.32'])
+    expect(far.stdout).toBe('far client: ECONNRESET\n')
+    expect((await program.ended).stdout).toBe('connected\nclient: ECONNRESET\nthe port is free\n')
+  })
+
+  test('a hub that is killed: clear errors, and nothing hangs', async () => {
+    const { path } = await startSwitch()
+    const program = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/killer.mjs`, 'hub'])
+    await program.prints(/connected/)
+    ioth(['run', '-a', '10.40.0.33/24', '-f', path, `${tree}/far-client.mjs`, '10.40.0.32'])
+    const { stdout, stderr, exitCode } = await program.ended
+    expect(stdout).toBe('connected\nclient: ENETDOWN\nconnect: ENETDOWN\nlisten: ENETDOWN\n')
+    expect(stderr).toContain('the hub of this node')
+    expect(stderr).toContain('Start the program again: ioth run')
+    expect(exitCode).toBe(0)
+  })
+
+  test('a child that outlives its parent keeps the address, and gives it back when it ends', async () => {
+    const { path } = await startSwitch()
+    const parent = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/leaves-a-child.mjs`])
+    const [, pid] = /left (\d+)/.exec(parent.stdout) as RegExpExecArray
+    onTestFinished(() => killQuietly(Number(pid)))
+    expect(await greeting(path)).toBe('hello')
+    const second = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/whose-address.mjs`])
+    expect(second.stderr).toContain('10.40.0.32 is in use on this network by leaves-a-child.mjs')
+    process.kill(Number(pid))
+    await until(async () => JSON.parse((await iothEnds(['ps', '--json', '-f', path])).stdout).length === 0)
+  })
+
+  test('two programs of Node behind a shell are on one node; the shell tells how it ended', async () => {
+    const { path } = await startSwitch()
+    const both = `"${process.execPath}" "${tree}/sibling.mjs" serve & "${process.execPath}" "${tree}/sibling.mjs"; exit 3`
+    const shell = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, '--', 'sh', '-c', both])
+    expect(shell.output).toBe('the sibling says hello\n')
+    expect(shell.exitCode).toBe(3)
+  })
+
+  test('npm scripts and binaries of packages', async () => {
+    const { path } = await startSwitch()
+    const folder = temporaryFolder()
+    mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true })
+    copyFileSync(`${tree}/whose-address.mjs`, join(folder, 'app.mjs'))
+    writeFileSync(join(folder, 'package.json'), '{ "scripts": { "start": "node app.mjs", "bin": "tool" } }')
+    writeFileSync(join(folder, 'node_modules/.bin/tool'), '#!/usr/bin/env node\nimport("../../app.mjs")\n', {
+      mode: 0o755,
+    })
+    for (const words of [['npm', 'start'], ['npm', 'run', 'bin'], ['tool']]) {
+      const program = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, '--', ...words], { cwd: folder })
+      expect(program.stdout).toContain('child: 10.40.0.32\n')
+      expect(program.stdout).toContain('thread: 10.40.0.32\n')
+    }
+  })
 })
+
+/** What the server of the child says, to somebody else on the network. */
+async function greeting(path: string): Promise<string> {
+  const client = ioth(['nc', '-a', '10.40.0.33/24', '-f', path, '10.40.0.32', '8080'])
+  await client.prints(/hello/)
+  await client.stop('SIGKILL')
+  return client.stdout
+}
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await new Promise((resolve) => setImmediate(resolve))
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It is gone, as it should be.
+  }
+}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { createNode, type NodeOfStack } from './registry/create-node.ts'
 export { createStack, type StackOverrides } from './registry/create-stack.ts'
 export { type FoundBackend, findBackends } from './registry/find-backends.ts'
 export { KNOWN_BACKENDS, loadBackend, type SearchOptions } from './registry/load-backend.ts'

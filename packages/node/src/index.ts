@@ -7,6 +7,7 @@ export { type BoundModules, bindNode, type WebSocketClass } from './bind-node.ts
 export { announceLink } from './implicit/announce-link.ts'
 export { becomeNode, type NodeOptions } from './implicit/become-node.ts'
 export type { Children, NodeDescription } from './implicit/description.ts'
+export { environmentFor } from './implicit/inheritance.ts'
 export { nodeOptionsForPreload } from './node-options.ts'
 export { type NodeStack, nodeStack, runInStack, setProcessStack } from './process-stack.ts'
 export { checkPolicy, type PolicyOptions, policyToEnvironment, readReport } from './rules/policy.ts'

@@ -425,7 +425,9 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   private linkClosed(on: StackInterface, reason: NetError): void {
     on.failed(reason)
     for (const connection of this.tcp.list()) {
-      if (this.interfaceWith(connection.tcb.local) === on) connection.ended('ENETDOWN')
+      const { network, local, localPort, remote, remotePort } = connection.tcb
+      const isBeyond = local.isLoopback && !this.tcp.isHeld(network, remote, remotePort, local, localPort)
+      if (isBeyond || this.interfaceWith(local) === on) connection.ended('ENETDOWN')
     }
   }
 
@@ -471,7 +473,10 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   flush(): boolean {
     this.tcp.hurry()
-    this.work()
+    for (let round = 0; round < ROUNDS; round++) {
+      this.work()
+      if (this.loopback.isEmpty && this.loopback6.isEmpty) break
+    }
     let isEmpty = this.tcp.isAllSent
     for (const { port } of this.attached) {
       if (!port.flush() || !port.link.flush()) isEmpty = false

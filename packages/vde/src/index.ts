@@ -16,9 +16,8 @@ export {
   stopHostSetup,
 } from './host-setup/host-setup.ts'
 export type { Engine, HostSetup } from './host-setup/record.ts'
-export { type CreatedNode, type CreateNodeOptions, createNode } from './node-hub/create-node.ts'
+export { type CreatedNode, type CreateNodeOptions, createNode, holdHub } from './node-hub/create-node.ts'
 export type { NodeDescription, NodePlan } from './node-hub/setup.ts'
-export { type StartedHub, startHub } from './node-hub/start-hub.ts'
 export type { PlugCounters } from './plug/plug-counters.ts'
 export type { StreamPlug } from './plug/stream-plug.ts'
 export { type Proxy, type ProxyOptions, startProxy } from './proxy/proxy.ts'

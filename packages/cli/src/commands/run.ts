@@ -1,17 +1,22 @@
 /**
- * `ioth run`: this process joins the network, and then becomes the user's program.
+ * `ioth run`: this process joins the network, and then becomes the user's program. A program that is not Node's runs beside it, with a node
+ * for what it starts.
  *
  * @module
  */
+import { spawn } from 'node:child_process'
 import type { Stack } from '@ioth/core'
-import { becomeNode, checkPolicy, type PolicyOptions, readReport } from '@ioth/node'
+import { becomeNode, checkPolicy, environmentFor, type PolicyOptions, readReport } from '@ioth/node'
 import { EXIT, Failure } from '../failure.ts'
-import { becomeProgram, findScript } from '../launch/become-program.ts'
+import { attend } from '../launch/attend.ts'
+import { becomeProgram } from '../launch/become-program.ts'
+import { findProgram } from '../launch/find-program.ts'
 import { relaunch } from '../launch/relaunch.ts'
-import { announceAddress, joinAsNode } from '../network/join.ts'
+import { announceAddress, joinAsNode, startNode } from '../network/join.ts'
 import { explainNetwork } from '../network/network-failure.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
 import type { RunArguments } from '../options/split-run-arguments.ts'
+import { say } from '../output.ts'
 
 export async function runProgram(
   settings: NetworkSettings,
@@ -20,9 +25,14 @@ export async function runProgram(
   if (script === undefined) {
     throw new Failure(EXIT.usage, 'there is no script to run. Type for example: ioth run app.js -a 10.40.0.32/24')
   }
-  const path = findScript(script)
+  const { kind, path } = findProgram(script)
   if (node.length > 0) {
     relaunch(node, ['run', ...ours, '--', script, ...program])
+    return
+  }
+
+  if (kind === 'command') {
+    runCommand(settings, policyOf(settings), path, program)
     return
   }
 
@@ -50,6 +60,27 @@ async function logWhenAsked(stack: Stack): Promise<void> {
   delete process.env.IOTH_CALL_LOG
   const { logCalls } = await import('../diff/call-log.ts')
   logCalls(stack, path)
+}
+
+/** A shell, say: what it starts of Node joins the node. */
+function runCommand(settings: NetworkSettings, policy: PolicyOptions, path: string, program: readonly string[]): void {
+  const { quiet, children } = settings
+  try {
+    checkPolicy(policy)
+    if (children === 'host') {
+      throw new Failure(
+        EXIT.usage,
+        `${path} is not a program of Node's: with --children=host nothing would be on the network`,
+      )
+    }
+    process.argv = [process.argv[0] as string, path, ...program]
+    const description = startNode(settings)
+    if (settings.address.length === 0 && !quiet) say(description.addresses.join(', '))
+    const env = { ...process.env, ...environmentFor(description, { quiet, children: 'share', ...policy }) }
+    attend(spawn(path, program, { stdio: 'inherit', env }))
+  } catch (error) {
+    throw explainNetwork(error)
+  }
 }
 
 /** What the settings say of the host's network. */

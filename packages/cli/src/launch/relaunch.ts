@@ -7,19 +7,7 @@
  * @module
  */
 import { spawn } from 'node:child_process'
-import { constants } from 'node:os'
-
-/** Signals that a user or a supervisor sends to a program. */
-const FORWARDED: readonly NodeJS.Signals[] = [
-  'SIGTERM',
-  'SIGINT',
-  'SIGHUP',
-  'SIGQUIT',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGWINCH',
-  'SIGCONT',
-]
+import { attend } from './attend.ts'
 
 export function relaunch(nodeOptions: readonly string[], words: readonly string[]): void {
   const args = [...process.execArgv, ...nodeOptions, process.argv[1] as string, ...words]
@@ -30,18 +18,5 @@ export function relaunch(nodeOptions: readonly string[], words: readonly string[
     execve.call(process, process.execPath, [process.execPath, ...args], process.env)
   }
 
-  const child = spawn(process.execPath, args, { stdio: 'inherit' })
-  for (const signal of FORWARDED) {
-    if (!(signal in constants.signals)) continue
-    process.on(signal, () => {
-      // A terminal sends its signals to the whole group: the other process has this one already.
-      if (!(process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT' || signal === 'SIGWINCH')))
-        child.kill(signal)
-    })
-  }
-  child.on('exit', (code, signal) => {
-    if (signal === null) process.exit(code as number)
-    process.removeAllListeners(signal)
-    process.kill(process.pid, signal)
-  })
+  attend(spawn(process.execPath, args, { stdio: 'inherit' }))
 }

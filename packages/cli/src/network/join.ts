@@ -16,7 +16,8 @@ import {
 } from '@ioth/core'
 import { searchFolders } from '@ioth/core/registry'
 import { announceLink } from '@ioth/node'
-import { type CreatedNode, captureToFile, createNode, giveAddress } from '@ioth/vde'
+import { type CreatedNode, captureToFile, createNode, giveAddress, holdHub, type NodeDescription } from '@ioth/vde'
+import { EXIT, Failure } from '../failure.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { say } from '../output.ts'
 import { createStack, ownFolder } from '../stacks.ts'
@@ -49,6 +50,21 @@ export async function joinAsNode(settings: NetworkSettings): Promise<CreatedNode
       from: searchFolders(ownFolder),
       wrap: (link, shared) => wrapped(link, settings, shared),
     })
+  } catch (error) {
+    throw explainNetwork(error)
+  }
+}
+
+/** A node for what another program starts: its hub, which lasts as long as this process or one of the node. @throws Failure */
+export function startNode(settings: NetworkSettings): NodeDescription {
+  if (settings.pcap !== undefined) {
+    throw new Failure(
+      EXIT.usage,
+      '--pcap captures what a program of Node sends and receives. Capture one of those: ioth run SCRIPT --pcap FILE',
+    )
+  }
+  try {
+    return holdHub(configOf(settings, undefined), searchFolders(ownFolder))
   } catch (error) {
     throw explainNetwork(error)
   }

@@ -19,6 +19,7 @@ interface Networks {
   openVnl(vnl: string, options: { scheduler: Scheduler; pool: FramePool; mtu?: number; name?: string }): Promise<Link>
   parseVnl(vnl: string): { readonly module: string; readonly address: string }
   openDefaultNetwork(options: { dir: string }): Promise<unknown>
+  createNode(config: StackConfig, options: object): Promise<unknown>
 }
 
 /**
@@ -43,7 +44,8 @@ export async function openNetwork(
   })
 }
 
-async function loadNetworks(folders: readonly string[]): Promise<Networks> {
+/** @throws NetError ERR_IOTH_NETWORK when the package is not there. */
+export async function loadNetworks(folders: readonly string[]): Promise<Networks> {
   for (const folder of folders) {
     const path = resolvePackage(PACKAGE, folder)
     if (path !== null) return (await importFile(path)) as unknown as Networks

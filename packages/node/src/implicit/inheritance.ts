@@ -10,7 +10,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import workers from 'node:worker_threads'
 import { processBinding } from '../process-binding.ts'
-import { DESCRIPTION } from './description.ts'
+import { type PolicyOptions, policyToEnvironment } from '../rules/policy.ts'
+import { DESCRIPTION, type NodeDescription } from './description.ts'
 
 /** What a node hands down. */
 export interface Legacy {
@@ -31,6 +32,18 @@ export function handDown(to: Legacy): void {
   process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS, PRELOAD)
   handDownToWorkers()
   handDownToChildren()
+}
+
+/** The environment of a process that is to join a node. @param options what it is to know of it besides. */
+export function environmentFor(
+  description: NodeDescription,
+  { quiet = false, children = 'share', ...policy }: Pick<NodeDescription, 'quiet' | 'children'> & PolicyOptions,
+): Record<string, string> {
+  return {
+    ...policyToEnvironment(policy),
+    NODE_OPTIONS: withPreload(process.env.NODE_OPTIONS, PRELOAD),
+    IOTH_NODE: JSON.stringify({ ...description, quiet, children, policy }),
+  }
 }
 
 /** What is handed down now. */

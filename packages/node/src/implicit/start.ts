@@ -5,11 +5,13 @@
  */
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createStack, searchFolders } from '@ioth/core/registry'
+import { type Link, NetError } from '@ioth/core'
+import { createNode, searchFolders } from '@ioth/core/registry'
 import { write } from '../messages.ts'
 import { checkPolicy, policyFromEnvironment } from '../rules/policy.ts'
 import { announceLink } from './announce-link.ts'
 import { becomeNode } from './become-node.ts'
+import type { Children, NodeDescription } from './description.ts'
 
 /** Exit codes of sysexits(3). */
 const EXIT = { unavailable: 69, software: 70, noPermission: 77, configuration: 78 } as const
@@ -31,14 +33,24 @@ export async function start(config: string, quiet: boolean): Promise<void> {
   try {
     const policy = policyFromEnvironment(process.env)
     checkPolicy(policy)
-    const stack = await createStack(config.trimStart().startsWith('{') ? JSON.parse(config) : config, {
-      from: searchFolders(dirname(fileURLToPath(import.meta.url))),
-      wrap: (link) => (quiet ? link : announceLink(link)),
-    })
-    becomeNode(stack, { quiet, ...policy })
+    const settings = config.trimStart().startsWith('{') ? JSON.parse(config) : config
+    const from = searchFolders(dirname(fileURLToPath(import.meta.url)))
+    const wrap = (link: Link): Link => (quiet ? link : announceLink(link))
+    const { stack, describe } = await createNode<NodeDescription>(settings, { from, wrap })
+    becomeNode(stack, { quiet, describe, children: readChildren(process.env.IOTH_CHILDREN), ...policy })
   } catch (error) {
     fail(error)
   }
+}
+
+/** `IOTH_CHILDREN`. @throws NetError ERR_IOTH_CONFIG when it is none. */
+function readChildren(text: string | undefined): Children {
+  const word = text?.trim() ?? ''
+  if (word === '') return 'share'
+  if (word === 'share' || word === 'new' || word === 'host') return word
+  throw new NetError('ERR_IOTH_CONFIG', 'configuration', {
+    message: `IOTH_CHILDREN is share, new or host, not "${text}"`,
+  })
 }
 
 function fail(error: unknown): never {

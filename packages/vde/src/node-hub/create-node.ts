@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import {
   defaultPool,
   defaultScheduler,
@@ -15,6 +16,8 @@ import {
 } from '@ioth/core'
 import { createStack, type StackOverrides, searchFolders } from '@ioth/core/registry'
 import { giveAddress } from '../default-network/give-address.ts'
+import { Desk } from './desk.ts'
+import { DESK_SOCKET } from './desk-protocol.ts'
 import { MemberPorts } from './member-ports.ts'
 import type { NodeDescription, NodePlan } from './setup.ts'
 import { SharedNode } from './share-node.ts'
@@ -41,7 +44,7 @@ export interface CreateNodeOptions {
 export async function createNode(given: StackConfig, options: CreateNodeOptions = {}): Promise<CreatedNode> {
   const { from = searchFolders(), wrap } = options
   const config = withSecret(given)
-  const plan: NodePlan = { config, from }
+  const plan: NodePlan = { config, from, cwd: process.cwd() }
   const ports = new MemberPorts(defaultScheduler().random)
   const held: { link: MovableLink | null } = { link: null }
   const stack = await createStack(config, {
@@ -65,6 +68,17 @@ export async function createNode(given: StackConfig, options: CreateNodeOptions 
       })
     },
   }
+}
+
+/**
+ * Starts a hub for processes that are yet to come, and keeps it for as long as this process lives.
+ * @throws NetError as {@link createNode}.
+ */
+export function holdHub(config: StackConfig, from: readonly string[]): NodeDescription {
+  const { description } = startHub({ config: withSecret(config), from, cwd: process.cwd() }, false)
+  const desk = new Desk(join(description.hub, DESK_SOCKET))
+  desk.ask({ op: 'join', pid: process.pid, name: '', ports: [], connections: [] })
+  return description
 }
 
 function besides(stack: Stack, plan: NodePlan): NodePlan {

@@ -35,7 +35,8 @@ export class Desk {
   private readonly chunk = Buffer.allocUnsafeSlow(65_536)
   private readonly nap = new Int32Array(new SharedArrayBuffer(4))
   private kept = ''
-  private isGone = false
+  /** Nothing can be asked any more. */
+  isGone = false
 
   /** Connects at once. @throws NetError ENETDOWN when there is no hub. */
   constructor(path: string) {

@@ -32,6 +32,7 @@ let leaving: NodeJS.Timeout | null = null
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop())
 
 try {
+  process.chdir(setup.cwd)
   if (setup.awaitsTurn) {
     report({ phase: 'loaded', pid: process.pid })
     await turn()
@@ -50,6 +51,7 @@ try {
     await giveAddress(front, setup.near === undefined ? undefined : parseIpAddress(setup.near))
   }
   leaving = setTimeout(() => leave(0), FIRST_MEMBER_MS)
+  process.chdir('/')
   report({ phase: 'up', pid: process.pid, addresses: addressesOf(front) })
 } catch (error) {
   const { code = '', message } = error as NodeJS.ErrnoException

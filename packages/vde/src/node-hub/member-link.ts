@@ -39,6 +39,8 @@ export interface MemberLinkSetup {
   readonly mtu: number
   readonly scheduler: Scheduler
   readonly pool: FramePool
+  /** The hub is gone, or the network. */
+  readonly onGone: (reason: NetError) => void
 }
 
 export class MemberLink extends Job implements Link {
@@ -46,7 +48,6 @@ export class MemberLink extends Job implements Link {
   readonly mtu: number
   readonly name: string
   readonly offload: Offload = FULL_OFFLOAD
-  readonly carriesLoopback = true
   state: LinkState = 'up'
   private readonly setup: MemberLinkSetup
   private readonly counters = new PlugCounters()
@@ -86,6 +87,10 @@ export class MemberLink extends Job implements Link {
     })
   }
 
+  get carriesLoopback(): boolean {
+    return !this.isClosed
+  }
+
   attach(sink: LinkSink): void {
     if (this.sink !== null) throw new NetError('EINVAL', 'attach', { message: `${this.name} has a taker already` })
     this.sink = sink
@@ -110,6 +115,10 @@ export class MemberLink extends Job implements Link {
 
   flush(): boolean {
     return this.isClosed || this.connection.outbox.writeSync(FLUSH_PATIENCE_MS).empty
+  }
+
+  receiveNow(): boolean {
+    return !this.isClosed && this.connection.receiveNow()
   }
 
   /** The hub has the node's addresses: all members do. */
@@ -170,7 +179,9 @@ export class MemberLink extends Job implements Link {
       reason.syscall === 'link'
         ? reason.message
         : `the hub of this node (${this.name}) is gone, and its network with it. Start the program again: ioth run SCRIPT -a ADDRESS`
-    this.change('closed', new NetError('ENETDOWN', 'read', { message, cause: reason }))
+    const gone = new NetError('ENETDOWN', 'read', { message, cause: reason })
+    this.setup.onGone(gone)
+    this.change('closed', gone)
   }
 
   private change(state: LinkState, reason: NetError | undefined): void {

@@ -82,6 +82,8 @@ export class MemberPorts implements PortTable {
   ): PortBinding {
     const { desk } = this
     if (desk === null) return this.own.bindFor(transport, address, remote, remotePort, free)
+    // Of a hub that is gone, no port is of use.
+    if (desk.isGone) desk.ask({ op: 'lend' })
     for (const block of this.blocks) {
       try {
         return block.bindFor(transport, address, remote, remotePort, free)

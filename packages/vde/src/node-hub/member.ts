@@ -22,9 +22,10 @@ export interface NodeMember {
 }
 
 /**
+ * @param onGone the hub is gone, and the network of this process with it.
  * @throws NetError ENETDOWN when the node's hub is gone; ETIMEDOUT when it does not answer; EMFILE when the node has too many members.
  */
-export function joinNode(description: NodeDescription): NodeMember {
+export function joinNode(description: NodeDescription, onGone: (reason: string) => void = () => {}): NodeMember {
   const scheduler = defaultScheduler()
   const pool = defaultPool()
   const { backend } = createRequire(import.meta.url)(description.backend) as { backend: Backend }
@@ -33,7 +34,17 @@ export function joinNode(description: NodeDescription): NodeMember {
   const { member, mtu, config } = membership as Membership
   const ports = new MemberPorts(scheduler.random)
   ports.moveTo(desk, [])
-  const link = new MemberLink({ dir: description.hub, member, mtu, scheduler, pool })
+  const link = new MemberLink({
+    dir: description.hub,
+    member,
+    mtu,
+    scheduler,
+    pool,
+    onGone: ({ message }) => {
+      desk.close()
+      onGone(message)
+    },
+  })
   const stack = now(createStack({ ...config, stack: backend.name }, { backend, link, ports, scheduler, pool }))
   return { stack, ports }
 }

@@ -11,6 +11,8 @@ export interface NodePlan {
   readonly config: StackConfig
   /** Where names of packages are resolved from. */
   readonly from: readonly string[]
+  /** Where paths begin. */
+  readonly cwd: string
   /** Without an address of its own it gets a free one of the network of this address. */
   readonly near?: string
 }
@@ -37,8 +39,9 @@ export interface NodeDescription {
   /** The program that the node was made for. */
   readonly pid: number
   readonly addresses: readonly string[]
-  /** The hub's directory. */
+  /** The hub's directory, and its process. */
   readonly hub: string
+  readonly hubPid: number
   /** The module that joins it. */
   readonly join: string
   /** The module of the backend that members use. */

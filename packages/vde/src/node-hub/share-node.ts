@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from 'node:path'
-import type { FramePool, Interface, MovableLink, Stack, StackConfig } from '@ioth/core'
+import { type FramePool, type Interface, type MovableLink, NetError, type Stack, type StackConfig } from '@ioth/core'
 import { Desk } from './desk.ts'
 import { DESK_SOCKET, type HeldConnection, type Membership } from './desk-protocol.ts'
 import { MemberLink } from './member-link.ts'
@@ -46,6 +46,12 @@ export class SharedNode {
 
   private share(): NodeDescription {
     const { link, ports, stack } = this
+    if (link.type !== 'ethernet' || link.name.startsWith('hub://')) {
+      const reason = link.type === 'ethernet' ? 'exists in one thread only' : 'carries IP packets, and no Ethernet'
+      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'share', {
+        message: `its network ${link.name} ${reason}`,
+      })
+    }
     const hub = startHub({ ...this.options, config: this.configNow() }, true)
     // From here on nobody has the addresses, for the few milliseconds until the hub has them.
     link.flush()
@@ -63,7 +69,8 @@ export class SharedNode {
     const { member, ids, mtu } = membership as Membership
     ports.moveTo(desk, ids)
     const { scheduler } = stack
-    link.move(new MemberLink({ dir: description.hub, member, mtu, scheduler, pool: this.pool }))
+    const setup = { dir: description.hub, member, mtu, scheduler, pool: this.pool, onGone: () => desk.close() }
+    link.move(new MemberLink(setup))
     return description
   }
 

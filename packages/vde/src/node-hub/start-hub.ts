@@ -48,6 +48,7 @@ export function startHub(plan: NodePlan, awaitsTurn: boolean): StartedHub {
     pid: process.pid,
     addresses: [],
     hub: dir,
+    hubPid: child.pid ?? 0,
     join: modulePath('member.js'),
     backend,
     beside: neighbour(plan),
@@ -125,7 +126,7 @@ function plainEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** The same network, for a node with addresses of its own. */
-export function neighbour({ config, from }: NodePlan): NodePlan {
+export function neighbour({ config, from, cwd }: NodePlan): NodePlan {
   const { mac: _mac, addresses: _addresses, name: _name, device: _device, ...rest } = config
-  return { config: rest, from }
+  return { config: rest, from, cwd }
 }
