@@ -119,7 +119,7 @@ describe('one ioth run is one node, however many processes it becomes', () => {
     const { path } = await startSwitch()
     const both = `"${process.execPath}" "${tree}/sibling.mjs" serve & "${process.execPath}" "${tree}/sibling.mjs"; exit 3`
     const shell = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, '--', 'sh', '-c', both])
-    expect(shell.output).toBe('the sibling says hello\n')
+    expect(shell.stdout).toBe('the sibling says hello\n')
     expect(shell.exitCode).toBe(3)
   })
 

@@ -10,7 +10,8 @@ const client = net.connect(8080, '127.0.0.1')
 await once(client, 'data')
 // Whoever connects here gives the word.
 net
-  .createServer(() => {
+  .createServer((socket) => {
+    socket.on('error', () => {})
     if (whom === 'child') child.kill('SIGKILL')
     else process.kill(JSON.parse(process.env.IOTH_NODE).hubPid, 'SIGKILL')
   })

@@ -1,7 +1,7 @@
 // Ends, and leaves a server behind.
 import { spawn } from 'node:child_process'
 
-const child = spawn(process.execPath, [new URL('./victim.mjs', import.meta.url).pathname], {
+const child = spawn(process.execPath, [new URL('./victim.mjs', import.meta.url).pathname, 'stay'], {
   detached: true,
   stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
 })

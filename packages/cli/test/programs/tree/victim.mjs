@@ -1,5 +1,7 @@
-// Serves until it is killed.
+// Serves until it is killed, or its parent is gone, unless it is to stay.
 import net from 'node:net'
+
+if (process.argv[2] !== 'stay') process.on('disconnect', () => process.exit())
 
 net
   .createServer((socket) => {
