@@ -109,10 +109,6 @@ export class MemberLink extends Job implements Link {
     return taken
   }
 
-  receiveNow(): boolean {
-    return this.connection.receiveNow()
-  }
-
   flush(): boolean {
     return this.isClosed || this.connection.outbox.writeSync(FLUSH_PATIENCE_MS).empty
   }
