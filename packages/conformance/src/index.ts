@@ -4,6 +4,7 @@
  * @module
  */
 export * from './arbitraries/index.ts'
+export { ARMOUR_DEVIATIONS } from './armour-deviations.ts'
 export * from './checker/index.ts'
 export * from './craft/craft.ts'
 export * from './craft/craft-ipv6.ts'
@@ -11,6 +12,7 @@ export * from './craft/dhcp.ts'
 export * from './craft/dns.ts'
 export * from './craft/nd.ts'
 export * from './lan/index.ts'
+export { NeedsVirtualTime } from './lan/needs-virtual-time.ts'
 export { ByteStreamModel, ModelViolation } from './model/byte-stream.ts'
 export { DatagramModel } from './model/datagrams.ts'
 export { type Deviation, type Registrar, type Scene, type Subject, Suite } from './suite.ts'

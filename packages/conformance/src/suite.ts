@@ -5,10 +5,11 @@
  */
 import type { Backend, Capabilities } from '@ioth/core'
 import fc from 'fast-check'
-import { it } from 'vitest'
+import { it, type TestContext } from 'vitest'
 import type { Host } from './lan/host.ts'
 import { introduce } from './lan/introduce.ts'
 import { type HostOptions, type Lan, type LanOptions, withLan } from './lan/lan.ts'
+import { needsVirtualTime } from './lan/needs-virtual-time.ts'
 import type { Schedule } from './lan/schedule.ts'
 import { type RunSettings, readSettings } from './settings.ts'
 
@@ -51,9 +52,20 @@ export interface Registrar {
 
 /** @internal */
 export const vitest: Registrar = {
-  test: (name, body, timeoutMs) => it(name, body, timeoutMs),
-  fails: (name, body, timeoutMs) => it.fails(name, body, timeoutMs),
+  test: (name, body, timeoutMs) => it(name, (context) => orLeftOut(body, context), timeoutMs),
+  fails: (name, body, timeoutMs) => it.fails(name, (context) => orLeftOut(body, context), timeoutMs),
   skip: (name) => it.skip(name),
+}
+
+/** Runs a test; one that needs virtual time where there is none is skipped, visibly. */
+async function orLeftOut(body: () => Promise<void> | void, context: TestContext): Promise<void> {
+  try {
+    await body()
+  } catch (error) {
+    const reason = needsVirtualTime(error)
+    if (reason === null) throw error
+    context.skip(reason.message)
+  }
 }
 
 /** What most tests start from: a LAN with the subject on host a and its peer on host b. */

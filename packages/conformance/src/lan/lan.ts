@@ -30,6 +30,7 @@ import {
 import { type RecordedFrame, writeCapture } from './capture-file.ts'
 import { Host, type HostFinding } from './host.ts'
 import { NarrowPath } from './narrow-path.ts'
+import { LONGEST_REAL_WAIT, NeedsVirtualTime, needsVirtualTime } from './needs-virtual-time.ts'
 import { type FrameObserver, Observer } from './observer.ts'
 import { type Schedule, SchedulePlayer } from './schedule.ts'
 import { Tap, Wire } from './wire.ts'
@@ -190,8 +191,9 @@ export class Lan implements AsyncDisposable {
     throw new Error(`after ${waited} ms still waiting for ${what()}`)
   }
 
-  /** Lets time pass. */
+  /** Lets time pass. @throws NeedsVirtualTime on the host's clock, when it is long. */
   async wait(milliseconds: number): Promise<void> {
+    if (this.virtual === null && milliseconds > LONGEST_REAL_WAIT) throw new NeedsVirtualTime(milliseconds)
     await this.settleUntil(() => false, milliseconds * 1000)
     this.checkOverdue()
   }
@@ -233,7 +235,7 @@ export class Lan implements AsyncDisposable {
   /** The same error with what is needed to look into it: the seed, the schedule, and where the captures are. */
   explain(error: unknown): Error {
     const cause = error instanceof Error ? error : new Error(String(error))
-    if (explained.has(cause)) return cause
+    if (explained.has(cause) || needsVirtualTime(cause) !== null) return cause
     const { seed = 1, name = 'lan' } = this.options
     const files = this.hosts.map((host) => `  capture of ${host.name}: ${writeCapture(name, host.name, host.frames)}`)
     const phases = this.player === null ? [] : [`  schedule: ${JSON.stringify(this.player.schedule)}`]

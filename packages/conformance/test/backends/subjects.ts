@@ -1,0 +1,52 @@
+/**
+ * The backends that `npm run test:backends` names, from this repository's sources or from a path, and why a test of theirs may fail.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Deviation } from '@ioth/conformance'
+import type { Backend } from '@ioth/core'
+
+const packages = fileURLToPath(new URL('../../..', import.meta.url))
+
+/**
+ * The backends of a run, the subject and its peer. Beside one that lives on the host's clock, the TypeScript stack is in TIME-WAIT for a
+ * second only: nobody waits a minute for the end of each connection.
+ */
+export async function loadSubjects(...names: readonly string[]): Promise<readonly Backend[]> {
+  const backends = await Promise.all(names.map(loadSubject))
+  if (backends.every(({ capabilities }) => capabilities.virtualTime)) return backends
+  return backends.map((backend) => (backend.name === 'ts' ? brief(backend) : backend))
+}
+
+function brief(backend: Backend): Backend {
+  return {
+    ...backend,
+    createStack(options) {
+      const { tcp, ...settings } = (options.settings ?? {}) as { readonly tcp?: object }
+      return backend.createStack({ ...options, settings: { ...settings, tcp: { timeWaitMs: 1000, ...tcp } } })
+    },
+  }
+}
+
+/** @param name `ts`, the name of a package here, or a path. */
+export async function loadSubject(name: string): Promise<Backend> {
+  const module = (await import(/* @vite-ignore */ fileOf(name))) as { backend?: Backend; default?: Backend }
+  const backend = module.backend ?? module.default
+  if (backend === undefined) throw new Error(`${fileOf(name)} exports no backend`)
+  return backend
+}
+
+/** What the package says about tests it fails: `test/deviations.ts`. */
+export async function loadDeviations(name: string): Promise<readonly Deviation[]> {
+  const file = `${packages}backend-${name}/test/deviations.ts`
+  if (!existsSync(file)) return []
+  return ((await import(/* @vite-ignore */ file)) as { deviations: readonly Deviation[] }).deviations
+}
+
+function fileOf(name: string): string {
+  if (name === 'ts') return `${packages}stack-ts/src/index.ts`
+  return /[./]/.test(name) ? resolve(name) : `${packages}backend-${name}/src/index.ts`
+}
