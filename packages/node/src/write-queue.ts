@@ -192,7 +192,8 @@ export class WriteQueue {
     this.rest = null
     this.failure = 0
     this.bytes = 0
-    if (failure === 0) this.bytesWritten += bytes
+    // Those of a write that fails count as well, as in libuv.
+    this.bytesWritten += bytes
     return { rest, failure }
   }
 
