@@ -6,10 +6,11 @@ import * as inProcess from './in-process.mjs'
 import * as memory from './memory.mjs'
 import * as micro from './micro.mjs'
 import * as startUp from './start-up.mjs'
+import * as switches from './switches.mjs'
 import { heading, line } from './table.mjs'
 import * as twoProcesses from './two-processes.mjs'
 
-const groups = [micro, inProcess, twoProcesses, startUp, memory]
+const groups = [micro, inProcess, twoProcesses, switches, startUp, memory]
 const all = groups.flatMap(({ names }) => names)
 
 const usage = `Usage: npm run bench -- [options] [names]

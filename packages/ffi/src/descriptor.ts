@@ -4,6 +4,7 @@
  * @module
  */
 import { constants } from 'node:fs'
+import { constants as hostConstants } from 'node:os'
 import { WOULD_BLOCK } from '@ioth/core'
 import { errnoError, errnoName, lastErrno } from './errno.ts'
 import { koffi } from './koffi.ts'
@@ -119,9 +120,14 @@ const MSG_NOSIGNAL = process.platform === 'linux' ? 0x4000 : 0
 /** A send buffer of the host that is full is no failure: BSD says so for messages by ENOBUFS. */
 const NOT_NOW: readonly string[] = ['EAGAIN', 'EWOULDBLOCK', 'EINTR', 'ENOBUFS']
 
+/** The host's number. */
+const again = hostConstants.errno.EAGAIN
+
 function result(syscall: string, count: number): number {
   if (count >= 0) return count
   const number = lastErrno()
+  // By far the most frequent one.
+  if (number === again) return WOULD_BLOCK
   if (NOT_NOW.includes(errnoName(number) ?? '')) return WOULD_BLOCK
   throw errnoError(syscall, number)
 }

@@ -14,8 +14,10 @@ import { Port } from './port.ts'
 
 type Ffi = typeof import('@ioth/ffi')
 
-/** Frames taken in one round of the event loop. The kernel holds about ten in front of us. */
+/** Frames taken at once. The kernel holds about ten in front of us. */
 const ROUND = 64
+/** How often it is looked again in one round of the event loop: a sender that waited for room has meanwhile gone on. */
+const ROUNDS = 8
 /** A frame that every VDE program has room for: 9216 octets behind an Ethernet header and a VLAN tag. */
 const LONGEST_VDE_FRAME = 9_234
 
@@ -51,7 +53,7 @@ export class VdePort extends Port {
     )
     this.watch = new setup.ffi.DescriptorWatch(plug.fd, { readable: true }, ({ readable, writable }) => {
       if (writable) this.outbox.write()
-      if (readable) this.read()
+      if (readable) for (let round = 0; round < ROUNDS && this.read(); round++);
     })
     const mtu = Math.min(setup.mtu, LONGEST_VDE_FRAME - 18)
     this.open({ ...introduction(plug.request.description), mtu, accepts: NO_OFFLOAD as Offload, frames: true })
@@ -74,8 +76,8 @@ export class VdePort extends Port {
     this.ffi.closeDescriptor(this.plug.fd)
   }
 
-  /** Frames become records in the input memory, as many as there are, and are handed over together. */
-  private read(): void {
+  /** Frames become records in the input memory, as many as there are, and are handed over together. @returns whether there were any. */
+  private read(): boolean {
     const { ffi, counters } = this
     const { fd } = this.plug
     if (inputAddress === 0) inputAddress = ffi.addressOf(inputBytes)
@@ -99,6 +101,7 @@ export class VdePort extends Port {
       at += RECORD_HEADER + length
     }
     if (at > from) this.received(this, from, at)
+    return at > from && this.state === 'open'
   }
 }
 
