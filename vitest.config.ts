@@ -6,7 +6,12 @@ export default defineConfig({
   test: {
     // Vitest leaves one processor free, which on two of them is half the machine.
     maxWorkers: '100%',
-    include: ['packages/*/{src,test}/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts'],
+    include: [
+      'packages/*/{src,test}/**/*.test.ts',
+      'compat/test/**/*.test.mjs',
+      'examples/**/*.test.ts',
+      'test/**/*.test.ts',
+    ],
     exclude: [...configDefaults.exclude, '**/*.long.test.ts'],
     setupFiles: ['vitest.setup.ts'],
     pool: 'forks',

@@ -1,16 +1,17 @@
 /**
  * Where the Node versions of the table come from: the one that runs this, and npm's package `node` for the others, installed once into
- * node_modules/.cache.
+ * a cache that all clones of the user share.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { npmCommand, run } from '../../scripts/prepare.mjs'
 
 export const SUPPORTED = ['20', '22', '24', '26']
 
-export const cache = fileURLToPath(new URL('../../node_modules/.cache/ioth-compat/', import.meta.url))
+/** Outside of every node_modules folder: what lies within one, Next.js does not compile. */
+export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'ioth-compat')
 
 /** @param wanted major versions, or `host` @returns the version and the path of each */
 export async function nodeVersions(wanted) {
