@@ -1,9 +1,19 @@
 /** `ioth vde`: the host's own kernel on a network, in a namespace that stands for the host. What was started is undone exactly. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Namespace } from '../../conformance/test/kernel/namespace.ts'
-import { examples, ioth, iothEnds, programs, type Running, temporaryFolder } from './support/processes.ts'
+import {
+  bare,
+  examples,
+  ioth,
+  iothEnds,
+  iothProgram,
+  programs,
+  type Running,
+  start,
+  temporaryFolder,
+} from './support/processes.ts'
 import { iothIn, namespace, skipNamespaces, whyNamespaces } from './support/world.ts'
 
 /** Everything that a set-up could leave behind. */
@@ -137,6 +147,73 @@ describe.skipIf(skipNamespaces)(`the host on a network${whyNamespaces}`, () => {
     expect(traces()).toEqual(before)
   })
 
+  test('ioth run -c gives the host an interface by the name of the device, and the first free address', async () => {
+    const { host, folder, dir, run, traces } = await place()
+    const before = traces()
+    const env = { IOTH_STATE_DIR: join(folder, 'state'), IOTH_TAP: undefined }
+    const words = [
+      'run',
+      `${examples}/http-server.mjs`,
+      '-a',
+      '10.40.0.1/24',
+      '-a',
+      'fc00::32/64',
+      '-f',
+      dir,
+      '-d',
+      'web0',
+      '-c',
+    ]
+    const server = iothIn(host, words, { env })
+    await server.prints(/Serving/)
+    expect(server.stderr).toContain(`ioth: this host is 10.40.0.2/24, fc00::1/64 on ${dir}, by its interface web0\n`)
+    const fetched = await host.exec('curl', '-sS', '--max-time', '30', 'http://10.40.0.1/')
+    expect(bare(fetched.output)).toBe('Hello 10.40.0.2, this is 10.40.0.1 port 80.\n')
+    // The next one finds the switch, and makes nothing.
+    const next = iothIn(
+      host,
+      ['run', `${examples}/http-server.mjs`, '-a', '10.40.0.33', '-f', dir, '-d', 'web1', '-c'],
+      { env },
+    )
+    await next.prints(/Serving/)
+    expect(host.run('ip -brief link show')).not.toMatch(/web1/)
+    await server.stop('SIGINT')
+    await next.stop('SIGINT')
+    await run('vde', 'stop', dir)
+    expect(traces()).toEqual(before)
+
+    const tap = iothIn(host, [...words, '--tap', '10.40.0.200/24'], { env })
+    await tap.prints(/Serving/)
+    expect(tap.stderr).toContain('this host is 10.40.0.200/24')
+    await tap.stop('SIGINT')
+    await run('vde', 'stop', dir)
+    const none = iothIn(host, [...words, '--no-tap'], { env })
+    await none.prints(/Serving/)
+    expect(none.stderr).not.toMatch(/this host/)
+  })
+
+  test('ioth run -c without root says what goes instead', async () => {
+    const folder = temporaryFolder()
+    chownSync(folder, 65534, 65534)
+    const words = [
+      'run',
+      `${examples}/http-server.mjs`,
+      '-a',
+      '10.40.0.32/24',
+      '-f',
+      join(folder, 'lan'),
+      '-d',
+      'web0',
+      '-c',
+    ]
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, iothProgram, ...words]
+    const server = start('setpriv', nobody, { cwd: '/', env: { IOTH_TAP: undefined } })
+    await server.prints(/Serving/)
+    expect(server.stderr).toBe(
+      `ioth: without root this host gets no interface on ${folder}/lan. Programs of the host reach yours so: ioth publish 8080:10.40.0.32:80\n`,
+    )
+  })
+
   test('what cannot be names the next command', async () => {
     const { dir, run, traces } = await place()
     const before = traces()
@@ -155,7 +232,6 @@ describe.skipIf(skipNamespaces)(`the host on a network${whyNamespaces}`, () => {
 test.skipIf(process.getuid?.() !== 0)(
   'without root it says so, and what goes without (skipped unless root: it gives root up)',
   async () => {
-    const { start, iothProgram } = await import('./support/processes.ts')
     const words = [
       '--reuid=65534',
       '--regid=65534',

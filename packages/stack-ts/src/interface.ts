@@ -253,6 +253,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
       const probe = new AddressProbe(arp, host.clock, host.random, mode, address.w3, (holder) => {
         if (holder === null) return resolve()
         this.probes.delete(address.w3)
+        this.unclaim(address)
         const text = address.toString()
         const message = `address ${text} is in use by ${formatMac(holder.high, holder.low)} on ${this.link.name}`
         reject(new NetError('EADDRINUSE', 'address', { address: text, message }))
@@ -271,8 +272,9 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     // What our interfaces are called is nobody else's business.
     const address = scoped.withScope(0)
     if (this.link.state === 'opening') await this.opened()
-    const isGranted = (await this.link.claim?.(address, this.mac)) === true
-    if (isGranted) this.claimed.add(address.toString())
+    const answer = await this.link.claim?.(address, this.mac)
+    if (answer !== undefined) this.claimed.add(address.toString())
+    const isGranted = answer === true
     if (this.isRemoved) throw new NetError('ENETDOWN', 'address', { address: address.toString() })
     return isGranted
   }

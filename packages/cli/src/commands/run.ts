@@ -12,6 +12,7 @@ import { attend } from '../launch/attend.ts'
 import { becomeProgram } from '../launch/become-program.ts'
 import { findProgram } from '../launch/find-program.ts'
 import { relaunch } from '../launch/relaunch.ts'
+import { prepareHost } from '../network/host-interface.ts'
 import { announceAddress, joinAsNode, startNode } from '../network/join.ts'
 import { explainNetwork } from '../network/network-failure.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
@@ -32,6 +33,7 @@ export async function runProgram(
   }
 
   if (kind === 'command') {
+    await prepareHost(settings)
     runCommand(settings, policyOf(settings), path, program)
     return
   }
@@ -42,6 +44,7 @@ export async function runProgram(
   try {
     const policy = policyOf(settings)
     checkPolicy(policy)
+    await prepareHost(settings)
     const { stack, describe } = await joinAsNode(settings)
     await logWhenAsked(stack)
     if (settings.address.length === 0 && !settings.quiet) announceAddress(stack)

@@ -16,12 +16,21 @@ import {
 } from '@ioth/core'
 import { searchFolders } from '@ioth/core/registry'
 import { announceLink } from '@ioth/node'
-import { type CreatedNode, captureToFile, createNode, giveAddress, holdHub, type NodeDescription } from '@ioth/vde'
+import {
+  type CreatedNode,
+  captureToFile,
+  createNode,
+  giveAddress,
+  holdHub,
+  type NodeDescription,
+  takeOverLink,
+} from '@ioth/vde'
 import { EXIT, Failure } from '../failure.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { say } from '../output.ts'
 import { createStack, ownFolder } from '../stacks.ts'
 import { explainNetwork } from './network-failure.ts'
+import { tellConflicts } from './tell-conflicts.ts'
 
 export interface JoinOptions {
   /** An address that will be spoken to: without an address of its own, the stack gets a free one of the same network. */
@@ -48,6 +57,7 @@ export async function joinAsNode(settings: NetworkSettings): Promise<CreatedNode
   try {
     return await createNode(configOf(settings, undefined), {
       from: searchFolders(ownFolder),
+      ...(!settings.quiet && { onEvent: tellConflicts() }),
       wrap: (link, shared) => wrapped(link, settings, shared),
     })
   } catch (error) {
@@ -63,6 +73,9 @@ export function startNode(settings: NetworkSettings): NodeDescription {
       '--pcap captures what a program of Node sends and receives. Capture one of those: ioth run SCRIPT --pcap FILE',
     )
   }
+  if (settings.takeOver) {
+    throw new Failure(EXIT.usage, '--take-over is for a program of Node. Type: ioth run SCRIPT --take-over')
+  }
   try {
     return holdHub(configOf(settings, undefined), searchFolders(ownFolder))
   } catch (error) {
@@ -72,10 +85,11 @@ export function startNode(settings: NetworkSettings): NodeDescription {
 
 function wrapped(
   link: Link,
-  { quiet, pcap }: NetworkSettings,
+  { quiet, pcap, takeOver }: NetworkSettings,
   shared: { readonly scheduler: Scheduler; readonly pool: FramePool },
 ): Link {
-  const announced = quiet ? link : announceLink(link)
+  const owned = takeOver ? takeOverLink(link, shared) : link
+  const announced = quiet ? owned : announceLink(owned)
   return pcap === undefined ? announced : captureToFile(announced, pcap, shared)
 }
 

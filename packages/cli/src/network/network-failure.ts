@@ -16,7 +16,10 @@ const FORESEEN: Readonly<Record<string, readonly [exitCode: ExitCode, next: stri
   ERR_IOTH_STRICT: [EXIT.usage, 'See: ioth run --help'],
   ERR_IOTH_UNSUPPORTED_NODE: [EXIT.unavailable, 'See: ioth run --help'],
   EAFNOSUPPORT: [EXIT.unavailable, 'This backend does not speak that version of IP. See what there is: ioth backends'],
-  EADDRINUSE: [EXIT.unavailable, 'See who is there: ioth ps'],
+  EADDRINUSE: [
+    EXIT.unavailable,
+    'See who is there: ioth ps; a service that moves here takes it over: ioth run --take-over',
+  ],
   EADDRNOTAVAIL: [EXIT.unavailable, 'See who is there: ioth ps'],
   ETIMEDOUT: [EXIT.unavailable, 'Give an address with -a'],
   EINVAL: [EXIT.usage, 'See: ioth run --help'],

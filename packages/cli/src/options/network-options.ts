@@ -18,6 +18,8 @@ interface OptionRow {
   readonly implied?: string
   /** May be given several times; in the environment the values are separated by commas or spaces. */
   readonly repeat?: boolean
+  /** Has a value, and a `--no-` form all the same; in the environment `no`. */
+  readonly negatable?: boolean
   /** Ours before the script only: programs have options of this name. */
   readonly onlyBefore?: true
   readonly text: string
@@ -36,6 +38,9 @@ export interface NetworkSettings {
   readonly create: boolean
   readonly gateway: readonly string[]
   readonly dns: readonly string[]
+  readonly takeOver: boolean
+  /** Address of the host's own interface; false: no interface of the host. */
+  readonly tap?: string | false
   readonly dhcp: boolean
   readonly slaac: boolean
   readonly name?: string
@@ -130,6 +135,20 @@ export const NETWORK_OPTIONS: readonly OptionRow[] = [
     text: 'name server, may be repeated',
     env: 'IOTH_DNS',
   },
+  {
+    name: 'takeOver',
+    long: '--take-over',
+    text: 'take the address from whoever has it, for a service that moves',
+    env: 'IOTH_TAKE_OVER',
+  },
+  {
+    name: 'tap',
+    long: '--tap',
+    value: 'address/prefix',
+    negatable: true,
+    text: "address of the host's own interface, which -c with -d makes as root; --no-tap: none",
+    env: 'IOTH_TAP',
+  },
   { name: 'dhcp', long: '--dhcp', text: 'get an IPv4 address by DHCP', env: 'IOTH_DHCP' },
   { name: 'slaac', long: '--slaac', text: 'get an IPv6 address from the router', env: 'IOTH_SLAAC' },
   { name: 'name', long: '--name', value: 'name', text: 'host name of this node', env: 'IOTH_NAME' },
@@ -208,7 +227,8 @@ export function addNetworkOptions(
     if (row.implied !== undefined) option.preset(row.implied)
     if (row.repeat === true) option.argParser((value: string, before: string[] = []) => [...before, value])
     command.addOption(option)
-    if (row.value === undefined) command.addOption(new Option(row.long.replace('--', '--no-')).hideHelp())
+    if (row.value === undefined || row.negatable === true)
+      command.addOption(new Option(row.long.replace('--', '--no-')).hideHelp())
   }
   return command
 }
@@ -244,7 +264,9 @@ function resolve(
     const text = variable === undefined ? '' : (environment[variable]?.trim() ?? '')
     if (text === '') continue
     if (row.repeat === true) return [text.split(/[\s,]+/), variable]
-    return [row.value === undefined ? !/^(0|no|false|off)$/i.test(text) : text, variable]
+    const isNo = /^(0|no|false|off)$/i.test(text)
+    if (row.negatable === true && isNo) return [false, variable]
+    return [row.value === undefined ? !isNo : text, variable]
   }
   return [undefined, undefined]
 }

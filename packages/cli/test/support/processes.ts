@@ -20,6 +20,8 @@ interface ProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Written to standard input, which then ends. */
   readonly input?: string
+  /** Standard input stays open for the test to write to. */
+  readonly open?: boolean
 }
 
 /** A process whose output is kept. */
@@ -37,7 +39,7 @@ export class Running {
     this.child = spawn(program, args, {
       cwd: options.cwd ?? root,
       env: { ...cleanEnvironment(), ...options.env },
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [options.input === undefined && options.open !== true ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     if (options.input !== undefined) this.child.stdin?.end(options.input)
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.more('stdout', text))
@@ -138,9 +140,9 @@ export async function startSwitch(
 
 /** The environment without settings that a user may have. */
 function cleanEnvironment(): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => !/^(IOTH|PYCOTCP)_|^NODE_(OPTIONS|PATH)$|^VITEST|^NODE_ENV$/.test(name),
-    ),
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(IOTH|PYCOTCP)_|^NODE_(OPTIONS|PATH)$|^VITEST|^NODE_ENV$/.test(name),
   )
+  // Tests of root would give the machine interfaces; those that want one say so, in a namespace.
+  return { ...Object.fromEntries(kept), IOTH_TAP: 'no' }
 }

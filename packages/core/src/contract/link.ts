@@ -53,10 +53,12 @@ export interface Link {
   /**
    * Asks the network for the exclusive use of an address, where the network keeps a register (our switch does). The link repeats the
    * claim by itself after a reconnection.
-   * @returns true when the register granted it, false when this network has no register (probe instead).
+   * @returns true when the register granted it, false when the network must be asked as well: it has no register, or the register only saw
+   * somebody use the address lately, who may be gone (probe then).
+   * @param force whether it is taken from another port that has it.
    * @throws NetError EADDRINUSE when another port has it.
    */
-  claim?(address: IpAddress, mac: string): Promise<boolean>
+  claim?(address: IpAddress, mac: string, force?: boolean): Promise<boolean>
   /** Gives a claimed address back. */
   unclaim?(address: IpAddress): void
   /**

@@ -16,7 +16,7 @@ export type Direction = 'in' | 'out'
 
 /** Passes everything on; subclasses say what happens to frames. */
 export abstract class LinkWrapper implements Link, LinkSink {
-  readonly claim?: (address: IpAddress, mac: string) => Promise<boolean>
+  readonly claim?: (address: IpAddress, mac: string, force?: boolean) => Promise<boolean>
   readonly unclaim?: (address: IpAddress) => void
   protected readonly outbox: Outbox
   protected sink: LinkSink | null = null

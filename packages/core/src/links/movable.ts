@@ -61,8 +61,8 @@ export class MovableLink implements Link {
     return this.inner.receiveNow?.() ?? false
   }
 
-  async claim(address: IpAddress, mac: string): Promise<boolean> {
-    return (await this.inner.claim?.(address, mac)) === true
+  async claim(address: IpAddress, mac: string, force = false): Promise<boolean> {
+    return (await this.inner.claim?.(address, mac, force)) === true
   }
 
   unclaim(address: IpAddress): void {

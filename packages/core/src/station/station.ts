@@ -177,7 +177,8 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
   /** @throws NetError when the link is gone or the address was released meanwhile. */
   private assertWanted(text: string, isWanted: boolean): void {
     if (!this.isClosed && isWanted) return
-    if (this.granted.delete(text)) this.armoured.unclaim?.(parseIpAddress(text))
+    this.granted.delete(text)
+    this.armoured.unclaim?.(parseIpAddress(text))
     throw new NetError(this.isClosed ? 'ENETDOWN' : 'EADDRNOTAVAIL', 'address', { address: text })
   }
 
@@ -188,7 +189,8 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
     this.coming.delete(text)
     this.claims.delete(text)
     claim?.stop()
-    if (this.granted.delete(text)) this.armoured.unclaim?.(address)
+    this.granted.delete(text)
+    this.armoured.unclaim?.(address)
   }
 
   counters(): Record<string, number> {

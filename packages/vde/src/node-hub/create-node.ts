@@ -38,11 +38,13 @@ export interface CreateNodeOptions {
   readonly from?: readonly string[]
   /** What stands between the stack and its link. */
   readonly wrap?: NonNullable<StackOverrides['wrap']>
+  /** Told what happens to the stack by itself. */
+  readonly onEvent?: NonNullable<StackOverrides['onEvent']>
 }
 
 /** As `createStack`, with a free address where the configuration names none. @throws NetError as `createStack`. */
 export async function createNode(given: StackConfig, options: CreateNodeOptions = {}): Promise<CreatedNode> {
-  const { from = searchFolders(), wrap } = options
+  const { from = searchFolders(), wrap, onEvent } = options
   const config = withSecret(given)
   const plan: NodePlan = { config, from, cwd: process.cwd() }
   const ports = new MemberPorts(defaultScheduler().random)
@@ -50,6 +52,7 @@ export async function createNode(given: StackConfig, options: CreateNodeOptions 
   const stack = await createStack(config, {
     from,
     ports,
+    ...(onEvent !== undefined && { onEvent }),
     wrap: (link: Link, shared) => {
       held.link = new MovableLink(link, shared.scheduler)
       return wrap?.(held.link, shared) ?? held.link

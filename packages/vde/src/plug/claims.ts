@@ -35,7 +35,7 @@ export class Claims {
   }
 
   /** Claims an address. The process stays alive until the answer is there. @throws NetError EADDRINUSE, ENETDOWN. */
-  claim(address: IpAddress, mac: string): Promise<boolean> {
+  claim(address: IpAddress, mac: string, force = false): Promise<boolean> {
     const text = address.toString()
     const claim = this.claims.get(text) ?? { address: text, mac: '', id: -1, granted: false, waiting: [] }
     claim.mac = mac.toLowerCase()
@@ -43,7 +43,7 @@ export class Claims {
     this.scheduler.hold()
     return new Promise<boolean>((resolve, reject) => {
       claim.waiting.push({ resolve, reject })
-      this.send(claim)
+      this.send(claim, force)
     }).finally(() => this.scheduler.release())
   }
 
@@ -80,7 +80,7 @@ export class Claims {
       claim.id = -1
       if (message.type === 'granted') {
         claim.granted = true
-        for (const { resolve } of claim.waiting.splice(0)) resolve(true)
+        for (const { resolve } of claim.waiting.splice(0)) resolve(message.probe !== true)
         return null
       }
       const error = inUse(claim, message)
@@ -92,9 +92,10 @@ export class Claims {
     return null
   }
 
-  private send(claim: Claim): void {
+  private send(claim: Claim, force = false): void {
     claim.id = this.nextId++
-    this.ask({ type: 'claim', id: claim.id, address: claim.address, mac: claim.mac })
+    const { id, address, mac } = claim
+    this.ask({ type: 'claim', id, address, mac, ...(force && { force }) })
   }
 }
 

@@ -173,9 +173,9 @@ export class StreamPlug implements Link {
     return this.connection?.receiveNow() ?? false
   }
 
-  claim(address: IpAddress, mac: string): Promise<boolean> {
+  claim(address: IpAddress, mac: string, force = false): Promise<boolean> {
     if (this.state !== 'up') return Promise.reject(new NetError('ENETDOWN', 'claim', { address: address.toString() }))
-    return this.claims.claim(address, mac)
+    return this.claims.claim(address, mac, force)
   }
 
   unclaim(address: IpAddress): void {

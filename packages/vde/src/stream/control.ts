@@ -41,13 +41,21 @@ export interface Holder {
 }
 
 export type PlugMessage =
-  | { readonly type: 'claim'; readonly id: number; readonly address: string; readonly mac: string }
+  | {
+      readonly type: 'claim'
+      readonly id: number
+      readonly address: string
+      readonly mac: string
+      /** Takes it from another plug that has it. */
+      readonly force?: true
+    }
   | { readonly type: 'unclaim'; readonly address: string }
   | { readonly type: 'accepts'; readonly accepts: Offload }
   | { readonly type: 'ports'; readonly id: number }
 
 export type SwitchMessage =
-  | { readonly type: 'granted'; readonly id: number }
+  /** `probe`: somebody was seen to use the address lately; the network must be asked. */
+  | { readonly type: 'granted'; readonly id: number; readonly probe?: true }
   | { readonly type: 'refused'; readonly id: number; readonly reason: string; readonly holder?: Holder }
   | { readonly type: 'port'; readonly id: number; readonly port: PortInfo }
   | { readonly type: 'end'; readonly id: number }
@@ -71,7 +79,13 @@ export function parsePlugMessage(text: string): PlugMessage | UnknownMessage | n
     case 'claim': {
       const address = parseAddress(said.address)
       if (id === null || address === null || typeof said.mac !== 'string' || !MAC.test(said.mac)) return null
-      return { type: 'claim', id, address: address.toString(), mac: said.mac }
+      return {
+        type: 'claim',
+        id,
+        address: address.toString(),
+        mac: said.mac,
+        ...(said.force === true && { force: true }),
+      }
     }
     case 'unclaim': {
       const address = parseAddress(said.address)
@@ -93,6 +107,7 @@ export function parseSwitchMessage(text: string): SwitchMessage | UnknownMessage
   const id = integer(said.id, 0, 0x7fffffff)
   switch (said.type) {
     case 'granted':
+      return id === null ? null : { type: 'granted', id, ...(said.probe === true && { probe: true }) }
     case 'end':
       return id === null ? null : { type: said.type, id }
     case 'refused': {

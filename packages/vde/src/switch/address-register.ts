@@ -1,6 +1,7 @@
 /**
  * Who has which IP address on a switch. A plug claims its addresses, and one that another port has is refused at once, so that nobody
- * need wait for address conflict detection (RFC 5227). Of ports that do not claim, ARP tells the addresses.
+ * need wait for address conflict detection (RFC 5227). Of ports that do not claim, ARP tells the addresses; whether they still have them
+ * only the network can say, for a port may lead to another switch.
  *
  * @module
  */
@@ -13,6 +14,8 @@ interface Entry {
   readonly port: number
   mac: string
   claimed: boolean
+  /** Claimed after another port was seen to use it: whoever claims it must ask the network too. */
+  unsure: boolean
   /** Tick of the last ARP, of an address that is only seen. */
   seen: number
 }
@@ -31,14 +34,28 @@ export class AddressRegister {
   claim(address: string, port: number, mac: string, vlan = 0): number | null {
     const entry = this.entries.get(keyOf(address, vlan))
     if (entry === undefined) {
-      if (!this.add({ address, vlan, port, mac, claimed: true, seen: 0 })) return -1
+      if (!this.add({ address, vlan, port, mac, claimed: true, unsure: false, seen: 0 })) return -1
     } else if (entry.port === port) {
       entry.mac = mac
       entry.claimed = true
-    } else {
+    } else if (entry.claimed) {
       return entry.port
+    } else {
+      this.delete(entry)
+      if (!this.add({ address, vlan, port, mac, claimed: true, unsure: true, seen: 0 })) return -1
     }
     return null
+  }
+
+  /** Whether who claimed an address must ask the network too. */
+  isUnsure(address: string, vlan = 0): boolean {
+    return this.entries.get(keyOf(address, vlan))?.unsure === true
+  }
+
+  /** Takes an address from whoever has it, but for this port. */
+  free(address: string, port: number, vlan = 0): void {
+    const entry = this.entries.get(keyOf(address, vlan))
+    if (entry !== undefined && entry.port !== port) this.delete(entry)
   }
 
   /** Takes an address back from the port that claimed it. */
@@ -61,7 +78,7 @@ export class AddressRegister {
     }
     // The address has moved: what was only seen gives way.
     if (entry !== undefined) this.delete(entry)
-    this.add({ address, vlan, port, mac, claimed: false, seen: tick })
+    this.add({ address, vlan, port, mac, claimed: false, unsure: false, seen: tick })
     return true
   }
 

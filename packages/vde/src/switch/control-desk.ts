@@ -20,6 +20,8 @@ export interface DeskHooks {
   expel(port: StreamPort, reason: string): void
 }
 
+type Claim = Extract<ReturnType<typeof parsePlugMessage>, { type: 'claim' }>
+
 export class ControlDesk {
   private readonly fabric: Fabric
   private readonly clock: Clock
@@ -40,7 +42,7 @@ export class ControlDesk {
     }
     switch (message.type) {
       case 'claim':
-        this.answer(port, this.claim(port, message.id, message.address, message.mac))
+        this.answer(port, this.claim(port, message))
         break
       case 'unclaim':
         this.fabric.addresses.unclaim(message.address, port.number, this.fabric.vlanOf(port))
@@ -80,12 +82,14 @@ export class ControlDesk {
     }
   }
 
-  private claim(port: StreamPort, id: number, address: string, mac: string): object {
+  private claim(port: StreamPort, { id, address, mac, force }: Claim): object {
     const { addresses } = this.fabric
     const refused = (reason: string): object => ({ type: 'refused', id, reason })
     if (!port.opening.frames) return refused('only a plug that takes frames can have an address')
-    const owner = addresses.claim(address, port.number, mac, this.fabric.vlanOf(port))
-    if (owner === null) return { type: 'granted', id }
+    const vlan = this.fabric.vlanOf(port)
+    if (force === true) addresses.free(address, port.number, vlan)
+    const owner = addresses.claim(address, port.number, mac, vlan)
+    if (owner === null) return { type: 'granted', id, ...(addresses.isUnsure(address, vlan) && { probe: true }) }
     this.hooks.count('claims-refused')
     const holder = this.fabric.port(owner)
     if (holder === undefined) return refused(`a plug can have ${addresses.perPort} addresses`)
