@@ -86,3 +86,15 @@ test('switch-first: a switch, and two servers on port 80', async () => {
   )
   expect(exitCode).toBe(0)
 })
+
+test('talks-to-itself: on the backend of the tutorial, named by its path', async () => {
+  const network = join(temporaryFolder(), 'lan')
+  const words = ['run', '-l', './examples/loopback-stack.mjs', '-a', '10.40.0.32/24', '-q', '-c', '-f', network]
+  const { stdout, exitCode, stderr } = await iothEnds([...words, `${examples}/talks-to-itself.mjs`])
+  expect(stdout.split('\n').slice(0, 3).sort(), stderr).toEqual([
+    'connect ECONNREFUSED 10.40.0.32:81',
+    'connect ENETUNREACH 10.40.0.33:80 - Local (0.0.0.0:0)',
+    'hello to /me',
+  ])
+  expect(exitCode).toBe(0)
+})

@@ -7,6 +7,7 @@ import { describe, it } from 'vitest'
 import { readSettings } from './settings.ts'
 import { type Subject, Suite } from './suite.ts'
 import { addressing } from './suites/addressing.ts'
+import { alone } from './suites/alone.ts'
 import { arp } from './suites/arp.ts'
 import { backpressure } from './suites/backpressure.ts'
 import { capabilities } from './suites/capabilities.ts'
@@ -49,6 +50,7 @@ export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
   lifecycle,
   capabilities,
   addressing,
+  'one host alone': alone,
   'TCP: connections': tcpConnect,
   'TCP: streams': tcpStream,
   'TCP: the end': tcpClose,

@@ -39,11 +39,11 @@ export async function loadSubject(name: string): Promise<Backend> {
   return backend
 }
 
-/** What the package says about tests it fails: `test/deviations.ts`. */
+/** What a backend says about tests it fails: `test/deviations.ts` of its package, or `deviations` of its file. */
 export async function loadDeviations(name: string): Promise<readonly Deviation[]> {
-  const file = `${packages}backend-${name}/test/deviations.ts`
-  if (!existsSync(file)) return []
-  return ((await import(/* @vite-ignore */ file)) as { deviations: readonly Deviation[] }).deviations
+  const beside = `${packages}backend-${name}/test/deviations.ts`
+  const file = existsSync(beside) ? beside : fileOf(name)
+  return ((await import(/* @vite-ignore */ file)) as { deviations?: readonly Deviation[] }).deviations ?? []
 }
 
 function fileOf(name: string): string {
