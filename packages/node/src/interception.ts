@@ -9,6 +9,7 @@ import net from 'node:net'
 import type { IpAddress, Stack, TcpSocket } from '@ioth/core'
 import { destination, readAddress } from './addresses.ts'
 import { Choices } from './choices.ts'
+import { interceptChildStdio } from './descriptors/child-stdio.ts'
 import { drainAtExit } from './drain-at-exit.ts'
 import { tcpState, udpState } from './handle-state.ts'
 import { HostConnections } from './host-connections.ts'
@@ -172,6 +173,14 @@ function install(natives: Natives): Interception {
   interceptQueries(natives, choices)
   interceptNet(choices)
   interceptDgram(choices)
+  interceptChildStdio({
+    connection: (from) => environment.accept(from.stack, from.giveAway(), from.context).handle,
+    listener(from) {
+      const tcp = attach(new natives.TCP(natives.SOCKET), from.stack)
+      tcp.startListening(from.giveListenerAway())
+      return tcp.handle
+    },
+  })
   choices.onFirstScope = () => separatePools(choices)
 
   process.once('exit', () => drainAtExit(stacks))

@@ -36,6 +36,14 @@ export class ReadSide {
     this.active = !this.ended
   }
 
+  /** The connection was given away, and is over. */
+  endOfGiven(): void {
+    if (this.ended) return
+    this.ended = true
+    this.active = false
+    this.deliver(this.handle, EOF, undefined, 0)
+  }
+
   /** Delivers one piece of what has arrived, or the end, or the failure, after which it is no longer active. Runs code of the program. */
   readOne(tcp: TcpSocket): void {
     const { stream, userBuffer } = this

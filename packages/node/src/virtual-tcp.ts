@@ -5,8 +5,10 @@
  * @module
  */
 import { AsyncResource } from 'node:async_hooks'
+import type { Duplex } from 'node:stream'
 import {
   ERROR,
+  FAILED,
   type IpAddress,
   type Listener,
   type OptionName,
@@ -15,6 +17,7 @@ import {
   type Scheduler,
   type Stack,
   type TcpSocket,
+  WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
 import { destination, readAddress, type SocketName, writeName } from './addresses.ts'
@@ -57,6 +60,8 @@ export class VirtualTcp extends Pollable {
   /** Options given before there was a socket. */
   private options: [option: OptionName, value: number][] | null = null
   private followed: Followed | null = null
+  /** The connection is another handle's. */
+  private given = false
   /** Where it connects to. */
   private target: { readonly address: IpAddress; readonly port: number } | null = null
 
@@ -71,6 +76,54 @@ export class VirtualTcp extends Pollable {
     this.referenced = handle.hasRef()
     this.onReady = onHandleReady
     this.interest = CONNECT_DONE | WRITE_DONE | SHUTDOWN_DONE
+  }
+
+  /** Whether it is a connection, and open. */
+  get isConnected(): boolean {
+    return this.tcp !== null && this.listener === null && this.connectRequest === null && !this.closed
+  }
+
+  /** Whether it listens. */
+  get isListening(): boolean {
+    return this.listener !== null && !this.closed && !this.given
+  }
+
+  /** Gives the listener away, to another handle. */
+  giveListenerAway(): Listener {
+    const listener = this.listener as Listener
+    listener.interest = 0
+    this.given = true
+    this.update()
+    return listener
+  }
+
+  /** Gives the connection away, to another handle; what is written here follows it by {@link forwardTo}. */
+  giveAway(): TcpSocket {
+    const tcp = this.tcp as TcpSocket
+    tcp.interest = 0
+    tcp.onReady = null
+    tcp.owner = null
+    this.given = true
+    this.reads.active = false
+    this.update()
+    return tcp
+  }
+
+  /** What the program goes on writing to a connection that was given away is written there, and its end is the end here. */
+  forwardTo(connection: Duplex): void {
+    this.writes.attach({
+      error: null,
+      write: (from, offset, length) => {
+        if (connection.writableNeedDrain) return WOULD_BLOCK
+        if (!connection.writable) return FAILED
+        connection.write(Buffer.from(from.subarray(offset, offset + length)))
+        return length
+      },
+    })
+    connection.on('drain', () => this.context.runInAsyncScope(this.dispatchSocket, this, WRITABLE))
+    connection.once('close', () => {
+      if (!this.closed) this.context.runInAsyncScope(this.reads.endOfGiven, this.reads)
+    })
   }
 
   /** The handle stands for a connection that a listener accepted. */
@@ -201,16 +254,21 @@ export class VirtualTcp extends Pollable {
   listen(backlog: number): number {
     if (this.delayedError !== 0) return this.delayedError
     try {
-      this.listener = this.open(this.family).listen(backlog)
+      this.startListening(this.open(this.family).listen(backlog))
     } catch (error) {
       return errnoOfThrown(error)
     }
-    this.scope = new AsyncResource('IOTH_TCP_SERVER', { requireManualDestroy: true })
-    this.listener.owner = this
-    this.listener.onReady = onListenerReady
-    this.listener.interest = READABLE | ERROR
-    this.update()
     return 0
+  }
+
+  /** The handle stands for a listener from now on. */
+  startListening(listener: Listener): void {
+    this.listener = listener
+    this.scope = new AsyncResource('IOTH_TCP_SERVER', { requireManualDestroy: true })
+    listener.owner = this
+    listener.onReady = onListenerReady
+    listener.interest = READABLE | ERROR
+    this.update()
   }
 
   /** One connection of the listener. As in libuv it is made in no context, and announced in the listener's. */
@@ -293,8 +351,8 @@ export class VirtualTcp extends Pollable {
   }
 
   private startShutdown(): void {
-    const tcp = this.tcp as TcpSocket
-    tcp.shutdown()
+    // The end of a connection that was given away is for who has it to say.
+    if (!this.given) (this.tcp as TcpSocket).shutdown()
     this.raise(SHUTDOWN_DONE)
   }
 
@@ -369,6 +427,7 @@ export class VirtualTcp extends Pollable {
   }
 
   private leave(abortive: boolean): void {
+    if (this.given) return
     const { tcp, listener } = this
     for (const endpoint of [tcp, listener]) {
       if (endpoint === null) continue
@@ -438,7 +497,7 @@ export class VirtualTcp extends Pollable {
       this.update()
     }
     // One callback an upcall, so that ticks run in between: reading goes first, as in libuv.
-    if ((bits & READABLE) !== 0 && this.reads.active) {
+    if ((bits & READABLE) !== 0 && this.reads.active && !this.given) {
       if (this.writes.due) this.raise(WRITE_DONE)
       try {
         this.reads.readOne(this.tcp as TcpSocket)
@@ -465,7 +524,7 @@ export class VirtualTcp extends Pollable {
   /** Brings interest and the hold on the event loop in line with what the handle is doing. */
   private update(): void {
     const request = this.connectRequest !== null || this.writes.busy || this.shutdownRequest !== null
-    if (this.tcp !== null && this.listener === null && !this.closed) {
+    if (this.tcp !== null && this.listener === null && !this.closed && !this.given) {
       let interest = 0
       if (this.connectRequest !== null) interest = WRITABLE | ERROR
       else {
@@ -475,7 +534,8 @@ export class VirtualTcp extends Pollable {
       this.tcp.interest = interest
     }
     // libuv: a request holds the loop; a handle does when it is referenced and active.
-    const hold = !this.closed && (request || (this.referenced && (this.reads.active || this.listener !== null)))
+    const hold =
+      !this.closed && (request || (this.referenced && !this.given && (this.reads.active || this.listener !== null)))
     if (hold === this.holding) return
     this.holding = hold
     if (hold) this.scheduler.hold()

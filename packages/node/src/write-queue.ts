@@ -49,6 +49,9 @@ class WriteRequest implements NativeRequest {
   writeStatus: number | null = null
 }
 
+/** What takes the octets: a connection of a stack, or who stands in for one. */
+export type Writable = Pick<TcpSocket, 'write' | 'error'>
+
 export type StringEncoding = 'latin1' | 'utf8' | 'utf16le'
 
 export class WriteQueue {
@@ -58,7 +61,7 @@ export class WriteQueue {
   waiting = 0
 
   private readonly results: StreamState
-  private tcp: TcpSocket | null = null
+  private tcp: Writable | null = null
   private first: PendingWrite | null = null
   private last: PendingWrite | null = null
   /** Finished writes whose callbacks have not run yet. */
@@ -72,7 +75,7 @@ export class WriteQueue {
     this.results = results
   }
 
-  attach(tcp: TcpSocket): void {
+  attach(tcp: Writable): void {
     this.tcp = tcp
   }
 
@@ -131,9 +134,9 @@ export class WriteQueue {
       const { pieces } = write
       while (pieces.length > 0) {
         const piece = pieces[0] as Uint8Array
-        const taken = (this.tcp as TcpSocket).write(piece, 0, piece.length)
+        const taken = (this.tcp as Writable).write(piece, 0, piece.length)
         if (taken === FAILED) {
-          this.fail(errnoOfFailure((this.tcp as TcpSocket).error, 'EPIPE'))
+          this.fail(errnoOfFailure((this.tcp as Writable).error, 'EPIPE'))
           return
         }
         if (taken > 0) this.waiting -= taken
@@ -222,10 +225,10 @@ export class WriteQueue {
     if (this.failure !== 0 || length === 0) return
     let taken = 0
     if (this.rest === null && this.first === null) {
-      taken = (this.tcp as TcpSocket).write(memory, offset, length)
+      taken = (this.tcp as Writable).write(memory, offset, length)
       if (taken === length) return
       if (taken === FAILED) {
-        this.failure = errnoOfFailure((this.tcp as TcpSocket).error, 'EPIPE')
+        this.failure = errnoOfFailure((this.tcp as Writable).error, 'EPIPE')
         return
       }
       if (taken < 0) taken = 0
