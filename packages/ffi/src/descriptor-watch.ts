@@ -1,12 +1,13 @@
 /**
  * Readiness of file descriptors, by libuv's own poll handles, which koffi gives access to (`koffi.node.poll`).
  *
- * Four properties of that access are dealt with here, and nowhere else:
+ * Five properties of that access are dealt with here, and nowhere else:
  * - a descriptor that cannot be watched ends the process: it is examined first;
  * - it closes a handle that is garbage collected, so all that watch are held;
  * - its callback runs outside of what Node calls a callback scope: promises and ticks that are queued in it wait for some other event. So
  *   what is reported is reported from a macrotask of its own, in the same round of the loop;
- * - its callback gets `(status, events)`, whatever its types say.
+ * - its callback gets `(status, events)`, whatever its types say;
+ * - the loop runs once more when the process or thread ends, and a callback there ends it with a fatal error: all watches stop before.
  *
  * @module
  */
@@ -27,6 +28,16 @@ type PollCallback = (status: number, events: Required<DescriptorEvents>) => void
 
 /** All that watch, by their descriptors. */
 const open = new Map<number, DescriptorWatch>()
+
+let stopsAtExit = false
+
+function stopAtExit(): void {
+  if (stopsAtExit) return
+  stopsAtExit = true
+  process.on('exit', () => {
+    for (const watch of open.values()) watch.watch({})
+  })
+}
 
 /** Watches one descriptor, level-triggered: what stays true is reported again in each round of the loop. Keeps the process alive. */
 export class DescriptorWatch {
@@ -49,6 +60,7 @@ export class DescriptorWatch {
     this.watched = events
     this.handle = koffi().node.poll(fd, events, this.polled as unknown as () => void)
     open.set(fd, this)
+    stopAtExit()
   }
 
   /** Waits for something else from now on; for nothing: not at all. */
