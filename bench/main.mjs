@@ -2,6 +2,7 @@
  * `npm run bench [-- names] [-- --quick --json --gate]`: measures the stack against node:net in the same interleaved run and prints ratios.
  */
 import { parseArgs } from 'node:util'
+import * as armour from './armour.mjs'
 import * as inProcess from './in-process.mjs'
 import * as memory from './memory.mjs'
 import * as micro from './micro.mjs'
@@ -10,7 +11,7 @@ import * as switches from './switches.mjs'
 import { heading, line } from './table.mjs'
 import * as twoProcesses from './two-processes.mjs'
 
-const groups = [micro, inProcess, twoProcesses, switches, startUp, memory]
+const groups = [micro, armour, inProcess, twoProcesses, switches, startUp, memory]
 const all = groups.flatMap(({ names }) => names)
 
 const usage = `Usage: npm run bench -- [options] [names]

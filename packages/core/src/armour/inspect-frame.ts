@@ -35,7 +35,7 @@ import { inspectIcmp6, introducesNeighbor } from './inspect-icmp6.ts'
 import { inspectIp4, isFragment4, isToMany4, PROTO_IGMP } from './inspect-ip4.ts'
 import { Ip6Inspector } from './inspect-ip6.ts'
 import { inspectTcp, inspectUdp, SPLIT, type Verdict } from './inspect-transport.ts'
-import { half } from './octets.ts'
+import { half, shortSum } from './octets.ts'
 import type { ArmourReason } from './reasons.ts'
 
 /** What a well-formed frame needs besides a look at itself. `tail`: a UDP datagram with octets behind it. */
@@ -126,7 +126,7 @@ export class FrameInspector {
     const wrong = inspectIp4(bytes, ip, end, seen)
     if (wrong !== null) return wrong
     const header = ((bytes[ip] as number) & 15) * 4
-    if (this.sums && pool.sum(ip, header) !== ALL_ONES) return 'ip4-checksum'
+    if (this.sums && shortSum(bytes, ip, header, 0) !== ALL_ONES) return 'ip4-checksum'
     const packet = ip + half(bytes, ip + IP4_TOTAL_LENGTH)
     this.length = packet - head
     this.transport = ip + header
@@ -202,14 +202,16 @@ export class FrameInspector {
       last = transport + half(pool.bytes, transport + UDP_LENGTH)
     }
     const pseudo =
-      protocol === PROTO_TCP || protocol === PROTO_UDP ? pool.sum(ip + IP4_SOURCE, 8, protocol + last - transport) : 0
+      protocol === PROTO_TCP || protocol === PROTO_UDP
+        ? shortSum(pool.bytes, ip + IP4_SOURCE, 8, protocol + last - transport)
+        : 0
     return sumPieces(pool, transport, last, seen, body, pseudo) === ALL_ONES ? null : checksumReason(protocol)
   }
 
   private sum6(pool: FramePool, ip: number, end: number, seen: number, body: number): ArmourReason | null {
     const { protocol, transport } = this
     const last = protocol === PROTO_UDP ? transport + half(pool.bytes, transport + UDP_LENGTH) : end
-    const pseudo = pool.sum(ip + IP6_SOURCE, 32, protocol + last - transport)
+    const pseudo = shortSum(pool.bytes, ip + IP6_SOURCE, 32, protocol + last - transport)
     return sumPieces(pool, transport, last, seen, body, pseudo) === ALL_ONES ? null : checksumReason(protocol)
   }
 }
