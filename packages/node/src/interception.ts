@@ -15,16 +15,10 @@ import { tcpState, udpState } from './handle-state.ts'
 import { HostConnections } from './host-connections.ts'
 import { feedFromHost } from './host-stream.ts'
 import { interceptHttp2 } from './http2-session.ts'
+import { describeDifference } from './internals.ts'
 import { interceptLookup } from './lookup.ts'
 import { say } from './messages.ts'
-import {
-  compareMembers,
-  loadNatives,
-  type NativeRequest,
-  type Natives,
-  type NativeTcp,
-  type NativeUdp,
-} from './native.ts'
+import { loadNatives, type NativeRequest, type Natives, type NativeTcp, type NativeUdp } from './native.ts'
 import { separatePools } from './pools.ts'
 import { interceptQueries } from './queries.ts'
 import { Policy } from './rules/policy.ts'
@@ -60,7 +54,8 @@ export function interception(): Interception {
 }
 
 function install(natives: Natives): Interception {
-  warnOfUnknown(natives)
+  const warning = describeDifference(natives.difference, process.versions.node)
+  if (warning !== null) say(warning)
   const choices = new Choices()
   const stacks = new Set<Stack>()
 
@@ -251,13 +246,4 @@ function wrap<T extends object>(
     },
   }[name]
   Object.defineProperty(prototype, name, { value: wrapper, writable: true, configurable: true, enumerable: true })
-}
-
-function warnOfUnknown(natives: Natives): void {
-  const { unknown } = compareMembers(natives.TCP.prototype)
-  if (unknown.length === 0) return
-  say(
-    `Node ${process.versions.node} has socket functions this version of ioth does not know (${unknown.join(', ')}); ` +
-      'should a program behave oddly, try Node 24 or a newer ioth.',
-  )
 }

@@ -1,12 +1,14 @@
 /**
- * Node's own native classes, as far as the interception needs them, and the guard that compares them with what is known.
+ * Node's own native classes, as far as the interception needs them.
  *
  * They are reached by `process.binding`, whose allow-list names each of them on Node 20, 22, 24 and 26 and which warns only under
  * `--pending-deprecation`. Nothing outside this file touches an internal that is not declared here.
  *
  * @module
  */
+import net from 'node:net'
 import { hasCode, NetError } from '@ioth/core'
+import { compareInternals, type Difference } from './internals.ts'
 import { type Binding, processBinding } from './process-binding.ts'
 
 /** A request object of Node's (TCPConnectWrap, WriteWrap, ShutdownWrap): it is called back once. */
@@ -80,6 +82,8 @@ export interface StreamState {
 }
 
 export interface Natives {
+  /** How this Node's internals differ from what was seen. */
+  readonly difference: Difference
   readonly TCP: { new (type: number): NativeTcp; readonly prototype: object }
   readonly UDP: { new (): NativeUdp; readonly prototype: object }
   /** Requests of streams, made where Node itself makes none. */
@@ -126,40 +130,6 @@ function reason(name: string, cause: unknown): string {
   )
 }
 
-/** Methods and accessors of `TCP.prototype` and its parents that this interception knows, all versions together. */
-const KNOWN: ReadonlySet<string> = new Set(
-  (
-    'constructor owner open bind listen connect bind6 connect6 getsockname getpeername setNoDelay setKeepAlive reset ' +
-    'setTypeOfService getTypeOfService setSimultaneousAccepts onread writeQueueSize setBlocking fd _externalStream bytesRead ' +
-    'bytesWritten readStart readStop shutdown useUserBuffer writev writeBuffer writeAsciiString writeUtf8String writeUcs2String ' +
-    'writeLatin1String isStreamBase close hasRef ref unref getAsyncId asyncReset getProviderType getAsyncContextFrameForDebuggingOnly'
-  ).split(' '),
-)
-
-/** Those without which it cannot work. */
-const NEEDED: readonly string[] = (
-  'open bind listen connect bind6 connect6 getsockname getpeername setNoDelay setKeepAlive reset writeQueueSize bytesRead ' +
-  'bytesWritten readStart readStop shutdown useUserBuffer writev writeBuffer writeAsciiString writeUtf8String writeUcs2String ' +
-  'writeLatin1String close hasRef ref unref'
-).split(' ')
-
-function memberNames(prototype: object): Set<string> {
-  const names = new Set<string>()
-  for (let level = prototype; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
-    for (const name of Object.getOwnPropertyNames(level)) names.add(name)
-  }
-  return names
-}
-
-/** Members of the native TCP class that this version of ioth has never seen, and those it needs and misses. */
-export function compareMembers(prototype: object): { readonly unknown: string[]; readonly missing: string[] } {
-  const present = memberNames(prototype)
-  return {
-    unknown: [...present].filter((name) => !KNOWN.has(name)),
-    missing: NEEDED.filter((name) => !present.has(name)),
-  }
-}
-
 function demand<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw unsupported(name)
   return value
@@ -175,23 +145,33 @@ export function loadNatives(): Natives {
   const constants = demand(tcp.constants as Record<string, number> | undefined, 'TCP constants')
   const stream = binding('stream_wrap')
   const tlsWrap = binding('tls_wrap') as Binding & Natives['tlsWrap']
-  demand(tlsWrap.wrap, 'tls_wrap.wrap')
   const cares = binding('cares_wrap') as Binding & Natives['cares']
-  demand(cares.getaddrinfo, 'cares_wrap.getaddrinfo')
   demand(cares.ChannelWrap, 'cares_wrap.ChannelWrap')
-  const { missing } = compareMembers(TCP.prototype)
-  demand(missing.length === 0 ? true : undefined, `TCP.${missing.join(', TCP.')}`)
+  const UDP = demand(binding('udp_wrap').UDP as Natives['UDP'] | undefined, 'UDP')
+  const JSStream = demand(binding('js_stream').JSStream as Natives['JSStream'] | undefined, 'JSStream')
+  const difference = compareInternals(
+    { TCP: TCP.prototype, UDP: UDP.prototype, JSStream: JSStream.prototype, ChannelWrap: cares.ChannelWrap.prototype },
+    {
+      'tls_wrap.wrap': tlsWrap.wrap,
+      'cares_wrap.getaddrinfo': cares.getaddrinfo,
+      'net.Server._listen2': (net.Server.prototype as { _listen2?: unknown })._listen2,
+      'process._tickCallback': (process as { _tickCallback?: unknown })._tickCallback,
+    },
+    Number(process.versions.node.split('.')[0]),
+  )
+  if (difference.missing.length > 0) throw unsupported(difference.missing.join('", "'))
   // An instance opens no descriptor until it binds or connects.
   const symbols = Object.getOwnPropertySymbols(new TCP(constants.SOCKET as number))
   return {
     TCP,
-    UDP: demand(binding('udp_wrap').UDP as Natives['UDP'] | undefined, 'UDP'),
+    difference,
+    UDP,
     SOCKET: constants.SOCKET as number,
     IPV6ONLY: constants.UV_TCP_IPV6ONLY as number,
     REUSEPORT: constants.UV_TCP_REUSEPORT ?? 0,
     WriteWrap: demand(stream.WriteWrap as Natives['WriteWrap'] | undefined, 'WriteWrap'),
     ShutdownWrap: demand(stream.ShutdownWrap as Natives['ShutdownWrap'] | undefined, 'ShutdownWrap'),
-    JSStream: demand(binding('js_stream').JSStream as Natives['JSStream'] | undefined, 'JSStream'),
+    JSStream,
     stream: {
       state: demand(stream.streamBaseState as Int32Array | undefined, 'streamBaseState'),
       readBytesOrError: stream.kReadBytesOrError as number,
