@@ -21,6 +21,7 @@ import { say } from './messages.ts'
 import { loadNatives, type NativeRequest, type Natives, type NativeTcp, type NativeUdp } from './native.ts'
 import { separatePools } from './pools.ts'
 import { interceptQueries } from './queries.ts'
+import { interceptReverseLookup } from './reverse-lookup.ts'
 import { Policy } from './rules/policy.ts'
 import { refuse } from './rules/refuse.ts'
 import type { Failure, TcpEnvironment } from './tcp-environment.ts'
@@ -165,6 +166,7 @@ function install(natives: Natives): Interception {
   interceptTls(natives, decideNow)
   interceptHttp2(natives, drain)
   interceptLookup(natives, choices, () => made.policy)
+  interceptReverseLookup(natives, choices)
   interceptQueries(natives, choices)
   interceptNet(choices)
   interceptDgram(choices)

@@ -15,8 +15,8 @@ import type { LookupRequest, Natives } from './native.ts'
 import type { Policy } from './rules/policy.ts'
 
 // libuv's numbers, the same on all systems.
-const EAI_AGAIN = -3001
-const EAI_NONAME = -3008
+export const EAI_AGAIN = -3001
+export const EAI_NONAME = -3008
 
 // dns.lookup's orders as numbers; before Node 22, a boolean: as the resolver gives them.
 const IPV4_FIRST = 1
@@ -80,8 +80,8 @@ function observe(request: LookupRequest, look: (addresses: readonly string[]) =>
 }
 
 /**
- * `dns.promises` has taken its `getaddrinfo` before anybody could replace it: for a stack, its look-ups go by way of `dns.lookup`, which
- * has the same results and errors.
+ * `dns.promises` has taken its native functions before anybody could replace them: for a stack, its look-ups go by way of those with
+ * callbacks, which have the same results and errors.
  */
 function interceptPromises(choices: Choices): void {
   const native = dns.promises.lookup as (...args: unknown[]) => Promise<unknown>
@@ -94,7 +94,17 @@ function interceptPromises(choices: Choices): void {
       })
     })
   }
-  Object.assign(dns.promises, { lookup })
+  const nativeService = dns.promises.lookupService
+  function lookupService(this: unknown, ...args: [address: string, port: number]): Promise<unknown> {
+    if (choices.forLookup === null || args.length !== 2) return nativeService.apply(this, args)
+    return new Promise((resolve, reject) => {
+      dns.lookupService(...args, (error, hostname, service) => {
+        if (error !== null) reject(error)
+        else resolve({ hostname, service })
+      })
+    })
+  }
+  Object.assign(dns.promises, { lookup, lookupService })
   // So that names imported from the module are the new one too.
   syncBuiltinESMExports()
 }

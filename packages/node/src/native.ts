@@ -21,6 +21,11 @@ export interface LookupRequest {
   oncomplete: (error: number | null, addresses?: string[]) => void
 }
 
+/** `req.oncomplete` of a getnameinfo request. */
+export interface NameRequest {
+  oncomplete(error: number | null, name?: string, service?: string): void
+}
+
 /** What an instance of Node's `TCP` carries. */
 export interface NativeTcp {
   onread: ((buffer?: ArrayBufferLike) => unknown) | undefined
@@ -98,6 +103,7 @@ export interface Natives {
   readonly tlsWrap: { wrap: (handle: object, ...rest: unknown[]) => object }
   readonly cares: {
     getaddrinfo: (request: LookupRequest, hostname: string, ...rest: unknown[]) => number
+    getnameinfo: (request: NameRequest, address: string, port: number) => number
     /** Speaks DNS by itself. */
     ChannelWrap: { prototype: Methods }
   }
@@ -154,6 +160,7 @@ export function loadNatives(): Natives {
     {
       'tls_wrap.wrap': tlsWrap.wrap,
       'cares_wrap.getaddrinfo': cares.getaddrinfo,
+      'cares_wrap.getnameinfo': cares.getnameinfo,
       'net.Server._listen2': (net.Server.prototype as { _listen2?: unknown })._listen2,
       'process._tickCallback': (process as { _tickCallback?: unknown })._tickCallback,
     },

@@ -19,6 +19,7 @@ function answer(query: { name: string; type: number }): { rcode?: number; answer
   if (name === 'missing.test') return { rcode: 3 }
   if (name === 'broken.test') return { rcode: 2 }
   if (name === '9.0.0.10.in-addr.arpa') return { answers: [one(wireName('nine.test'))] }
+  if (name === '77.0.0.10.in-addr.arpa') return { rcode: 3 }
   if (name === 'server.test') return type === DNS.a ? { answers: [one([10, 0, 0, 1])] } : {}
   if (name !== 'full.test') return {}
   switch (type) {
@@ -126,6 +127,30 @@ describe('queries go to the name servers of the stack, and give what Node gives'
       expect(await scoped, "Node's own, in a scope").toEqual(expected)
     })
   }
+
+  test('R-DNS-01 lookupService: names of addresses and of ports', async () => {
+    const { dns: bound } = network.client
+    const inScope = (address: string, port: number) =>
+      runInStack(network.clientStack, () => outcome(dns.promises, 'lookupService', [address, port]))
+    for (const ask of [
+      (address: string, port: number) => outcome(bound.promises, 'lookupService', [address, port]),
+      inScope,
+    ]) {
+      expect(await ask('10.0.0.9', 22)).toEqual({ hostname: 'nine.test', service: expect.stringMatching(/^(ssh|22)$/) })
+      expect(await ask('127.0.0.1', 1)).toMatchObject({ hostname: 'localhost' })
+      expect(await ask('10.0.0.77', 80)).toEqual({
+        message: 'getnameinfo ENOTFOUND 10.0.0.77',
+        code: 'ENOTFOUND',
+        errno: expect.any(Number),
+        syscall: 'getnameinfo',
+        hostname: '10.0.0.77',
+      })
+    }
+    const called = await new Promise((resolve) =>
+      bound.lookupService('10.0.0.9', 9, (error, hostname) => resolve(error ?? hostname)),
+    )
+    expect(called).toBe('nine.test')
+  })
 
   test('callbacks, in the context of their caller and in a task of their own', async () => {
     const { dns: bound } = network.client

@@ -19,6 +19,7 @@ import {
   parseIpAddress,
   READABLE,
   type Scheduler,
+  type SocketInfo,
   type Stack,
   type TcpSocket,
   WOULD_BLOCK,
@@ -264,6 +265,9 @@ export class FakeStack {
   openTcp(family: 4 | 6): TcpSocket {
     if (family === 6) throw new NetError('EAFNOSUPPORT', 'socket')
     return new FakeTcp(this)
+  }
+  sockets(): Iterable<SocketInfo> {
+    return []
   }
   flush(): boolean {
     this.flushed++

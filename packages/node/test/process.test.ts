@@ -143,6 +143,15 @@ describe('a program ends when its work is done', () => {
       'connected\n',
     ],
     [
+      'an unreferenced connection that is still being opened: its opening is waited for',
+      `const server = net.createServer().listen(80, () => {
+         server.unref()
+         net.connect(80, address).unref().on('connect', () => console.log('connected'))
+       })
+       server.on('connection', (socket) => socket.unref())`,
+      'connected\n',
+    ],
+    [
       'kept-alive connections of an agent',
       `const server = http.createServer((_, response) => response.end('x')).listen(80, () => {
         http.get({ host: address, agent: new http.Agent({ keepAlive: true }) }, (response) => {

@@ -32,6 +32,7 @@ function replacements(binding: Binding, original: object, other: Exports | null)
   if (other !== null) own._handle = other._handle
   const replaced: Record<string, PropertyDescriptor> = {
     lookup: value(binding.resolver(exports.lookup as AnyFunction)),
+    lookupService: value(binding.resolver(exports.lookupService as AnyFunction)),
     Resolver: value(BoundResolver),
   }
   for (const name of Object.keys(exports)) {
