@@ -99,14 +99,27 @@ describe('ioth ps and ioth backends', () => {
   })
 
   test('which stacks there are', async () => {
-    const { stdout, exitCode } = await iothEnds('backends')
+    const missing = { IOTH_PICOTCP_LIB: '/nowhere/libpicotcp.so' }
+    const { stdout, exitCode } = await iothEnds('backends', { env: missing })
     expect(stdout).toMatch(/^NAME +USABLE +LICENCE/)
     expect(stdout).toMatch(/^ts +yes +MIT/m)
-    expect(stdout).toMatch(/^picotcp +no .*npm install @ioth\/backend-picotcp$/m)
+    expect(stdout).toMatch(/^picotcp +no .*there is no such file.*export IOTH_PICOTCP_LIB=/m)
     expect(exitCode).toBe(0)
     const plain = JSON.parse((await iothEnds('backends --json')).stdout) as { name: string; usable: boolean }[]
     expect(plain.find(({ name }) => name === 'ts')).toMatchObject({ usable: true, license: 'MIT' })
   })
+})
+
+test('a stack whose library is not there: what was tried, what to type, which stacks can be used', async () => {
+  const env = { IOTH_PICOTCP_LIB: '/nowhere/libpicotcp.so' }
+  const { stderr, exitCode } = await iothEnds(['run', '-l', 'picotcp', '-a', '10.40.0.9', '-f', 'hub://x', 'app.js'], {
+    env,
+  })
+  expect(stderr).toMatch(
+    /^ioth: the backend "picotcp" cannot be used here: .*no such file.*Tried \/nowhere\/libpicotcp\.so/,
+  )
+  expect(stderr).toMatch(/export IOTH_PICOTCP_LIB=.*Those that can: ts/)
+  expect(exitCode).toBe(69)
 })
 
 test.each(['', 'run', 'switch', 'ping', 'traceroute', 'resolve', 'curl', 'ps', 'backends'])(

@@ -17,6 +17,7 @@ import type { Backend, InterfaceOptions, Stack, StackEvent, StackOptions } from 
 import { NetError } from '../errors/net-error.ts'
 import type { TraceListener } from '../links/trace.ts'
 import { defaultPool, defaultScheduler } from '../time/defaults.ts'
+import { findBackends } from './find-backends.ts'
 import { loadBackend, type SearchOptions } from './load-backend.ts'
 import { openNetwork } from './open-network.ts'
 import { shownLink } from './shown-link.ts'
@@ -61,7 +62,7 @@ export async function createStack(
 ): Promise<Stack> {
   const canonical = normaliseConfig(config)
   const backend = overrides.backend ?? (await loadBackend(canonical.stack, overrides))
-  await assertUsable(backend)
+  await assertUsable(backend, overrides)
   const { scheduler = defaultScheduler(), pool = defaultPool() } = overrides
   const network = networkOf(canonical, existsSync)
   if (overrides.link === undefined && backend.capabilities.links === 'vnl') {
@@ -89,12 +90,13 @@ function notShown({ name }: Backend): NetError {
   return new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'onFrame', { message })
 }
 
-async function assertUsable(backend: Backend): Promise<void> {
+async function assertUsable(backend: Backend, search: SearchOptions): Promise<void> {
   const { usable, reason, tried, next } = await backend.probe()
   if (usable) return
-  const search = tried.length === 0 ? '' : ` Tried ${tried.join(', ')}.`
+  const others = (await findBackends(search)).filter(({ probe }) => probe.usable).map(({ name }) => name)
+  const looked = tried.length === 0 ? '' : ` Tried ${tried.join(', ')}.`
   throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'backend', {
-    message: `the backend "${backend.name}" cannot be used here: ${reason ?? 'it does not say why'}.${search}${next === undefined ? '' : ` ${next}`}`,
+    message: `the backend "${backend.name}" cannot be used here: ${reason ?? 'it does not say why'}.${looked}${next === undefined ? '' : ` ${next}.`} Those that can: ${others.join(', ') || 'none'}`,
   })
 }
 

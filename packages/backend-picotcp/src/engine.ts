@@ -1,0 +1,245 @@
+/**
+ * When the library works: it is ticked after everything that was put into it, again while that has effects, and by a heartbeat for its
+ * timers. Its wake-ups come from inside a tick; they are noted, and told to sockets when the tick is over, for the library must not be
+ * called from inside one.
+ *
+ * @module
+ */
+import { Job, type Scheduler, Timer } from '@ioth/core'
+import type { Callbacks } from '@ioth/ffi'
+import { EVENT_ERROR, EVENT_FIN, EVENT_WRITE, type Pico, type Pointer, WAKEUP_TYPE } from './bindings.ts'
+
+/** Whoever holds a socket of the library. */
+export abstract class PicoUser {
+  /** Whether the library's wish for more octets is of interest. It tells of it at every tick. */
+  wantsRoom = false
+  /** @internal noted events */
+  pending = 0
+  /** @internal error number of the last event that has one */
+  code = 0
+  /** @internal socket the events are of */
+  noted: Pointer = 0n
+  /** Told after a tick. @param code the library's error number, with EVENT_FIN and EVENT_ERROR. */
+  abstract happened(events: number, code: number, socket: Pointer): void
+  /** @internal stands in the queue of {@link Engine.beforeTick} */
+  waits = false
+  /** Called before a tick that was asked for by {@link Engine.beforeTick}. */
+  beforeTick(): void {}
+}
+
+/** Ticks in one job. */
+const TICKS = 16
+/** Ticks without effect after which the library has nothing in hand: a frame needs one for each layer it crosses, and more when there are many. */
+const QUIET_TICKS = 5
+/** Of the heartbeat, in microseconds: with and without TCP sockets. */
+const HEARTBEAT_US = 10_000
+const IDLE_HEARTBEAT_US = 100_000
+/** A library without sockets tells its next timer, but not more than this is believed. */
+const LONGEST_WAIT_US = 1_000_000
+
+export class Engine extends Job {
+  readonly pico: Pico
+  readonly scheduler: Scheduler
+  /** The function the library calls for all sockets. */
+  readonly wakeup: Pointer
+  /** Ticks so far. */
+  ticks = 0
+  private readonly users = new Map<Pointer, PicoUser>()
+  private readonly heartbeat: Heartbeat
+  private readonly flush: () => void
+  private readonly onBeat: () => void
+  private readonly waiting: PicoUser[] = []
+  private noted: PicoUser[] = []
+  private told: PicoUser[] = []
+  private isTicking = false
+  /** Ticks that still follow when nothing happens in them. */
+  private left = 0
+  private isStopped = false
+  private tcpSockets = 0
+
+  /**
+   * @param flush hands the links what the library gave.
+   * @param onBeat looks after what has a time limit; called with each heartbeat.
+   */
+  constructor(pico: Pico, callbacks: Callbacks, scheduler: Scheduler, flush: () => void, onBeat: () => void) {
+    super()
+    this.pico = pico
+    this.scheduler = scheduler
+    this.flush = flush
+    this.onBeat = onBeat
+    this.wakeup = callbacks.add(WAKEUP_TYPE, (events: number, socket: Pointer) => this.note(events, socket), undefined)
+    this.heartbeat = new Heartbeat(() => this.beat())
+    this.armHeartbeat(0)
+  }
+
+  /** How many sockets of the library there are. */
+  get size(): number {
+    return this.users.size
+  }
+
+  /** From now on the user hears what happens to the library's socket. */
+  register(socket: Pointer, user: PicoUser, isTcp: boolean): void {
+    if (!this.users.has(socket) && isTcp) this.tcpSockets++
+    this.users.set(socket, user)
+    if (isTcp && this.tcpSockets === 1) this.armHeartbeat(HEARTBEAT_US)
+  }
+
+  /** Another one holds the socket. What was noted and not told yet is told to the new one. */
+  replace(socket: Pointer, user: PicoUser): void {
+    const before = this.users.get(socket)
+    this.users.set(socket, user)
+    if (before === undefined || before.pending === 0 || before.noted !== socket) return
+    this.hold(user, socket, before.pending, before.code)
+    before.pending = 0
+  }
+
+  /** The library's socket is gone, or nobody may touch it any more. */
+  forget(socket: Pointer, isTcp: boolean): void {
+    if (this.users.delete(socket) && isTcp) this.tcpSockets--
+  }
+
+  userOf(socket: Pointer): PicoUser | undefined {
+    return this.users.get(socket)
+  }
+
+  /** The user puts something into the library when all calls of this turn have been made. */
+  beforeTick(user: PicoUser): void {
+    if (!user.waits) {
+      user.waits = true
+      this.waiting.push(user)
+    }
+    this.touch()
+  }
+
+  /** Something was put into the library: it is ticked in this turn. */
+  touch(): void {
+    this.left = QUIET_TICKS
+    if (!this.isStopped) this.scheduler.defer(this)
+  }
+
+  override run(): void {
+    if (this.isStopped) return
+    for (let round = 0; round < TICKS && this.left > 0; round++) this.settle()
+    this.flush()
+    if (this.left > 0) this.scheduler.defer(this)
+  }
+
+  /** One tick, and what came of it is told. */
+  settle(): void {
+    if (this.isTicking || this.isStopped) return
+    this.left--
+    for (let user = this.waiting.pop(); user !== undefined; user = this.waiting.pop()) {
+      user.waits = false
+      user.beforeTick()
+    }
+    this.tick()
+    this.tell()
+  }
+
+  /** The library gave a frame, or took one: there may be more to do. */
+  moved(): void {
+    this.left = QUIET_TICKS
+  }
+
+  /** No call into the library after this. */
+  stop(): void {
+    this.isStopped = true
+    this.scheduler.clock.disarm(this.heartbeat)
+    this.users.clear()
+  }
+
+  private tick(): void {
+    this.isTicking = true
+    this.ticks++
+    try {
+      const wait = this.pico.tick()
+      if (wait !== null)
+        this.armHeartbeat(wait < 0 ? LONGEST_WAIT_US : Math.min(Math.max(wait, 1) * 1000, LONGEST_WAIT_US))
+    } finally {
+      this.isTicking = false
+    }
+  }
+
+  /** Called by the library, from inside a tick or a read: nothing is done here but noting. */
+  private note(events: number, socket: Pointer): void {
+    const user = this.users.get(socket)
+    if (user === undefined) return
+    let noteworthy = user.wantsRoom ? events : events & ~EVENT_WRITE
+    if (noteworthy === 0) return
+    const code = (events & (EVENT_FIN | EVENT_ERROR)) === 0 ? 0 : this.pico.error()
+    // One user may hold several sockets: the events of another one are told first.
+    if (user.pending !== 0 && user.noted !== socket) {
+      this.noted.push(new Later(user, socket, noteworthy, code))
+      noteworthy = 0
+    } else this.hold(user, socket, noteworthy, code)
+    this.left = QUIET_TICKS
+    if (!this.isTicking) this.touch()
+  }
+
+  private hold(user: PicoUser, socket: Pointer, events: number, code: number): void {
+    if (user.pending === 0) this.noted.push(user)
+    user.noted = socket
+    user.pending |= events
+    if (code !== 0) user.code = code
+  }
+
+  private tell(): void {
+    while (this.noted.length > 0) {
+      const told = this.noted
+      this.noted = this.told
+      this.told = told
+      for (const user of told) {
+        const { pending, code, noted } = user
+        user.pending = 0
+        user.code = 0
+        if (pending !== 0) user.happened(pending, code, noted)
+      }
+      told.length = 0
+    }
+  }
+
+  private beat(): void {
+    this.left = Math.max(this.left, 1)
+    this.run()
+    this.onBeat()
+    this.armHeartbeat(this.tcpSockets > 0 ? HEARTBEAT_US : IDLE_HEARTBEAT_US)
+  }
+
+  private armHeartbeat(microseconds: number): void {
+    if (this.isStopped) return
+    const { clock } = this.scheduler
+    const at = clock.now + microseconds
+    if (this.heartbeat.armed && this.heartbeat.at <= at && this.heartbeat.at > clock.now) return
+    clock.arm(this.heartbeat, at)
+  }
+}
+
+/** Events of one more socket of a user that has some noted already. */
+class Later extends PicoUser {
+  private readonly user: PicoUser
+
+  constructor(user: PicoUser, socket: Pointer, events: number, code: number) {
+    super()
+    this.user = user
+    this.noted = socket
+    this.pending = events
+    this.code = code
+  }
+
+  override happened(events: number, code: number, socket: Pointer): void {
+    this.user.happened(events, code, socket)
+  }
+}
+
+class Heartbeat extends Timer {
+  private readonly beat: () => void
+
+  constructor(beat: () => void) {
+    super()
+    this.beat = beat
+  }
+
+  override fire(): void {
+    this.beat()
+  }
+}

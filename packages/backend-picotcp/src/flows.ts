@@ -1,0 +1,347 @@
+/**
+ * The TCP connections of a stack as they are seen on its frames. The library has no call to reset a connection, does not say what is
+ * acknowledged, and answers segments for nobody in a way of its own: what is known here mends all three.
+ *
+ * @module
+ */
+import { type Clock, type IpAddress, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
+import type { PicoDevice } from './device.ts'
+import type { PacketView } from './packet.ts'
+import type { PortAliases } from './port-aliases.ts'
+
+/** Connections that nobody holds: being opened by a peer, or not accepted yet. More than this many of them forget the oldest. */
+const MOST_UNOWNED = 512
+
+/** Whoever accounts for a connection. */
+export interface FlowOwner {
+  /** The peer acknowledged something. */
+  acknowledgedMore?(): void
+}
+
+export class Flow {
+  readonly family: 4 | 6
+  readonly localPort: number
+  readonly remotePort: number
+  /** Words of the addresses. */
+  readonly words: Int32Array
+  /** The local port inside the library. */
+  libraryPort: number
+  /** A segment of ours was seen: the numbers below are meaningful. */
+  isSent = false
+  /** Where our last segment left. */
+  device: PicoDevice | null = null
+  /** Its link header. */
+  readonly linkHeader: Uint8Array = new Uint8Array(14)
+  /** What we sent first. */
+  iss = 0
+  /** One beyond the last sequence number we sent. */
+  sndNxt = 0
+  /** What the peer acknowledged last. */
+  sndUna = 0
+  /** What we acknowledged last. */
+  rcvNxt = 0
+  /** What the peer takes beyond what it acknowledged, and by how many bits its window is shifted. */
+  peerWindow = 0
+  peerScale = 0
+  /** Octets wait here, for the peer takes none; since when it is asked whether that is still so, and how often it was. */
+  isStalled = false
+  probedAt = 0
+  probes = 0
+  /** Octets that the library was given. */
+  written = 0
+  /** The sequence number of our FIN, once it was seen. */
+  finAt: number | null = null
+  /** When our FIN left last, and how often. */
+  finSince = 0
+  finCount = 0
+  /** The peer's FIN came, and before ours had left: then the library forgets the connection as soon as ours is acknowledged. */
+  peerEnded = false
+  peerEndedFirst = false
+  /** Timestamps of our last segment (RFC 7323 3), when they were agreed on. */
+  hasTimestamps = false
+  timestamp = 0
+  timestampEcho = 0
+  /** What we said last that we take. */
+  rcvWindow = 0
+  /** The peer answered our SYN, or acknowledged it. */
+  isSynchronised = false
+  /** A RST of the peer was let pass. */
+  wasReset = false
+  /** We reset it: the library's segments of it do not leave, the peer's are answered by RST. */
+  isOver = false
+  /** When its first segment was seen, in microseconds of the stack's clock. */
+  since = 0
+  /** Whoever accounts for it. */
+  owner: FlowOwner | null = null
+  next: Flow | null = null
+
+  constructor(family: 4 | 6, localPort: number, remotePort: number, words: Int32Array) {
+    this.family = family
+    this.localPort = localPort
+    this.remotePort = remotePort
+    this.words = words
+    this.libraryPort = localPort
+  }
+
+  /** Octets, SYN and FIN counted, that are out and not acknowledged. */
+  get inFlight(): number {
+    return this.isSent ? (this.sndNxt - this.sndUna) | 0 : 0
+  }
+
+  /** Octets the library was given and the peer has not acknowledged; 0 for what never reaches a wire. */
+  get unacknowledged(): number {
+    if (!this.isSent) return 0
+    // The SYN counts one, and so does the FIN. Sequence numbers go round: what is on its way is always less than half of them.
+    const end = (this.iss + 1 + this.written) | 0
+    const left = (end - this.sndUna) | 0
+    return Math.max(0, Math.min(left, this.written))
+  }
+
+  /**
+   * Octets that the library may be given now. It must never have more than the peer takes: with a window that is full it goes back to what
+   * it sent first, and forgets where it was.
+   */
+  get allowance(): number {
+    return this.isSent ? Math.max(0, this.peerWindow - this.unacknowledged) : Number.POSITIVE_INFINITY
+  }
+
+  /** Both sides have ended, and the peer knows. */
+  get isComplete(): boolean {
+    return this.finAt !== null && this.peerEnded && this.inFlight === 0
+  }
+
+  get key(): number {
+    return this.localPort * 0x10000 + this.remotePort
+  }
+}
+
+export class Flows {
+  size = 0
+  private readonly clock: Clock
+  private readonly aliases: PortAliases
+  private readonly byPorts = new Map<number, Flow>()
+  private readonly unowned = new Set<Flow>()
+  /** Of peers that sent a SYN, by ports. */
+  private readonly scales = new Map<number, number>()
+  /** Connections by local port. */
+  private readonly ports = new Map<number, number>()
+
+  constructor(clock: Clock, aliases: PortAliases) {
+    this.clock = clock
+    this.aliases = aliases
+  }
+
+  /** A connection that is about to be opened. */
+  open(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number, owner: FlowOwner): Flow {
+    const words = Int32Array.of(local.w0, local.w1, local.w2, local.w3, remote.w0, remote.w1, remote.w2, remote.w3)
+    const flow = this.add(new Flow(remote.family, localPort, remotePort, words))
+    flow.owner = owner
+    return flow
+  }
+
+  find(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): Flow | null {
+    let flow = this.byPorts.get(localPort * 0x10000 + remotePort) ?? null
+    for (; flow !== null; flow = flow.next) {
+      const { words } = flow
+      if (
+        words[3] === local.w3 &&
+        words[7] === remote.w3 &&
+        words[0] === local.w0 &&
+        words[1] === local.w1 &&
+        words[2] === local.w2 &&
+        words[4] === remote.w0 &&
+        words[5] === remote.w1 &&
+        words[6] === remote.w2
+      )
+        return flow
+    }
+    return null
+  }
+
+  /** The connection of a segment: ours when `isOurs`, else one that arrived. */
+  of(packet: PacketView, isOurs: boolean): Flow | null {
+    const { sourcePort, destinationPort } = packet
+    const key = isOurs ? sourcePort * 0x10000 + destinationPort : destinationPort * 0x10000 + sourcePort
+    let flow = this.byPorts.get(key) ?? null
+    for (; flow !== null; flow = flow.next) if (isOf(flow, packet, isOurs)) return flow
+    return null
+  }
+
+  /** Somebody holds the connection from now on. */
+  own(flow: Flow, owner: FlowOwner): void {
+    flow.owner = owner
+    this.unowned.delete(flow)
+  }
+
+  get unownedCount(): number {
+    return this.unowned.size
+  }
+
+  get oldestUnowned(): Flow | null {
+    for (const flow of this.unowned) return flow
+    return null
+  }
+
+  /** Handshakes of a port that nobody holds yet. */
+  openingOn(port: number): number {
+    let count = 0
+    for (const flow of this.unowned) if (flow.localPort === port) count++
+    return count
+  }
+
+  /** Handshakes that began before an instant came to nothing: the library gave them up long ago. */
+  forgetBefore(since: number): void {
+    for (const flow of this.unowned) {
+      if (flow.since >= since) return
+      this.remove(flow)
+    }
+  }
+
+  *all(): Iterable<Flow> {
+    for (const first of this.byPorts.values())
+      for (let flow: Flow | null = first; flow !== null; flow = flow.next) yield flow
+  }
+
+  /** Whether a local port has connections. */
+  isBusy(port: number): boolean {
+    return this.ports.has(port)
+  }
+
+  /**
+   * Notes a segment that leaves, as it is on the wire.
+   * @param libraryPort its source port inside the library.
+   * @returns its connection, which a SYN makes; null when there is none.
+   */
+  sent(packet: PacketView, frame: Uint8Array, at: number, linkHeader: number, libraryPort: number): Flow | null {
+    const { flags } = packet
+    let flow = this.of(packet, true)
+    if (flow === null) {
+      if ((flags & TCP_SYN) === 0) return null
+      flow = this.add(new Flow(packet.family, packet.sourcePort, packet.destinationPort, wordsOf(packet)))
+      this.unowned.add(flow)
+      flow.libraryPort = libraryPort
+      const key = flow.remotePort * 0x10000 + flow.localPort
+      flow.peerScale = this.scales.get(key) ?? 0
+      this.scales.delete(key)
+      this.aliases.retain(libraryPort)
+      this.forgetOldest()
+    }
+    if (flow.finAt !== null) afterFin(flow.finAt, packet)
+    const { sequence } = packet
+    const end = (sequence + packet.sequenceLength) | 0
+    if (!flow.isSent) {
+      flow.isSent = true
+      flow.iss = sequence
+      flow.sndUna = sequence
+      flow.sndNxt = end
+    } else if (((end - flow.sndNxt) | 0) > 0) flow.sndNxt = end
+    if ((flags & TCP_ACK) !== 0) {
+      flow.rcvNxt = packet.acknowledgment
+      flow.rcvWindow = packet.window
+      if ((flags & TCP_SYN) === 0) noteTimestamps(flow, packet)
+    }
+    if ((flags & TCP_FIN) !== 0) {
+      flow.finAt ??= (end - 1) | 0
+      flow.finSince = this.clock.now
+      flow.finCount++
+    }
+    for (let i = 0; i < linkHeader; i++) flow.linkHeader[i] = frame[at + i] as number
+    return flow
+  }
+
+  /** Notes a segment that arrived. */
+  arrived(flow: Flow, packet: PacketView): void {
+    const { flags } = packet
+    if ((flags & TCP_RST) !== 0) flow.wasReset = true
+    if ((flags & TCP_FIN) !== 0 && !flow.peerEnded) {
+      flow.peerEnded = true
+      flow.peerEndedFirst = flow.finAt === null
+    }
+    if ((flags & TCP_ACK) === 0 || !flow.isSent) return
+    const { acknowledgment } = packet
+    const progress = (acknowledgment - flow.sndUna) | 0
+    if (progress < 0 || ((acknowledgment - flow.sndNxt) | 0) > 0 || (flags & TCP_RST) !== 0) return
+    if ((flags & TCP_SYN) !== 0) flow.peerScale = packet.windowScale
+    flow.peerWindow = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << flow.peerScale
+    flow.probes = 0
+    flow.sndUna = acknowledgment
+    if (progress > 0) flow.isSynchronised = true
+    flow.owner?.acknowledgedMore?.()
+  }
+
+  /** Notes the SYN of a peer: the scale of its window. */
+  asked(packet: PacketView): void {
+    this.scales.set(packet.sourcePort * 0x10000 + packet.destinationPort, packet.windowScale)
+    // SYNs that came to nothing are forgotten, oldest first.
+    if (this.scales.size <= MOST_UNOWNED) return
+    for (const oldest of this.scales.keys()) {
+      this.scales.delete(oldest)
+      return
+    }
+  }
+
+  remove(flow: Flow): void {
+    const first = this.byPorts.get(flow.key) ?? null
+    if (first === flow) {
+      if (flow.next === null) this.byPorts.delete(flow.key)
+      else this.byPorts.set(flow.key, flow.next)
+    } else {
+      let before = first
+      while (before !== null && before.next !== flow) before = before.next
+      if (before === null) return
+      before.next = flow.next
+    }
+    this.size--
+    this.unowned.delete(flow)
+    this.aliases.release(flow.libraryPort)
+    const count = (this.ports.get(flow.localPort) as number) - 1
+    if (count === 0) this.ports.delete(flow.localPort)
+    else this.ports.set(flow.localPort, count)
+  }
+
+  private add(flow: Flow): Flow {
+    flow.since = this.clock.now
+    flow.next = this.byPorts.get(flow.key) ?? null
+    this.byPorts.set(flow.key, flow)
+    this.size++
+    this.ports.set(flow.localPort, (this.ports.get(flow.localPort) ?? 0) + 1)
+    return flow
+  }
+
+  private forgetOldest(): void {
+    if (this.unowned.size <= MOST_UNOWNED) return
+    for (const oldest of this.unowned) {
+      this.remove(oldest)
+      return
+    }
+  }
+}
+
+/** The library puts them behind the scale of its window: three octets from the beginning of the options. */
+function noteTimestamps(flow: Flow, packet: PacketView): void {
+  const at = packet.optionsAt + 3
+  flow.hasTimestamps = packet.word16(at) === 0x080a && at + 10 <= packet.dataAt
+  if (!flow.hasTimestamps) return
+  flow.timestamp = packet.word32(at + 2)
+  flow.timestampEcho = packet.word32(at + 6)
+}
+
+/** When both sides end at once the library sends a second FIN, behind the first one. Nothing comes after a FIN. */
+function afterFin(finAt: number, packet: PacketView): void {
+  const limit = (packet.flags & TCP_FIN) !== 0 ? finAt : (finAt + 1) | 0
+  if (((packet.sequence - limit) | 0) > 0) packet.sequence = limit
+}
+
+function isOf({ words }: Flow, packet: PacketView, isOurs: boolean): boolean {
+  for (let word = 3; word >= 0; word--) {
+    const local = isOurs ? packet.source(word) : packet.destination(word)
+    const remote = isOurs ? packet.destination(word) : packet.source(word)
+    if (words[word] !== local || words[4 + word] !== remote) return false
+    if (packet.family === 4) return true
+  }
+  return true
+}
+
+function wordsOf(packet: PacketView): Int32Array {
+  return Int32Array.from({ length: 8 }, (_, word) => (word < 4 ? packet.source(word) : packet.destination(word - 4)))
+}

@@ -1,0 +1,413 @@
+/**
+ * What stands between the library and its devices. The library takes a network error for the end of a connection, answers segments for
+ * nobody by ICMP, cannot reset, and does not send empty datagrams. All that is done here, on frames.
+ *
+ * @module
+ */
+import {
+  type ErrorCode,
+  ETHERNET_HEADER,
+  IP4_CHECKSUM,
+  IP4_HEADER,
+  IP4_TOTAL_LENGTH,
+  IP6_DESTINATION,
+  IP6_PAYLOAD_LENGTH,
+  IP6_SOURCE,
+  IpAddress,
+  PROTO_ICMP,
+  PROTO_ICMP6,
+  PROTO_TCP,
+  PROTO_UDP,
+  TCP_ACK,
+  TCP_ACKNOWLEDGMENT,
+  TCP_DESTINATION,
+  TCP_FIN,
+  TCP_HEADER,
+  TCP_RST,
+  TCP_SOURCE,
+  TCP_SYN,
+  UDP_CHECKSUM,
+  UDP_HEADER,
+  UDP_LENGTH,
+  UDP_SOURCE,
+} from '@ioth/core'
+import type { PicoDevice } from './device.ts'
+import type { Flow, Flows } from './flows.ts'
+import { LIBRARY_SOCKETS } from './limits.ts'
+import { makeReset, makeSegment, PacketView, sumOf, transportSum } from './packet.ts'
+import type { PortAliases } from './port-aliases.ts'
+
+/** What the gate asks of its stack. */
+export interface GateHost {
+  readonly flows: Flows
+  /** Sockets of the library that somebody holds. */
+  readonly socketCount: number
+  isOurs(address: IpAddress): boolean
+  speaksIpv6(device: PicoDevice): boolean
+  readonly tcpAliases: PortAliases
+  readonly udpAliases: PortAliases
+  /** The library's port of whoever listens there; {@link NO_ROOM} for one more handshake, or {@link NOBODY} does. */
+  listenerPort(family: 4 | 6, address: IpAddress, port: number): number
+  /** The library's port of whoever takes datagrams there. */
+  datagramPort(family: 4 | 6, port: number): number
+  /** Lets the library work on what it has, now. */
+  settle(): void
+  tcpReported(flow: Flow, code: ErrorCode): void
+  udpReported(localPort: number, to: IpAddress, port: number, code: ErrorCode): void
+  count(what: GateCount): void
+}
+
+/** {@link Gate.arrives}: the library shall not see the frame. */
+export const DROP = -1
+/** {@link Gate.arrives}: as it is. */
+export const PASS = 0
+export const NOBODY = -1
+export const NO_ROOM = 0
+
+export type GateCount = 'tcpStray' | 'tcpResetsOut' | 'synDropped' | 'icmpErrors' | 'icmpIgnored'
+
+/** ICMP destination unreachable, by code. */
+const UNREACHABLE4: Readonly<Record<number, ErrorCode>> = {
+  0: 'ENETUNREACH',
+  1: 'EHOSTUNREACH',
+  2: 'ECONNREFUSED',
+  3: 'ECONNREFUSED',
+  9: 'ENETUNREACH',
+  10: 'EHOSTUNREACH',
+  13: 'EHOSTUNREACH',
+}
+/** ICMPv6 destination unreachable, by code. */
+const UNREACHABLE6: Readonly<Record<number, ErrorCode>> = {
+  0: 'ENETUNREACH',
+  1: 'EACCES',
+  3: 'EHOSTUNREACH',
+  4: 'ECONNREFUSED',
+}
+
+export class Gate {
+  /** Octets that stand for an empty datagram; nobody else can know them. */
+  readonly emptyMark: Uint8Array
+  private readonly host: GateHost
+  private readonly packet = new PacketView()
+  private readonly inner = new PacketView()
+
+  constructor(host: GateHost, emptyMark: Uint8Array) {
+    this.host = host
+    this.emptyMark = emptyMark
+  }
+
+  /** A frame of the library. @returns whether it may leave. */
+  leaves(device: PicoDevice, frame: Uint8Array, at: number, length: number): number {
+    const { packet, host } = this
+    if (!packet.read(frame, at, length, device.linkHeader)) return length
+    if (packet.family === 6 && (!host.speaksIpv6(device) || isOfNobody(packet))) return 0
+    if (packet.isTcp) {
+      const port = packet.sourcePort
+      const real = host.tcpAliases.real(port)
+      if (real !== port) packet.write16(packet.payloadAt + TCP_SOURCE, real)
+      const flow = host.flows.sent(packet, frame, at, device.linkHeader, port)
+      if (flow !== null) flow.device = device
+      withoutScale(packet)
+      if ((packet.flags & (TCP_RST | TCP_ACK)) === TCP_RST) withoutAcknowledgment(packet)
+      return flow?.isOver === true ? 0 : length
+    }
+    if (packet.protocol !== PROTO_UDP || packet.isFragment) return length
+    const real = host.udpAliases.real(packet.sourcePort)
+    if (real !== packet.sourcePort) packet.write16(packet.payloadAt + UDP_SOURCE, real)
+    return this.emptied(packet, frame, at, length)
+  }
+
+  /** A frame of the link. @returns {@link DROP}, {@link PASS}, or the port that the library shall see it go to: see {@link redirect}. */
+  arrives(device: PicoDevice, frame: Uint8Array, at: number, length: number): number {
+    const { packet, host } = this
+    this.acknowledged = null
+    if (!packet.read(frame, at, length, device.linkHeader)) return PASS
+    if (packet.family === 6 && !host.speaksIpv6(device)) return DROP
+    const { protocol } = packet
+    if (protocol === PROTO_TCP && !packet.isFragment) return this.segmentArrives(device, frame, at)
+    if (protocol === PROTO_UDP && !packet.isFragment && packet.payloadAt + UDP_HEADER <= packet.end) {
+      const port = packet.destinationPort
+      const inside = host.datagramPort(packet.family, port)
+      return inside === port ? PASS : inside
+    }
+    if (protocol === PROTO_ICMP && packet.family === 4)
+      return this.icmpArrives(3, UNREACHABLE4, [3, 4, 11, 12]) ? PASS : DROP
+    if (protocol === PROTO_ICMP6 && packet.family === 6)
+      return this.icmpArrives(1, UNREACHABLE6, [1, 2, 3, 4]) ? PASS : DROP
+    return PASS
+  }
+
+  /** The connection that the frame which {@link arrives} just let pass acknowledges, when it does nothing else. */
+  acknowledged: Flow | null = null
+
+  /** Changes the destination port of the frame that {@link arrives} just saw, in a copy. */
+  redirect(frame: Uint8Array, length: number, linkHeader: number, port: number): void {
+    const { packet } = this
+    if (packet.read(frame, 0, length, linkHeader)) packet.write16(packet.payloadAt + TCP_DESTINATION, port)
+  }
+
+  /** Sends our FIN once more: the library sends it once. */
+  repeatFin(flow: Flow): void {
+    if (flow.finAt !== null) this.emit(flow, TCP_FIN | TCP_ACK, flow.finAt)
+  }
+
+  /** Asks a peer whether it takes something again (RFC 9293 3.8.6.1): a segment that it must answer, of what it has already. */
+  probe(flow: Flow): void {
+    this.emit(flow, TCP_ACK, (flow.sndNxt - 1) | 0)
+  }
+
+  /** Says that there is room again: the library says so only when there was none at all. */
+  openWindow(flow: Flow, window: number): void {
+    if (!flow.isSynchronised || flow.isOver || flow.peerEnded) return
+    flow.rcvWindow = window
+    this.emit(flow, TCP_ACK, flow.sndNxt)
+  }
+
+  private emit(flow: Flow, flags: number, sequence: number): void {
+    const { device, rcvWindow } = flow
+    device?.emit(
+      makeSegment(flow.linkHeader.subarray(0, device.linkHeader), flags, {
+        family: flow.family,
+        source: octetsOf(flow, 0),
+        destination: octetsOf(flow, 4),
+        sourcePort: flow.localPort,
+        destinationPort: flow.remotePort,
+        sequence,
+        acknowledgment: flow.rcvNxt,
+        window: rcvWindow,
+        timestamps: flow.hasTimestamps ? [flow.timestamp, flow.timestampEcho] : null,
+      }),
+    )
+  }
+
+  /**
+   * Ends a connection on both sides.
+   * @param isSilent the peer knows that it is over.
+   * @returns false when nothing of it was seen on the wire.
+   */
+  reset(flow: Flow, isSilent = false): boolean {
+    const { device } = flow
+    if (!flow.isSent || device === null) return false
+    const local = octetsOf(flow, 0)
+    const remote = octetsOf(flow, 4)
+    const header = flow.linkHeader.subarray(0, device.linkHeader)
+    const { family, localPort, remotePort } = flow
+    if (flow.isSynchronised && !flow.isOver && !flow.wasReset && !isSilent) {
+      this.host.count('tcpResetsOut')
+      device.emit(
+        makeReset(header, {
+          family,
+          source: local,
+          destination: remote,
+          sourcePort: localPort,
+          destinationPort: remotePort,
+          sequence: flow.sndNxt,
+          acknowledgment: flow.rcvNxt,
+        }),
+      )
+    }
+    flow.isOver = true
+    // The library hears it from its peer; at the sequence number that it expects, and acknowledging all it sent.
+    device.inject(
+      makeReset(turned(header), {
+        family,
+        source: remote,
+        destination: local,
+        sourcePort: remotePort,
+        destinationPort: flow.libraryPort,
+        sequence: flow.rcvNxt,
+        acknowledgment: flow.sndNxt,
+      }),
+    )
+    return true
+  }
+
+  private segmentArrives(device: PicoDevice, frame: Uint8Array, at: number): number {
+    const { packet, host } = this
+    if (!packet.isTcp) return DROP
+    const flow = host.flows.of(packet, false)
+    const { flags } = packet
+    if (flow !== null) {
+      if (flow.isOver) {
+        if ((flags & TCP_RST) === 0) this.refuse(device, frame, at)
+        return DROP
+      }
+      // Only what is established can be accepted: the end of a connection must not come before somebody could take it.
+      if (flow.owner === null && (flags & (TCP_FIN | TCP_RST)) !== 0) this.settle(device, frame, at)
+      const before = flow.sndUna
+      host.flows.arrived(flow, packet)
+      // Duplicates are told one by one: they say that something was lost.
+      if (flags === TCP_ACK && packet.sequenceLength === 0 && flow.sndUna !== before) this.acknowledged = flow
+      return flow.libraryPort === flow.localPort ? PASS : flow.libraryPort
+    }
+    const address = addressOf(packet)
+    if (!host.isOurs(address)) return PASS
+    if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN) {
+      const port = host.listenerPort(packet.family, address, packet.destinationPort)
+      if (port > 0 && this.hasRoom()) {
+        host.flows.asked(packet)
+        return port === packet.destinationPort ? PASS : port
+      }
+      if (port !== NOBODY) {
+        // The peer asks again in a second.
+        host.count('synDropped')
+        return DROP
+      }
+    }
+    host.count('tcpStray')
+    if ((flags & TCP_RST) === 0) this.refuse(device, frame, at)
+    return DROP
+  }
+
+  /** Lets the library work, which sends frames: the view is filled again. */
+  private settle(device: PicoDevice, frame: Uint8Array, at: number): void {
+    const { packet, host } = this
+    const length = packet.end - at
+    host.settle()
+    packet.read(frame, at, length, device.linkHeader)
+  }
+
+  /** Room in the library for one more handshake; the oldest that came to nothing makes some. */
+  private hasRoom(): boolean {
+    const { flows, socketCount } = this.host
+    if (socketCount + flows.unownedCount < LIBRARY_SOCKETS) return true
+    const oldest = flows.oldestUnowned
+    if (oldest === null || !this.reset(oldest)) return false
+    flows.remove(oldest)
+    return true
+  }
+
+  /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */
+  private refuse(device: PicoDevice, frame: Uint8Array, at: number): void {
+    const { packet } = this
+    const { family, flags, ipAt } = packet
+    const isRight = family === 6 || sumOf(frame, ipAt, packet.payloadAt - ipAt, 0) === 0xffff
+    if (!isRight || !packet.isSummed) return
+    this.host.count('tcpResetsOut')
+    const length = family === 4 ? 4 : 16
+    const sourceAt = ipAt + (family === 4 ? 12 : 8)
+    const hasAck = (flags & TCP_ACK) !== 0
+    device.emit(
+      makeReset(turned(frame.subarray(at, at + device.linkHeader)), {
+        family,
+        source: frame.slice(sourceAt + length, sourceAt + 2 * length),
+        destination: frame.slice(sourceAt, sourceAt + length),
+        sourcePort: packet.destinationPort,
+        destinationPort: packet.sourcePort,
+        sequence: hasAck ? packet.acknowledgment : 0,
+        acknowledgment: hasAck ? null : (packet.sequence + packet.sequenceLength) | 0,
+      }),
+    )
+  }
+
+  /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */
+  private icmpArrives(
+    unreachable: number,
+    codes: Readonly<Record<number, ErrorCode>>,
+    errors: readonly number[],
+  ): boolean {
+    const { packet, inner, host } = this
+    const { bytes, payloadAt, end, family, ipAt } = packet
+    if (payloadAt + 8 > end || packet.isFragment) return !packet.isFragment
+    const type = bytes[payloadAt] as number
+    if (!errors.includes(type)) return true
+    const sum =
+      family === 4
+        ? sumOf(bytes, payloadAt, end - payloadAt, 0)
+        : transportSum(bytes, 6, ipAt, payloadAt, end - payloadAt, PROTO_ICMP6)
+    const code = type === unreachable ? codes[bytes[payloadAt + 1] as number] : undefined
+    if (sum !== 0xffff || code === undefined || !inner.readCut(bytes, payloadAt + 8, end)) {
+      host.count('icmpIgnored')
+      return false
+    }
+    host.count('icmpErrors')
+    if (inner.protocol === PROTO_TCP) {
+      const flow = host.flows.of(inner, true)
+      const offset = flow === null ? -1 : (inner.sequence - flow.sndUna) | 0
+      if (flow !== null && offset >= 0 && offset <= flow.inFlight) host.tcpReported(flow, code)
+    } else if (inner.protocol === PROTO_UDP) {
+      const to = new IpAddress(
+        inner.family,
+        inner.destination(0),
+        inner.destination(1),
+        inner.destination(2),
+        inner.destination(3),
+      )
+      host.udpReported(inner.sourcePort, to, inner.destinationPort, code)
+    }
+    return false
+  }
+
+  /** An empty datagram left the program as a mark that is taken off here. */
+  private emptied(packet: PacketView, frame: Uint8Array, at: number, length: number): number {
+    const { emptyMark } = this
+    const { payloadAt, ipAt, family, end } = packet
+    const dataAt = payloadAt + UDP_HEADER
+    if (end - dataAt !== emptyMark.length) return length
+    for (let i = 0; i < emptyMark.length; i++) if (frame[dataAt + i] !== emptyMark[i]) return length
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+    view.setUint16(payloadAt + UDP_LENGTH, UDP_HEADER)
+    if (family === 4) {
+      view.setUint16(ipAt + IP4_TOTAL_LENGTH, dataAt - ipAt)
+      view.setUint16(ipAt + IP4_CHECKSUM, 0)
+      view.setUint16(ipAt + IP4_CHECKSUM, ~sumOf(frame, ipAt, Math.max(payloadAt - ipAt, IP4_HEADER), 0))
+    } else view.setUint16(ipAt + IP6_PAYLOAD_LENGTH, UDP_HEADER)
+    view.setUint16(payloadAt + UDP_CHECKSUM, 0)
+    const sum = ~transportSum(frame, family, ipAt, payloadAt, UDP_HEADER, PROTO_UDP) & 0xffff
+    view.setUint16(payloadAt + UDP_CHECKSUM, sum === 0 ? 0xffff : sum)
+    return dataAt - at
+  }
+}
+
+const OPTION_WINDOW_SCALE = 3
+
+/** The library puts the scale of its window, always 0, on every segment; it belongs on SYNs only (RFC 7323 2.2). Three NOPs take its place. */
+function withoutScale(packet: PacketView): void {
+  const { bytes, payloadAt, flags } = packet
+  const at = payloadAt + TCP_HEADER
+  if ((flags & TCP_SYN) !== 0 || bytes[at] !== OPTION_WINDOW_SCALE || bytes[at + 1] !== 3) return
+  packet.write16(at, 0x0101)
+  packet.write16(at + 2, 0x0100 | (bytes[at + 3] as number))
+}
+
+/**
+ * What the library asks as nobody (from `::`): routers, and whether its address is somebody else's. Nothing here is configured by what routers
+ * say, and conflicts are looked for beside the library, which says who it is in questions that must not (RFC 4861 4.1, 4.3).
+ */
+function isOfNobody({ protocol, bytes, payloadAt, ipAt }: PacketView): boolean {
+  const type = bytes[payloadAt]
+  if (protocol !== PROTO_ICMP6 || (type !== 133 && type !== 135)) return false
+  for (let at = ipAt + IP6_SOURCE; at < ipAt + IP6_DESTINATION; at++) if (bytes[at] !== 0) return type === 133
+  return true
+}
+
+/** The library leaves a number where a RST has no ACK (RFC 9293 3.10.7.1: the field is 0). */
+function withoutAcknowledgment(packet: PacketView): void {
+  const at = packet.payloadAt + TCP_ACKNOWLEDGMENT
+  packet.write16(at, 0)
+  packet.write16(at + 2, 0)
+}
+
+function addressOf(packet: PacketView): IpAddress {
+  return new IpAddress(
+    packet.family,
+    packet.destination(0),
+    packet.destination(1),
+    packet.destination(2),
+    packet.destination(3),
+  )
+}
+
+function octetsOf({ family, words }: Flow, first: 0 | 4): Uint8Array {
+  const octets = new Uint8Array(family === 4 ? 4 : 16)
+  const view = new DataView(octets.buffer)
+  if (family === 4) view.setInt32(0, words[first + 3] as number)
+  else for (let word = 0; word < 4; word++) view.setInt32(word * 4, words[first + word] as number)
+  return octets
+}
+
+/** A link header for the way back. */
+function turned(header: Uint8Array): Uint8Array {
+  if (header.length !== ETHERNET_HEADER) return header
+  return Uint8Array.of(...header.subarray(6, 12), ...header.subarray(0, 6), ...header.subarray(12))
+}

@@ -1,0 +1,214 @@
+/**
+ * An interface: a device of the library on a link, and its addresses.
+ *
+ * @module
+ */
+import {
+  broadcastAddress,
+  type Interface,
+  type InterfaceAddress,
+  IpAddress,
+  type Link,
+  NetError,
+  Timer,
+} from '@ioth/core'
+import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
+import { leaseOnStation, type Station } from '@ioth/core/station'
+import type { Pico } from './bindings.ts'
+import type { PicoDevice } from './device.ts'
+import { picoError } from './errno.ts'
+import type { EventQueue } from './events.ts'
+import { maskOf } from './routes.ts'
+
+/** What an interface asks of its stack. */
+export interface InterfaceHost extends LeasedStack {
+  readonly events: EventQueue
+  readonly pico: Pico
+  touch(): void
+  isOurs(address: IpAddress): boolean
+  /** It can be bound to from now on. */
+  addressAdded(on: PicoInterface, address: IpAddress): void
+  addressRemoved(on: PicoInterface, address: IpAddress): void
+  interfaceRemoved(removed: PicoInterface): void
+}
+
+/** The library's own duplicate address detection takes about a second; it is looked at as often as this. */
+const LOOK_US = 20_000
+const LEASE_WAIT_MS = 30_000
+/** What does not settle by then never does: somebody has the address. */
+const SETTLE_US = 5_000_000
+
+export class PicoInterface implements Interface {
+  readonly index: number
+  readonly name: string
+  readonly mac: string
+  readonly mtu: number
+  readonly device: PicoDevice
+  /** Between the link and the device: conflicts, announcements, DHCP, and the armour. */
+  readonly station: Station
+  /** Made by the library from the hardware address; null on links without. */
+  readonly linkLocal: IpAddress | null
+  private readonly host: InterfaceHost
+  private readonly held: InterfaceAddress[] = []
+  private readonly pending = new Set<string>()
+  private keeper: LeaseKeeper | null = null
+  private addingIpv6 = 0
+  private isRemoved = false
+
+  constructor(
+    host: InterfaceHost,
+    index: number,
+    name: string,
+    mac: string,
+    octets: Uint8Array,
+    mtu: number,
+    station: Station,
+    device: PicoDevice,
+  ) {
+    this.host = host
+    this.index = index
+    this.name = name
+    this.mac = mac
+    this.mtu = mtu
+    this.device = device
+    this.station = station
+    this.linkLocal = device.linkHeader === 0 ? null : linkLocalOf(octets).withScope(index)
+  }
+
+  get link(): Link {
+    return this.device.link
+  }
+
+  get addresses(): readonly InterfaceAddress[] {
+    return this.held
+  }
+
+  /** Whether it speaks IPv6: not before it has an address. */
+  get hasIpv6(): boolean {
+    return this.held.some(({ address }) => address.family === 6)
+  }
+
+  /** Whether an IPv6 address is on its way, whose probes have to leave. */
+  get isAdding(): boolean {
+    return this.addingIpv6 > 0
+  }
+
+  async addAddress(address: IpAddress, prefixLength: number): Promise<void> {
+    const { host, device } = this
+    const where = { address: address.toString() }
+    if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', where)
+    const longest = address.family === 4 ? 32 : 128
+    const isUnicast = !address.isUnspecified && !address.isMulticast && !address.isV4Mapped
+    if (!isUnicast || !(prefixLength >= 0 && prefixLength <= longest)) throw new NetError('EINVAL', 'addAddress', where)
+    const key = address.toString()
+    if (host.isOurs(address) || this.pending.has(key)) throw new NetError('EEXIST', 'addAddress', where)
+    this.pending.add(key)
+    if (address.family === 6) this.addingIpv6++
+    try {
+      await this.station.acquire(address)
+      if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', where)
+      if (host.pico.addLink(device.pointer, address, maskOf(address.family, prefixLength)) !== 0) {
+        throw picoError(host.pico.error(), 'addAddress', where)
+      }
+      host.touch()
+      if (address.family === 6) await this.settled(address)
+      this.held.push({ address, prefixLength })
+      host.addressAdded(this, address)
+    } catch (error) {
+      this.station.release(address)
+      throw error
+    } finally {
+      this.pending.delete(key)
+      if (address.family === 6) this.addingIpv6--
+    }
+  }
+
+  removeAddress(address: IpAddress): void {
+    const index = this.held.findIndex((held) => held.address.equals(address))
+    if (index < 0) throw new NetError('EADDRNOTAVAIL', 'removeAddress', { address: address.toString() })
+    this.held.splice(index, 1)
+    this.host.addressRemoved(this, address)
+    this.host.pico.removeLink(this.device.pointer, address)
+    this.station.release(address)
+    this.host.touch()
+  }
+
+  get lease(): DhcpLease | null {
+    return this.keeper?.lease ?? null
+  }
+
+  async dhcp(timeoutMs: number = LEASE_WAIT_MS): Promise<DhcpLease> {
+    if (this.isRemoved) throw new NetError('ENETDOWN', 'dhcp')
+    if (this.keeper !== null) throw new NetError('EALREADY', 'dhcp')
+    const { host } = this
+    this.keeper = leaseOnStation(this.station, host, this, (event) => host.events.emit(event))
+    try {
+      return await this.keeper.start(timeoutMs)
+    } catch (error) {
+      this.keeper = null
+      throw error
+    }
+  }
+
+  /** Somebody else has the address, and kept it when it was defended. */
+  conflictLost(address: IpAddress): void {
+    this.keeper?.conflict(address)
+    if (this.held.some((held) => held.address.equals(address))) this.removeAddress(address)
+  }
+
+  /** Whether this is how everybody of one of its networks is addressed. */
+  isBroadcast(address: IpAddress): boolean {
+    return this.held.some((held) => broadcastAddress(held.address, held.prefixLength)?.equals(address) === true)
+  }
+
+  async remove(): Promise<void> {
+    if (this.isRemoved) return
+    this.isRemoved = true
+    this.keeper?.stop(new NetError('ENETDOWN', 'dhcp'))
+    for (const { address } of [...this.held]) this.removeAddress(address)
+    this.host.interfaceRemoved(this)
+    this.device.destroy()
+    await this.link.close()
+  }
+
+  /** Until the library takes the address for its own. @throws NetError EADDRINUSE when it never does. */
+  private async settled(address: IpAddress): Promise<void> {
+    const { host } = this
+    const { clock } = host.scheduler
+    const end = clock.now + SETTLE_US
+    while (!host.pico.isSettled(address)) {
+      await new Promise<void>((resolve) => {
+        const alarm = new Alarm(resolve)
+        clock.arm(alarm, clock.now + LOOK_US)
+      })
+      if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', { address: address.toString() })
+      if (clock.now >= end) throw new NetError('EADDRINUSE', 'addAddress', { address: address.toString() })
+      host.touch()
+    }
+  }
+}
+
+class Alarm extends Timer {
+  private readonly ring: () => void
+
+  constructor(ring: () => void) {
+    super()
+    this.ring = ring
+  }
+
+  override fire(): void {
+    this.ring()
+  }
+}
+
+/** fe80:: with the modified EUI-64 of the hardware address (RFC 4291, appendix A), as the library makes it. */
+function linkLocalOf(mac: Uint8Array): IpAddress {
+  const [a, b, c, d, e, f] = mac as unknown as [number, number, number, number, number, number]
+  return new IpAddress(
+    6,
+    0xfe800000 | 0,
+    0,
+    ((a ^ 2) << 24) | (b << 16) | (c << 8) | 0xff,
+    (0xfe << 24) | (d << 16) | (e << 8) | f,
+  )
+}

@@ -1,0 +1,113 @@
+/**
+ * Routes: the library's own are told it, and kept here as well, for the library does not list them and is not asked which way it goes.
+ *
+ * @module
+ */
+import { IpAddress, inPrefix, NetError, networkAddress, type Route, type Table } from '@ioth/core'
+import type { Pico } from './bindings.ts'
+import { picoError } from './errno.ts'
+import type { PicoInterface } from './interface.ts'
+
+const LONGEST = { 4: 32, 6: 128 }
+const ALL_ONES = { 4: IpAddress.v4(-1), 6: new IpAddress(6, -1, -1, -1, -1) }
+
+/** Routes by a gateway; those of the interfaces' own networks are listed with them. */
+export class RoutingTable implements Table<Route> {
+  private readonly pico: Pico
+  private readonly interfaces: readonly PicoInterface[]
+  private readonly entries: Route[] = []
+
+  constructor(pico: Pico, interfaces: readonly PicoInterface[]) {
+    this.pico = pico
+    this.interfaces = interfaces
+  }
+
+  list(): Iterable<Readonly<Route>> {
+    const direct = this.interfaces.flatMap((on) =>
+      on.addresses.map(({ address, prefixLength }) => ({
+        destination: address,
+        prefixLength,
+        via: null,
+        interface: on,
+        metric: 0,
+      })),
+    )
+    return [...direct, ...this.entries]
+  }
+
+  add(route: Readonly<Route>): void {
+    const { destination, prefixLength, via, metric = 1 } = route
+    this.check(route)
+    // Networks of the interfaces are the library's own doing, with their addresses.
+    if (via === null)
+      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'route', {
+        message: 'the stack "picotcp" does not implement routes without a gateway',
+      })
+    if (this.find(route) >= 0) throw new NetError('EEXIST', 'route')
+    if (this.pico.addRoute(destination, maskOf(destination.family, prefixLength), via, metric) !== 0) {
+      throw picoError(this.pico.error(), 'route', { address: destination.toString() })
+    }
+    this.entries.push({ ...route, metric })
+  }
+
+  remove(route: Readonly<Route>): void {
+    this.check(route)
+    const index = this.find(route)
+    if (index < 0) throw new NetError('ESRCH', 'route')
+    const [{ destination, prefixLength, via, metric = 1 }] = this.entries.splice(index, 1) as [Route]
+    this.pico.removeRoute(destination, maskOf(destination.family, prefixLength), via as IpAddress, metric)
+  }
+
+  removeInterface(on: PicoInterface): void {
+    for (const route of this.entries.filter((entry) => entry.interface === on)) this.remove(route)
+  }
+
+  /** Which address of ours speaks to a destination of another host. */
+  sourceFor(destination: IpAddress): IpAddress | null {
+    let best: IpAddress | null = null
+    let length = -1
+    for (const { addresses } of this.interfaces) {
+      for (const { address, prefixLength } of addresses) {
+        if (
+          address.family !== destination.family ||
+          prefixLength <= length ||
+          !inPrefix(destination, address, prefixLength)
+        )
+          continue
+        best = address
+        length = prefixLength
+      }
+    }
+    if (best !== null) return best
+    let via: IpAddress | null = null
+    for (const entry of this.entries) {
+      if (entry.destination.family !== destination.family || entry.prefixLength <= length) continue
+      if (!inPrefix(destination, entry.destination, entry.prefixLength)) continue
+      via = entry.via
+      length = entry.prefixLength
+    }
+    return via === null ? null : this.sourceFor(via)
+  }
+
+  private find({ destination, prefixLength, via, interface: on }: Readonly<Route>): number {
+    return this.entries.findIndex(
+      (entry) =>
+        entry.interface === on &&
+        entry.prefixLength === prefixLength &&
+        entry.destination.equals(destination) &&
+        (via === null || entry.via?.equals(via) === true),
+    )
+  }
+
+  private check({ destination, prefixLength, via, interface: on }: Readonly<Route>): void {
+    const isOfOneFamily = via === null || via.family === destination.family
+    const isKnown = this.interfaces.some((candidate) => candidate === on)
+    if (isKnown && isOfOneFamily && prefixLength >= 0 && prefixLength <= LONGEST[destination.family]) return
+    throw new NetError('EINVAL', 'route')
+  }
+}
+
+/** The mask of a prefix as an address. */
+export function maskOf(family: 4 | 6, prefixLength: number): IpAddress {
+  return networkAddress(ALL_ONES[family], prefixLength)
+}

@@ -1,0 +1,183 @@
+/**
+ * What all sockets of a stack share: who made them, and how they leave.
+ *
+ * @module
+ */
+import {
+  ANY_V4,
+  ANY_V6,
+  CLOSED,
+  type Endpoint,
+  type FramePool,
+  fromBytes,
+  type IpAddress,
+  type Limits,
+  NetError,
+  type OptionName,
+  Pollable,
+  type PortTable,
+  type Scheduler,
+  type SocketInfo,
+  toBytes,
+} from '@ioth/core'
+import { NET_IPV4, NET_IPV6, type Pico, type Pointer } from '../bindings.ts'
+import type { Engine, PicoUser } from '../engine.ts'
+import { EADDRINUSE, EINVAL, picoError } from '../errno.ts'
+import type { Flow, Flows } from '../flows.ts'
+import type { PortAliases } from '../port-aliases.ts'
+import type { ListenerSocket } from './listener-socket.ts'
+
+/** What sockets need of their stack. */
+export interface SocketHost {
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly pico: Pico
+  readonly engine: Engine
+  readonly flows: Flows
+  readonly tcpAliases: PortAliases
+  readonly udpAliases: PortAliases
+  /** Library ports of bound UDP sockets of IPv6, by the port on the wire. */
+  readonly datagramPorts: Map<number, number>
+  readonly ports: PortTable
+  readonly limits: Limits
+  /** Open sockets; the limit is checked by who opens one. */
+  readonly openSockets: Set<PicoSocket>
+  /** Those who listen, by port. */
+  readonly listeners: Map<number, Set<ListenerSocket>>
+  /** Closed sockets that the library still has. */
+  readonly remains: Set<PicoUser>
+  /** Into this library calls read; its octets are good until the next one. */
+  readonly scratch: Uint8Array
+  /** Sent in the place of nothing, which the library does not send; cut off on the way out. */
+  readonly emptyMark: Uint8Array
+  isOurs(address: IpAddress): boolean
+  isBroadcast(address: IpAddress): boolean
+  sourceFor(destination: IpAddress): IpAddress | null
+  /** The same address with the scope a link-local one needs, by name or by default. @throws NetError EINVAL */
+  scoped(address: IpAddress, syscall: string): IpAddress
+  /** Ends a connection by RST, on both sides. @returns false when nothing of it was seen on the wire. */
+  reset(flow: Flow, isSilent?: boolean): boolean
+  /** Tells the peer that it may send again. */
+  openWindow(flow: Flow, window: number): void
+  /** Calls when the library has room for one more socket; at once if it has. */
+  whenRoom(begin: () => void): void
+}
+
+export abstract class PicoSocket extends Pollable implements Endpoint {
+  readonly host: SocketHost
+  readonly family: 4 | 6
+  error: NetError | null = null
+  /** Of a socket of IPv6: that it has nothing to do with IPv4. */
+  protected ipv6Only = false
+  protected isClosed = false
+
+  constructor(host: SocketHost, family: 4 | 6) {
+    super()
+    this.host = host
+    this.family = family
+    host.openSockets.add(this)
+  }
+
+  override get scheduler(): Scheduler {
+    return this.host.scheduler
+  }
+
+  abstract readonly localAddress: IpAddress | null
+  abstract readonly localPort: number
+  abstract readonly remoteAddress: IpAddress | null
+  abstract readonly remotePort: number
+  abstract readonly info: SocketInfo
+  abstract bind(address: IpAddress, port: number): void
+  abstract setOption(name: OptionName, value: number): void
+  abstract getOption(name: OptionName): number
+  abstract close(): void
+  /** An address is no longer ours. */
+  abstract addressRemoved(address: IpAddress): void
+
+  /** Leaves the stack; the consumer hears CLOSED, last and once. */
+  protected depart(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.host.openSockets.delete(this)
+    this.raise(CLOSED)
+  }
+
+  protected get wildcard(): IpAddress {
+    return this.family === 4 ? ANY_V4 : ANY_V6
+  }
+
+  /** An address as a socket of this family shows it: IPv4 in its mapped form on a socket of IPv6. */
+  protected shown(address: IpAddress | null): IpAddress | null {
+    return address === null || address.family === this.family ? address : address.mapped()
+  }
+
+  /**
+   * The address that packets go to, or that a socket is bound to: a mapped one is IPv4.
+   * @throws NetError EAFNOSUPPORT for an address of the other family, ENETUNREACH for a mapped one when the socket is IPv6 only.
+   */
+  protected real(address: IpAddress, port: number, syscall: string): IpAddress {
+    const where = { address: address.toString(), port }
+    if (address.family !== this.family) throw new NetError('EAFNOSUPPORT', syscall, where)
+    if (address.family === 4) return address
+    if (!address.isV4Mapped) return this.host.scoped(address, syscall)
+    if (!this.ipv6Only) return address.unmapped()
+    throw new NetError(syscall === 'bind' ? 'EINVAL' : 'ENETUNREACH', syscall, where)
+  }
+
+  /** @throws NetError EADDRNOTAVAIL when the address is neither ours nor the wildcard. */
+  protected checkLocal(address: IpAddress, port: number): void {
+    if (address.isUnspecified || this.host.isOurs(address)) return
+    throw new NetError('EADDRNOTAVAIL', 'bind', { address: address.toString(), port })
+  }
+}
+
+/** A socket of the library. @throws NetError EMFILE when it gives none. */
+export function openPico({ pico, engine }: SocketHost, family: 4 | 6, protocol: number): Pointer {
+  const socket = pico.open(family === 4 ? NET_IPV4 : NET_IPV6, protocol, engine.wakeup)
+  if (socket === null) throw new NetError('EMFILE', 'socket')
+  return socket
+}
+
+/** Binds a socket of the library. @returns false when the library has somebody there already. @throws NetError EADDRNOTAVAIL… */
+export function bindPico(
+  { pico }: SocketHost,
+  socket: Pointer,
+  address: IpAddress,
+  port: number,
+  syscall: string,
+): boolean {
+  const networkOrder = Uint8Array.of(port >>> 8, port & 0xff)
+  if (pico.bind(socket, toBytes(address), networkOrder) === 0) return true
+  const number = pico.error()
+  if (number === EADDRINUSE) return false
+  const where = { address: address.toString(), port }
+  throw number === EINVAL ? new NetError('EADDRNOTAVAIL', syscall, where) : picoError(number, syscall, where)
+}
+
+/** What the library wrote as an address and a port. */
+export function addressFrom(octets: Uint8Array, family: 4 | 6): IpAddress {
+  return fromBytes(octets, 0, family === 4 ? 4 : 16)
+}
+
+export function notImplemented(call: string): NetError {
+  return new NetError('ERR_IOTH_NOT_IMPLEMENTED', call, { message: `the stack "picotcp" does not implement ${call}` })
+}
+
+export function invalid(syscall: string, message?: string): NetError {
+  return new NetError('EINVAL', syscall, message === undefined ? {} : { message: `${syscall} EINVAL: ${message}` })
+}
+
+/** @throws NetError EINVAL when the value is not a whole number of the range. */
+export function checkRange(name: OptionName, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw invalid('setsockopt', `${name} is a whole number from ${least} to ${most}, not ${value}`)
+  }
+  return value
+}
+
+/** The value of an option as the library takes it. */
+export function optionValue(value: number): Uint8Array {
+  const octets = Buffer.alloc(8)
+  octets.writeUInt32LE(value >>> 0)
+  return octets
+}

@@ -1,0 +1,563 @@
+/**
+ * TCP sockets: the contract's calls on top of the library's.
+ *
+ * @module
+ */
+import {
+  type BindFlags,
+  type ByteSink,
+  END,
+  ERROR,
+  type ErrorCode,
+  FAILED,
+  type IpAddress,
+  type Listener,
+  LOOPBACK_V4,
+  LOOPBACK_V6,
+  NetError,
+  type OptionName,
+  type PortBinding,
+  READABLE,
+  type SocketInfo,
+  type TcpSocket,
+  toBytes,
+  WOULD_BLOCK,
+  WRITABLE,
+} from '@ioth/core'
+import {
+  EVENT_CLOSE,
+  EVENT_CONNECTION,
+  EVENT_ERROR,
+  EVENT_FIN,
+  EVENT_READ,
+  EVENT_WRITE,
+  networkPort,
+  type Pointer,
+  PROTO_TCP,
+  SHUT_WRITE,
+} from '../bindings.ts'
+import { PicoUser } from '../engine.ts'
+import { ECONNRESET, ESHUTDOWN, picoError } from '../errno.ts'
+import type { Flow, FlowOwner } from '../flows.ts'
+import { CONNECT_TIMEOUT_MS, NEIGHBOR_TIMEOUT_MS, USER_TIMEOUT_MS } from '../limits.ts'
+import { bindPico, invalid, openPico, PicoSocket, type SocketHost } from './endpoint.ts'
+import { ListenerSocket } from './listener-socket.ts'
+import { Outbox } from './outbox.ts'
+import { Remains } from './remains.ts'
+import { StreamOptions } from './stream-options.ts'
+
+/** `idle`: not connected yet. `open` until both directions are over, or it failed. */
+type Phase = 'idle' | 'opening' | 'open' | 'over'
+
+/** Octets taken from the library at once. */
+const PULL = 32 * 1024
+
+export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
+  /** The library's socket; null before there is one, and when it must not be touched any more. */
+  private socket: Pointer | null = null
+  private readonly user: StreamUser = new StreamUser(this)
+  private flow: Flow | null = null
+  private phase: Phase = 'idle'
+  private binding: PortBinding | null = null
+  private readonly options: StreamOptions
+  private local: IpAddress | null = null
+  private remote: IpAddress | null = null
+  private isUsedUp = false
+  /** Octets that the library had, read when it ended. */
+  private rest: Uint8Array[] = []
+  private readonly outbox = new Outbox()
+  private endCame = false
+  private endWasRead = false
+  private finWanted = false
+  private finSent = false
+  /** When the connect began, and when an acknowledgement came last. */
+  private since = 0
+  private lastUna = 0
+
+  constructor(host: SocketHost, family: 4 | 6, options?: StreamOptions) {
+    super(host, family)
+    this.options = options ?? new StreamOptions(host.limits.sendBuffer, host.limits.receiveBuffer)
+  }
+
+  /** A socket for a connection that a listener took. */
+  static accepted(
+    host: SocketHost,
+    family: 4 | 6,
+    options: StreamOptions,
+    socket: Pointer,
+    flow: Flow | null,
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+  ): StreamSocket {
+    const made = new StreamSocket(host, family, options.copy())
+    made.socket = socket
+    made.local = local
+    made.remote = remote
+    made.localPort = localPort
+    made.remotePort = remotePort
+    made.flow = flow
+    if (flow !== null) host.flows.own(flow, made)
+    host.engine.register(socket, made.user, true)
+    made.options.apply(host.pico, socket)
+    made.phase = 'open'
+    made.connected()
+    // What came between the handshake and now was told to the listener, or to nobody.
+    made.pull(PULL)
+    return made
+  }
+
+  // ---------- who ----------
+
+  localPort = 0
+  remotePort = 0
+
+  get state(): string {
+    const { phase, finSent, endCame } = this
+    if (phase === 'opening') return 'SYN-SENT'
+    if (phase !== 'open') return 'CLOSED'
+    if (finSent) return endCame ? 'LAST-ACK' : 'FIN-WAIT-1'
+    return endCame ? 'CLOSE-WAIT' : 'ESTABLISHED'
+  }
+
+  override get localAddress(): IpAddress | null {
+    return this.shown(this.local ?? this.binding?.address ?? null)
+  }
+
+  override get remoteAddress(): IpAddress | null {
+    return this.shown(this.remote)
+  }
+
+  get bytesQueued(): number {
+    return this.phase === 'open' ? this.outbox.length + (this.flow?.unacknowledged ?? 0) : 0
+  }
+
+  override get info(): SocketInfo {
+    return { endpoint: this, transport: 'tcp', state: this.state }
+  }
+
+  // ---------- opening ----------
+
+  override bind(address: IpAddress, port: number, flags?: BindFlags): void {
+    if (this.binding !== null || this.phase !== 'idle' || this.isClosed || this.isUsedUp) throw invalid('bind')
+    if (flags?.ipv6Only === true) this.ipv6Only = this.family === 6
+    const local = this.real(address, port, 'bind')
+    this.checkLocal(local, port)
+    this.binding = this.host.ports.bind(6, local, port, flags)
+    this.localPort = this.binding.port
+  }
+
+  listen(backlog: number): Listener {
+    const { host, family } = this
+    if (this.phase !== 'idle' || this.isClosed || this.isUsedUp) throw invalid('listen')
+    if (this.binding === null) this.bind(this.wildcard, 0)
+    const binding = this.binding as PortBinding
+    binding.listen()
+    const most = Math.min(Math.max(backlog, 1), host.limits.backlog)
+    const { address } = binding
+    const isDual = family === 6 && !this.ipv6Only && address.isUnspecified && address.family === 6
+    const listener = new ListenerSocket(host, family, binding, isDual, most, this.options)
+    this.binding = null
+    this.isUsedUp = true
+    this.isClosed = true
+    host.openSockets.delete(this)
+    return listener
+  }
+
+  connect(address: IpAddress, port: number): void {
+    const { host } = this
+    if (this.isClosed || this.isUsedUp) throw invalid('connect')
+    const where = { address: address.toString(), port }
+    if (this.phase === 'opening') throw new NetError('EALREADY', 'connect', where)
+    if (this.phase !== 'idle') throw new NetError('EISCONN', 'connect', where)
+    if (!Number.isInteger(port) || port < 0 || port > 65535) throw invalid('connect')
+    const real = this.real(address, port, 'connect')
+    const remote = real.isUnspecified ? (real.family === 4 ? LOOPBACK_V4 : LOOPBACK_V6) : real
+    if (remote.isMulticast || host.isBroadcast(remote)) throw new NetError('ENETUNREACH', 'connect', where)
+    const bound = this.binding?.address ?? null
+    if (bound !== null && !bound.isUnspecified && bound.family !== remote.family) {
+      throw new NetError('ENETUNREACH', 'connect', where)
+    }
+    const local = host.sourceFor(remote)
+    if (local === null) throw new NetError('ENETUNREACH', 'connect', where)
+    this.binding ??= host.ports.bindFor(6, local, remote, port, (free) => !host.flows.isBusy(free))
+    this.localPort = this.binding.port
+    this.local = local
+    this.remote = remote
+    this.remotePort = port
+    this.phase = 'opening'
+    this.since = host.scheduler.clock.now
+    this.flow = host.flows.open(local, this.localPort, remote, port, this)
+    // A port 0 has no listener anywhere, and the library takes none.
+    if (port === 0) this.fail('ECONNREFUSED', 'connect')
+    else host.whenRoom(() => this.begin())
+  }
+
+  private begin(): void {
+    const { host, remote, local, remotePort, localPort } = this
+    if (this.phase !== 'opening' || this.socket !== null || remote === null || local === null) return
+    this.since = host.scheduler.clock.now
+    let socket: Pointer | null = null
+    try {
+      socket = openPico(host, remote.family, PROTO_TCP)
+      host.engine.register(socket, this.user, true)
+      if (!bindPico(host, socket, local, localPort, 'connect')) {
+        // Somebody listens there, or an old connection has it: another port inside the library does as well.
+        const inside = host.tcpAliases.take(localPort)
+        ;(this.flow as Flow).libraryPort = inside
+        if (!bindPico(host, socket, local, inside, 'connect')) throw new NetError('EADDRINUSE', 'connect')
+      }
+      this.options.apply(host.pico, socket)
+      this.socket = socket
+      if (host.pico.connect(socket, toBytes(remote), networkPort(remotePort)) !== 0) {
+        throw picoError(host.pico.error(), 'connect', { address: remote.toString(), port: remotePort })
+      }
+    } catch (error) {
+      this.socket = null
+      if (socket !== null) {
+        host.engine.forget(socket, true)
+        host.pico.close(socket)
+      }
+      this.fail((error as NetError).code, 'connect')
+    }
+    host.engine.touch()
+  }
+
+  // ---------- data ----------
+
+  read(into: Uint8Array, offset: number, length: number): number {
+    if (this.phase === 'idle') return this.refuse('ENOTCONN', 'read')
+    const first = this.rest[0]
+    if (first === undefined) return this.nothing()
+    const count = Math.min(length, first.length)
+    into.set(count === first.length ? first : first.subarray(0, count), offset)
+    this.consumed(count)
+    return count
+  }
+
+  lend(max: number, sink: ByteSink): number {
+    if (this.phase === 'idle') return this.refuse('ENOTCONN', 'read')
+    const first = this.rest[0]
+    if (first === undefined) return this.nothing()
+    const count = Math.min(max, first.length)
+    try {
+      sink.bytes(first, 0, count)
+    } finally {
+      this.consumed(count)
+    }
+    return count
+  }
+
+  private consumed(count: number): void {
+    const first = this.rest[0] as Uint8Array
+    if (count < first.length) this.rest[0] = first.subarray(count)
+    else {
+      this.rest.shift()
+      if (this.rest.length === 0) this.pull(PULL)
+    }
+  }
+
+  /**
+   * Takes octets from the library: it says that there are some when there are none any more, and does not say how many there are, so that
+   * only what was taken is known to be there. Lowers or raises READABLE to what is true.
+   */
+  private pull(most: number): void {
+    const { host, socket } = this
+    if (socket !== null && this.phase === 'open' && !this.endCame) {
+      const { scratch, pico } = host
+      for (let taken = 0; taken < most; ) {
+        const count = pico.read(socket, scratch, Math.min(scratch.length, most - taken))
+        if (count < 0 && pico.error() === ESHUTDOWN) this.endCame = true
+        if (count <= 0) {
+          if (taken > 0) this.tellRoom()
+          break
+        }
+        this.rest.push(scratch.slice(0, count))
+        taken += count
+        host.engine.touch()
+      }
+    }
+    if (this.rest.length > 0 || this.endCame || this.hasFailed) this.raise(READABLE)
+    else if (this.phase !== 'over') this.lower(READABLE)
+    this.conclude(false)
+  }
+
+  /** The library has nothing left: all of its buffer is free. */
+  private tellRoom(): void {
+    const { flow } = this
+    const { receiveBuffer } = this.options
+    if (flow?.isSent === true && flow.rcvWindow * 2 < receiveBuffer) this.host.openWindow(flow, receiveBuffer)
+  }
+
+  private nothing(): number {
+    // A write after shutdown leaves an error, too, and does not touch this direction.
+    const { hasFailed } = this
+    if (this.endCame && !(this.endWasRead && hasFailed)) {
+      this.endWasRead = true
+      return END
+    }
+    if (hasFailed) return FAILED
+    if (this.phase === 'over') return END
+    this.lower(READABLE)
+    return WOULD_BLOCK
+  }
+
+  private get hasFailed(): boolean {
+    return (this.ready & ERROR) !== 0
+  }
+
+  write(from: Uint8Array, offset: number, length: number): number {
+    if (this.phase === 'idle') return this.refuse('ENOTCONN', 'write')
+    if (this.hasFailed) return FAILED
+    if (this.finWanted || this.phase === 'over') return this.refuse('EPIPE', 'write')
+    if (this.phase === 'opening' || this.socket === null) return WOULD_BLOCK
+    if (length === 0) return 0
+    const count = Math.min(length, this.room)
+    if (count > 0) {
+      this.outbox.push(from, offset, count)
+      this.host.engine.beforeTick(this.user)
+    }
+    if (count < length || this.room * 3 < this.options.sendBuffer) this.lower(WRITABLE)
+    return count > 0 ? count : WOULD_BLOCK
+  }
+
+  /** Octets that may be written now: what is not acknowledged fills the buffer. */
+  private get room(): number {
+    return Math.max(0, this.options.sendBuffer - this.bytesQueued)
+  }
+
+  /** @internal Gives the library what waits for it. */
+  pump(): void {
+    const { host, socket, outbox } = this
+    if (socket === null || this.phase !== 'open') return
+    outbox.feed(this.flow, (octets) => host.pico.write(socket, octets, octets.length))
+    this.user.wantsRoom = outbox.length > 0
+    // The library puts its FIN before octets that it has not sent yet.
+    if (this.finWanted && this.bytesQueued === 0) this.sendFin()
+  }
+
+  /** {@link FlowOwner}: the peer acknowledged something. */
+  acknowledgedMore(): void {
+    this.writable()
+    if (this.finWanted && this.phase === 'open') this.host.engine.beforeTick(this.user)
+  }
+
+  /**
+   * Both directions are over, and acknowledged: the library does not tell of it when the peer's FIN came last.
+   * @param isSure nothing is waited for any more.
+   */
+  private conclude(isSure: boolean): void {
+    const { flow } = this
+    if (this.phase !== 'open' || !this.finSent || !this.endCame || flow === null || !flow.isComplete) return
+    if (flow.peerEndedFirst && !isSure) return
+    this.release(true)
+    this.phase = 'over'
+  }
+
+  private writable(): void {
+    if (this.phase === 'open' && !this.finWanted && this.room * 3 >= this.options.sendBuffer) this.raise(WRITABLE)
+  }
+
+  shutdown(): void {
+    if (this.finWanted || this.isClosed || this.phase === 'idle') return
+    this.finWanted = true
+    if (this.phase === 'open') this.host.engine.beforeTick(this.user)
+  }
+
+  private sendFin(): void {
+    const { host, socket } = this
+    if (socket === null || this.finSent) return
+    this.finSent = true
+    host.pico.shutdown(socket, SHUT_WRITE)
+    host.engine.touch()
+  }
+
+  // ---------- ending ----------
+
+  override close(): void {
+    if (this.isClosed) return
+    if (this.socket !== null && this.phase === 'open') {
+      this.pull(PULL)
+      const isUnread = this.rest.length > 0
+      if (isUnread && this.flow?.isSent === true) {
+        this.reset()
+        return
+      }
+    }
+    this.leave(false)
+  }
+
+  reset(): void {
+    if (this.isClosed) return
+    const { host, socket, flow } = this
+    this.outbox.clear()
+    if (socket !== null && (flow === null || !host.reset(flow))) host.pico.close(socket)
+    this.leave(false)
+  }
+
+  override addressRemoved(address: IpAddress): void {
+    if (this.local?.equals(address) === true) this.fail('EADDRNOTAVAIL', 'read')
+  }
+
+  /** The socket is no longer the program's: what the library keeps is somebody else's business. */
+  private leave(isFinished: boolean): void {
+    const { host } = this
+    this.release(isFinished)
+    this.rest = []
+    this.lower(READABLE | WRITABLE)
+    this.phase = 'over'
+    host.engine.touch()
+    this.depart()
+  }
+
+  /** Hands the library's socket to {@link Remains}, and the port with it. */
+  private release(isFinished: boolean): void {
+    const { host, socket, flow, binding } = this
+    this.socket = null
+    this.binding = null
+    if (socket !== null) new Remains(host, socket, flow, binding, isFinished, this.outbox, this.finSent)
+    else if (this.flowIsMine) {
+      if (flow !== null) host.flows.remove(flow)
+      binding?.release()
+    }
+    this.flowIsMine = false
+  }
+
+  /** Nobody else accounts for the flow yet. */
+  private flowIsMine = true
+
+  // ---------- what the library says ----------
+
+  /** @internal */
+  happened(events: number, code: number): void {
+    if ((events & EVENT_CONNECTION) !== 0 && this.phase === 'opening') {
+      this.phase = 'open'
+      this.connected()
+      if (this.finWanted) this.pump()
+    }
+    if ((events & (EVENT_READ | EVENT_CLOSE)) !== 0 && this.phase === 'open' && this.rest.length === 0) this.pull(PULL)
+    if ((events & EVENT_WRITE) !== 0 && this.phase === 'open') {
+      this.pump()
+      this.writable()
+    }
+    if ((events & EVENT_ERROR) !== 0) this.failed(code)
+    else if ((events & EVENT_FIN) !== 0) this.ended(code)
+  }
+
+  private connected(): void {
+    this.lastUna = this.flow?.sndUna ?? 0
+    this.since = this.host.scheduler.clock.now
+    this.raise(WRITABLE)
+  }
+
+  /** The library is done with the connection, in peace or not: this is the last moment to read what it has. */
+  private ended(code: number): void {
+    const { host, flow, socket } = this
+    if (this.phase === 'over' || socket === null) return
+    const wasOpening = this.phase === 'opening'
+    if (!wasOpening) this.pull(Number.POSITIVE_INFINITY)
+    const isReset = code === ECONNRESET && (flow === null || !flow.isSent || flow.wasReset || wasOpening)
+    if (code !== ECONNRESET && !wasOpening) {
+      // Both directions are over, and acknowledged.
+      this.endCame = true
+      this.finWanted = true
+      if (flow?.peerEndedFirst === true) {
+        this.socket = null
+        host.engine.forget(socket, true)
+      }
+      this.release(true)
+      this.phase = 'over'
+      this.raise(READABLE)
+      return
+    }
+    this.socket = null
+    host.engine.forget(socket, true)
+    this.fail(isReset ? (wasOpening ? 'ECONNREFUSED' : 'ECONNRESET') : 'ETIMEDOUT', wasOpening ? 'connect' : 'read')
+  }
+
+  /** While opening: the library gave up, and its socket is gone. When open: nobody answers its questions, and it would go on asking. */
+  private failed(code: number): void {
+    const { host, socket } = this
+    if (socket === null) return
+    if (this.phase === 'opening') {
+      const isLate = host.scheduler.clock.now - this.since > (CONNECT_TIMEOUT_MS - 5000) * 1000
+      if (isLate) {
+        this.socket = null
+        host.engine.forget(socket, true)
+      }
+      this.fail(isLate ? 'ETIMEDOUT' : picoError(code, 'connect').code, 'connect')
+    } else if (this.phase === 'open') this.fail('ETIMEDOUT', 'read')
+  }
+
+  /** The network said so (ICMP). An established connection does not end by that (RFC 1122 4.2.3.9). */
+  reported(code: ErrorCode): void {
+    if (this.phase === 'opening') this.fail(code, 'connect')
+  }
+
+  /** The socket failed: the library's side of it is ended, and everybody hears why. */
+  fail(code: ErrorCode, syscall: string): void {
+    const { host, socket, flow } = this
+    if (this.phase === 'over' || this.isClosed) return
+    if (socket !== null && this.phase === 'open') this.pull(Number.POSITIVE_INFINITY)
+    this.outbox.clear()
+    if (socket !== null && (flow === null || !host.reset(flow))) host.pico.close(socket)
+    this.release(false)
+    this.phase = 'over'
+    const where = this.remote === null ? {} : { address: this.remote.toString(), port: this.remotePort }
+    this.error = new NetError(code, syscall, syscall === 'connect' ? where : {})
+    this.raise(READABLE | WRITABLE | ERROR)
+  }
+
+  /** Looks after what the library has no limit for. */
+  check(now: number): void {
+    const { flow } = this
+    if (this.phase === 'opening') {
+      const waited = now - this.since
+      const isRemote = this.remote !== null && !this.host.isOurs(this.remote)
+      if (waited > NEIGHBOR_TIMEOUT_MS * 1000 && this.socket !== null && isRemote && flow?.isSent === false) {
+        this.fail('EHOSTUNREACH', 'connect')
+      } else if (waited > CONNECT_TIMEOUT_MS * 1000) this.fail('ETIMEDOUT', 'connect')
+    } else if (this.phase === 'open' && flow !== null) {
+      if (flow.inFlight === 0 || flow.sndUna !== this.lastUna) {
+        this.lastUna = flow.sndUna
+        this.since = now
+        this.conclude(true)
+      } else if (now - this.since > (this.options.userTimeout || USER_TIMEOUT_MS) * 1000) this.fail('ETIMEDOUT', 'read')
+    }
+  }
+
+  // ---------- options ----------
+
+  override setOption(name: OptionName, value: number): void {
+    this.options.set(name, value, this.host.limits)
+    if (this.socket !== null) this.options.apply(this.host.pico, this.socket)
+  }
+
+  override getOption(name: OptionName): number {
+    return this.options.get(name)
+  }
+
+  private refuse(code: ErrorCode, syscall: string): number {
+    this.error ??= new NetError(code, syscall)
+    return FAILED
+  }
+}
+
+/** The library's socket of a stream; a class of its own, as {@link Pollable} is the base of the other. */
+class StreamUser extends PicoUser {
+  private readonly stream: StreamSocket
+
+  constructor(stream: StreamSocket) {
+    super()
+    this.stream = stream
+  }
+
+  override happened(events: number, code: number): void {
+    this.stream.happened(events, code)
+  }
+
+  override beforeTick(): void {
+    this.stream.pump()
+  }
+}
