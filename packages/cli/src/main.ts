@@ -102,6 +102,14 @@ ioth
   .addOption(
     new Option('-c, --command <line>', 'a command of the console at the start; may be repeated').argParser(several),
   )
+  .addOption(
+    new Option('--ws [port]', 'let browser tabs in by WebSocket, on loopback; tells the URL with its token').argParser(
+      wholeNumber,
+    ),
+  )
+  .addOption(
+    new Option('--ws-origin <origin>', 'pages that may, beside those of this host; may be repeated').argParser(several),
+  )
   .option('--json', 'with ctl: as JSON')
   .addHelpText(
     'after',

@@ -26,6 +26,7 @@ export { formatEndpoint, type PublishedPort, parsePublishedPort } from './publis
 export type { AddressInfo, PortInfo } from './stream/control.ts'
 export { askConsole, type ConsoleReply } from './switch/console-client.ts'
 export { createSwitch, isTaken, type Switch, type SwitchOptions } from './switch/switch.ts'
+export type { WebSocketEntranceOptions } from './switch/ws-entrance.ts'
 export { takeOverLink } from './take-over.ts'
 export { listPorts, type OpenVnlOptions, openVnl, VNL_MODULES } from './vnl/open-vnl.ts'
 export { parseVnl, type Vnl } from './vnl/parse-vnl.ts'

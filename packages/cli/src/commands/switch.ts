@@ -19,6 +19,9 @@ export interface SwitchCommandOptions {
   readonly macs?: number
   readonly storm?: number
   readonly command?: readonly string[]
+  /** A port; true: any. */
+  readonly ws?: number | true
+  readonly wsOrigin?: readonly string[]
   readonly json?: boolean
 }
 
@@ -30,6 +33,7 @@ export async function runSwitch(dir: string, words: readonly string[], options: 
     throw explainNetwork(error)
   })
   await prepare(running, options.command ?? [])
+  if (options.ws !== undefined) await serveTabs(running, options)
   say(`${options.hub === true ? 'hub' : 'switch'} at ${running.dir}; others join it with -f ${running.dir}`)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void running.close(signal))
   await running.closed
@@ -56,6 +60,16 @@ const SUCCESS = 1000
 /** A switch's directory, or the management socket of another one: vde_switch -M. */
 function consoleOf(path: string): string {
   return lstatSync(path, { throwIfNoEntry: false, bigint: true })?.isSocket() === true ? path : join(path, 'mgmt')
+}
+
+async function serveTabs(running: Switch, { ws, wsOrigin = [] }: SwitchCommandOptions): Promise<void> {
+  try {
+    const url = await running.serveWebSockets({ port: typeof ws === 'number' ? ws : 0, origins: wsOrigin })
+    say(`WebSockets at ${url}`)
+  } catch (error) {
+    await running.close()
+    throw explainNetwork(error)
+  }
 }
 
 async function prepare(running: Switch, commands: readonly string[]): Promise<void> {

@@ -38,7 +38,8 @@ import { type Port, PortCounters } from './port.ts'
 import { type Seat, takeSeat } from './seat.ts'
 import { StreamPort } from './stream-port.ts'
 import { CONSOLE_SOCKET, switchConsole } from './switch-console.ts'
-import { VdeEntrance } from './vde-entrance.ts'
+import { type EntranceSetup, VdeEntrance } from './vde-entrance.ts'
+import type { WebSocketEntranceOptions, WsEntrance } from './ws-entrance.ts'
 
 export interface SwitchOptions {
   /** Where it is found: a directory, made if it is not there. */
@@ -77,6 +78,11 @@ export interface Switch extends AsyncDisposable {
   ports(): PortInfo[]
   /** Counters of the switch, and those of all ports there are and were, added up. None decreases. */
   counters(): Readonly<Record<string, number>>
+  /**
+   * Lets WebSockets in, so that browser tabs can join.
+   * @returns the URL for them, with the token. @throws NetError ERR_IOTH_NETWORK
+   */
+  serveWebSockets(options: WebSocketEntranceOptions): Promise<string>
   /** Runs a command of the console: `port/setvlan 3 10`. @throws Error when there is none such, or it fails. */
   command(line: string): unknown
   /** Lets the process end although the switch runs. */
@@ -143,6 +149,7 @@ class DirectorySwitch implements Switch {
   /** Every stream plug, those without frames and those that are closing too. */
   private readonly connections = new Set<StreamPort>()
   private vde: VdeEntrance | null = null
+  private ws: WsEntrance | null = null
   private readonly console: Console
   private readonly total: Record<string, number> = { ...new PortCounters() }
   private readonly clock: Alarm
@@ -197,37 +204,47 @@ class DirectorySwitch implements Switch {
 
   /** Lets plugs of the VDE protocol in, too. */
   private async openVde(): Promise<void> {
-    const { fabric, options, scheduler } = this
-    this.vde = await VdeEntrance.open(options.dir, {
-      choose: (wanted) => {
-        if (this.stopping !== null) return { refusal: 'stopping' }
-        if (fabric.ports.length >= options.maxPorts) return { refusal: 'full' }
-        if (wanted === 0) return this.freeNumber()
-        return this.isTaken(wanted) || wanted > HIGHEST_PORT ? { refusal: 'port' } : wanted
-      },
-      setup: {
-        mtu: options.mtu,
-        queueOctets: options.queueOctets,
-        get tick() {
-          return fabric.tick
-        },
-        get now() {
-          return scheduler.clock.now
-        },
-        received: (port, from, end) => {
-          fabric.receive(port, from, end)
-          fabric.flush()
-        },
-      },
-      added: (port) => {
-        fabric.add(port)
-        this.scheduler.clock.disarm(this.idle)
-        this.startClock()
-      },
+    this.vde = await VdeEntrance.open(this.options.dir, {
+      choose: (wanted) => this.choose(wanted),
+      setup: this.portSetup(),
+      added: (port) => this.added(port),
       removed: (port) => this.removed(port),
       refused: (reason) => this.count(`refused.vde-${reason}`),
     })
     if (!this.referenced) this.vde.unref()
+  }
+
+  /** The number of a port that is no stream plug's. @param wanted 0: any. */
+  private choose(wanted: number): number | { readonly refusal: string } {
+    if (this.stopping !== null) return { refusal: 'stopping' }
+    if (this.fabric.ports.length >= this.options.maxPorts) return { refusal: 'full' }
+    if (wanted === 0) return this.freeNumber()
+    return this.isTaken(wanted) || wanted > HIGHEST_PORT ? { refusal: 'port' } : wanted
+  }
+
+  /** What such ports are made with. */
+  private portSetup(): EntranceSetup {
+    const { fabric, options, scheduler } = this
+    return {
+      mtu: options.mtu,
+      queueOctets: options.queueOctets,
+      get tick() {
+        return fabric.tick
+      },
+      get now() {
+        return scheduler.clock.now
+      },
+      received: (port, from, end) => {
+        fabric.receive(port, from, end)
+        fabric.flush()
+      },
+    }
+  }
+
+  private added(port: Port): void {
+    this.fabric.add(port)
+    this.scheduler.clock.disarm(this.idle)
+    this.startClock()
   }
 
   ports(): PortInfo[] {
@@ -240,6 +257,21 @@ class DirectorySwitch implements Switch {
     return sum
   }
 
+  async serveWebSockets(options: WebSocketEntranceOptions): Promise<string> {
+    if (this.ws !== null) throw networkError('this switch serves WebSockets already')
+    // The package is loaded when somebody wants it.
+    const { WsEntrance } = await import('./ws-entrance.ts')
+    this.ws = await WsEntrance.open(options, {
+      choose: () => this.choose(0),
+      setup: this.portSetup(),
+      added: (port) => this.added(port),
+      removed: (port) => this.removed(port),
+      refused: (reason) => this.count(`refused.ws-${reason}`),
+    })
+    if (!this.referenced) this.ws.unref()
+    return this.ws.url
+  }
+
   command(line: string): unknown {
     return this.console.run(line)?.value ?? null
   }
@@ -249,6 +281,7 @@ class DirectorySwitch implements Switch {
     this.server.unref()
     for (const port of this.connections) port.unref()
     this.vde?.unref()
+    this.ws?.unref()
   }
 
   close(reason = 'stopped'): Promise<void> {
@@ -267,6 +300,7 @@ class DirectorySwitch implements Switch {
     const left = this.seat.leave()
     for (const port of this.connections) this.hangUp(port, reason)
     await this.vde?.close()
+    await this.ws?.close()
     this.console.close()
     await left
     this.resolveClosed(reason)
@@ -380,7 +414,8 @@ class DirectorySwitch implements Switch {
   /** Ends the connection of a port's plug. */
   private pull(port: Port): void {
     if (port instanceof StreamPort) this.hangUp(port, 'the plug was pulled')
-    else for (const each of this.vde?.ports ?? []) if (each === port) each.close()
+    for (const each of this.vde?.ports ?? []) if (each === port) each.close()
+    for (const each of this.ws?.ports ?? []) if (each === port) each.close('the plug was pulled')
   }
 
   private removed(port: Port): void {
@@ -400,6 +435,7 @@ class DirectorySwitch implements Switch {
   private *allPorts(): Iterable<Port> {
     yield* this.connections
     if (this.vde !== null) yield* this.vde.ports
+    if (this.ws !== null) yield* this.ws.ports
   }
 
   private isTaken(number: number): boolean {

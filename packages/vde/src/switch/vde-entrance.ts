@@ -8,19 +8,24 @@ import { hasCode } from '@ioth/core'
 import * as ffi from '@ioth/ffi'
 import { listenVde, type PluggedVde, type VdeRefusal, type VdeServer } from '@ioth/ffi'
 import { networkError } from '../vnl/switch-directory.ts'
+import type { Port } from './port.ts'
 import { VdePort } from './vde-port.ts'
+
+/** What ports are made with. */
+export interface EntranceSetup {
+  readonly mtu: number
+  readonly queueOctets: number
+  readonly tick: number
+  readonly now: number
+  /** Records of frames in the input memory. */
+  received(port: Port, from: number, end: number): void
+}
 
 /** What the switch knows and does about its ports. */
 export interface EntranceHooks {
   /** Chooses a port's number. @param wanted 0: any. */
   choose(wanted: number): number | VdeRefusal
-  readonly setup: {
-    readonly mtu: number
-    readonly queueOctets: number
-    readonly tick: number
-    readonly now: number
-    received(port: VdePort, from: number, end: number): void
-  }
+  readonly setup: EntranceSetup
   added(port: VdePort): void
   removed(port: VdePort): void
   refused(reason: string): void

@@ -31,6 +31,7 @@ import {
 } from './switch-directory.ts'
 import { openTap } from './tap-link.ts'
 import { openUdp } from './udp-link.ts'
+import { openWs } from './ws-link.ts'
 
 export interface OpenVnlOptions {
   /** How others see the plug, as in `ioth ps`. @default the program's file name */
@@ -81,6 +82,7 @@ const modules: Readonly<Record<string, Module>> = {
   cmd: ({ address, text }, setup) => openCommand(address, text, setup),
   qemu: ({ address, options, text }, setup) => openQemu(address, options.has('listen'), text, setup),
   passt: ({ address, options, text }, setup) => openQemu(address, options.has('listen'), text, setup),
+  ws: openWs,
   impair: async ({ nested, options, text }, setup) => {
     if (nested === null) throw networkError(`"${text}": there is no network in braces: impair://{/tmp/lan}/loss=5%`)
     return openImpaired(await openParsed(nested, setup), options, text, setup)
@@ -119,6 +121,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   qemu: ['listen'],
   passt: ['listen'],
   impair: IMPAIRMENT_NAMES,
+  ws: ['token', '?token'],
 }
 /** Modules that take a network in braces. */
 const NESTING: readonly string[] = ['impair']
