@@ -27,7 +27,7 @@ export function nodeNet() {
 }
 
 /** Two stacks in this process, a pipe between them. */
-async function pair({ superSegments = false } = {}) {
+export async function pair({ superSegments = false } = {}) {
   const scheduler = defaultScheduler()
   const pool = defaultPool()
   const offload = superSegments ? FULL_OFFLOAD : NO_OFFLOAD

@@ -3,6 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import * as armour from './armour.mjs'
+import * as http from './http.mjs'
 import * as inProcess from './in-process.mjs'
 import * as memory from './memory.mjs'
 import * as micro from './micro.mjs'
@@ -11,7 +12,7 @@ import * as switches from './switches.mjs'
 import { heading, line } from './table.mjs'
 import * as twoProcesses from './two-processes.mjs'
 
-const groups = [micro, armour, inProcess, twoProcesses, switches, startUp, memory]
+const groups = [micro, armour, inProcess, twoProcesses, switches, startUp, http, memory]
 const all = groups.flatMap(({ names }) => names)
 
 const usage = `Usage: npm run bench -- [options] [names]

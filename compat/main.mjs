@@ -17,17 +17,19 @@ Runs programs on plain Node and on a stack, and compares what they print.
 
 Options:
   --node LIST   Node versions: ${SUPPORTED.join(', ')}, host (default: all four)
-  --way LIST    ${Object.keys(ways).join(', ')} (default: all)
+  --way LIST    ${Object.keys(ways).join(', ')} (default: all that this machine can)
   --row TEXT    only rows whose number, title or feature has this text; may be repeated
   --json FILE   writes the counts and the failures
   --help`
+
+const available = Object.keys(ways).filter((key) => ways[key].isAvailable())
 
 export async function compat(args) {
   const { values } = parseArgs({
     args,
     options: {
       node: { type: 'string', default: SUPPORTED.join() },
-      way: { type: 'string', default: Object.keys(ways).join() },
+      way: { type: 'string', default: available.join() },
       row: { type: 'string', multiple: true, default: [] },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },

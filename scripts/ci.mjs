@@ -19,6 +19,7 @@ await tests('npm run test:long', ['run', 'test:long'], {
   IOTH_LONG_RUNS: '1000',
   IOTH_SOAK_SECONDS: '30',
 })
+await table('npm run compat', ['run', 'compat'])
 await check('npm run conformance:coverage', ['run', 'conformance:coverage'])
 await check('npm start', ['start'])
 await check('npm run check:packages', ['run', 'check:packages'])
@@ -36,6 +37,16 @@ async function tests(name, args, env = process.env) {
   total.passed += counts.numPassedTests ?? 0
   total.failed += Math.max(counts.numFailedTests ?? 0, ok ? 0 : 1)
   total.skipped += (counts.numPendingTests ?? 0) + (counts.numTodoTests ?? 0)
+}
+
+/** The table of programs, for this Node, counted cell by cell. */
+async function table(name, args) {
+  const report = join(folder, 'compat.json')
+  const ok = await step(name, [...args, '--', '--node', 'host', '--json', report])
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
+  total.passed += counts.passed ?? 0
+  total.failed += Math.max(counts.failed ?? 0, ok ? 0 : 1)
+  total.skipped += counts.skipped ?? 0
 }
 
 async function check(name, args) {

@@ -44,7 +44,7 @@ export const programs = [
     server: 'names/mdns-server.mjs',
     client: 'names/mdns-client.mjs',
   },
-  { name: 'express in a cluster', port: 80, server: 'cluster/server.mjs', client: 'cluster/client.mjs', heavy: true },
+  { name: 'express in a cluster', port: 80, server: 'cluster/server.mjs', client: 'cluster/client.mjs' },
   { name: 'ssh2', port: 22, server: 'ssh/server.mjs', client: 'ssh/client.mjs', heavy: true },
   { name: 'pg, PostgreSQL', service: postgres, client: 'databases/pg-client.mjs', heavy: true },
   { name: 'ioredis, redis-server', service: redis, client: 'databases/redis-client.mjs', heavy: true },

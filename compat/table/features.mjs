@@ -5,6 +5,8 @@
 import { fileURLToPath } from 'node:url'
 
 const script = (name, file, args = [], options = {}) => ({ name, file: path(`../scripts/${file}`), args, ...options })
+/** Something that finds Node by itself. */
+const command = (name, words) => ({ name, command: words })
 const scripts = (name, file, cases) => cases.map((each) => script(`${name}: ${each}`, file, [each]))
 
 export const rows = [
@@ -76,6 +78,13 @@ export const rows = [
       script('require.main', 'witness-main.cjs', ['one', 'two']),
       script('options of Node', 'witness.mjs', ['arguments'], { node: ['--stack-trace-limit=3'] }),
       script('source maps', 'mapped/mapped.js', [], { node: ['--enable-source-maps'], ends: 'exit code 1' }),
+      command('node --test', ['node', '--test', path('../scripts/a.test.mjs')]),
+      command('npm start', ['npm', 'start', '--silent', '--prefix', path('../scripts/application')]),
+      command('a shell with two programs', [
+        'sh',
+        '-c',
+        `node ${path('../scripts/idle.mjs')} fetch & node ${path('../scripts/idle.mjs')} nothing; wait`,
+      ]),
       script('TypeScript by tsx', 'typescript.ts', [], { node: ['--import=tsx'] }),
     ],
   },

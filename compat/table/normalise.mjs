@@ -8,6 +8,8 @@ export function normalise(text) {
     .replace(/\b(10\.40\.0\.32|127\.0\.0\.1)\b/g, 'ADDRESS')
     .replace(/(^|[^\w:])(fc00::32|::1)(?![\w:]*[\da-f]:|[\da-f])/g, '$1ADDRESS6')
     .replace(/(ADDRESS6?|0\.0\.0\.0|\[::\]|localhost):\d{4,5}\b/g, '$1:PORT')
+    .replace(/\([\d.]+ms\)/g, '(TIME)')
+    .replace(/(duration_ms) [\d.]+/g, '$1 TIME')
     .replace(/("port":)\d{4,5}\b/g, '$1"PORT"')
 }
 

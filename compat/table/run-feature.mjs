@@ -42,9 +42,10 @@ export async function runScript(node, way, script) {
   return new Map([[script.name, outcome]])
 }
 
-function run(node, way, { file, args, node: options = [], input, signal }, limitMs) {
-  const start = way.start(options, [file, ...args])
-  const child = spawn(node, start.args, {
+function run(node, way, { file, args = [], node: options = [], command, input, signal }, limitMs) {
+  const start = command === undefined ? way.start(node, options, [file, ...args]) : way.shell(node, command)
+  const [program, ...words] = start.words
+  const child = spawn(program, words, {
     cwd,
     env: { ...cleanEnvironment(), ...start.env },
     stdio: ['pipe', 'pipe', 'pipe'],
