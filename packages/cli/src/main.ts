@@ -386,13 +386,46 @@ nc.action(async (words: string[]) => {
   await command.nc(words, nc.opts(), settingsOf(nc))
 })
 
+const cap = addNetworkOptions(ioth.command('cap'), ['filename', 'device', 'quiet'])
+  .argument('[whom]', 'only what this process id, name or address sends and gets')
+  .description(
+    'A live capture of a network, with its programs by name: a pcapng file, or standard output for Wireshark.',
+  )
+  .option('-w, --write <file>', 'the file; without it standard output')
+  .option('--keylog <file>', 'secrets of TLS, as node --tls-keylog=FILE writes them, go into the capture')
+  .addOption(new Option('-c, --count <number>', 'end after so many frames').argParser(positiveInteger))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  ioth cap | wireshark -k -i -
+  ioth cap -w lan.pcapng -f /tmp/lan
+  ioth cap shop.js -c 100 | tshark -r -
+  ioth run --tls-keylog=/tmp/keys shop.js -a 10.40.0.32        and: ioth cap --keylog /tmp/keys -w shop.pcapng`,
+  )
+cap.action(async (whom: string | undefined) => {
+  const command = await import('./commands/cap.ts')
+  await command.cap(whom, cap.opts(), settingsOf(cap))
+})
+
 const ps = addNetworkOptions(ioth.command('ps'), ['filename', 'device'])
   .description('Who is on a network.')
   .option('--json', 'as JSON')
-  .addHelpText('after', '\nExamples:\n  ioth ps\n  ioth ps -f /tmp/vde.ctl --json')
-ps.action(async (options: { json?: boolean }) => {
+  .option('-w, --watch', 'again and again, with rates')
+  .addOption(new Option('-i, --interval <seconds>', 'between two looks').argParser(seconds).default(1))
+  .addHelpText('after', '\nExamples:\n  ioth ps\n  ioth ps --watch\n  ioth ps -f /tmp/vde.ctl --json')
+ps.action(async () => {
   const command = await import('./commands/ps.ts')
-  await command.ps(options, settingsOf(ps))
+  await command.ps(ps.opts(), settingsOf(ps))
+})
+
+const doctor = addNetworkOptions(ioth.command('doctor'), ['filename', 'device'])
+  .description('What is usable here, what is broken, and what to type about it.')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExamples:\n  ioth doctor\n  ioth doctor -f /tmp/vde.ctl')
+doctor.action(async () => {
+  const command = await import('./commands/doctor.ts')
+  await command.doctor(doctor.opts(), settingsOf(doctor))
 })
 
 ioth

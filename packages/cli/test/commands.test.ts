@@ -112,9 +112,12 @@ describe('ioth ps and ioth backends', () => {
 
 test('a stack whose library is not there: what was tried, what to type, which stacks can be used', async () => {
   const env = { IOTH_PICOTCP_LIB: '/nowhere/libpicotcp.so' }
-  const { stderr, exitCode } = await iothEnds(['run', '-l', 'picotcp', '-a', '10.40.0.9', '-f', 'hub://x', 'app.js'], {
-    env,
-  })
+  const { stderr, exitCode } = await iothEnds(
+    ['run', '-l', 'picotcp', '-a', '10.40.0.9', '-f', 'hub://x', join(programs, 'hello-server.mjs')],
+    {
+      env,
+    },
+  )
   expect(stderr).toMatch(
     /^ioth: the backend "picotcp" cannot be used here: .*no such file.*Tried \/nowhere\/libpicotcp\.so/,
   )

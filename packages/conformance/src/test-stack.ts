@@ -116,11 +116,16 @@ export function testStack(subject: Subject): void {
       return
     }
     const suite = new Suite(subject)
+    // A choice of tests leaves groups empty, which vitest takes for a mistake.
+    const group = (title: string, body: () => void): void => {
+      if (subject.tests === undefined) describe(title, body)
+      else body()
+    }
     const chosen = Object.entries(SUITES).filter(([name]) => subject.suites?.includes(name) ?? true)
     for (const [name, register] of chosen) {
-      describe(name, () => register(suite))
+      group(name, () => register(suite))
       if (suite.families.includes(6) && OVER_IPV6.includes(name)) {
-        describe(`${name} over IPv6`, () => register(suite.overIpv6()))
+        group(`${name} over IPv6`, () => register(suite.overIpv6()))
       }
     }
     if (subject.suites === undefined) suite.checkDeviations()

@@ -4,4 +4,5 @@
  * @module
  */
 export { type Gateway, type GatewayOptions, startGateway } from './gateway/gateway.ts'
+export { hostPingWay } from './gateway/host-ping.ts'
 export { parseRule, type Rule } from './gateway/rules.ts'

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type CaptureNetworkOptions, captureNetwork, type NetworkCapture } from './capture/capture-network.ts'
 export { type CaptureToFileOptions, captureToFile } from './capture/capture-to-file.ts'
 export { type ChooseAddressOptions, chooseAddress } from './default-network/choose-address.ts'
 export { defaultNetworkDirectory } from './default-network/directory.ts'
@@ -28,7 +29,8 @@ export { askConsole, type ConsoleReply } from './switch/console-client.ts'
 export { createSwitch, isTaken, type Switch, type SwitchOptions } from './switch/switch.ts'
 export type { WebSocketEntranceOptions } from './switch/ws-entrance.ts'
 export { takeOverLink } from './take-over.ts'
-export { listPorts, type OpenVnlOptions, openVnl, VNL_MODULES } from './vnl/open-vnl.ts'
+export { whyNoFfi } from './vnl/load-ffi.ts'
+export { listPorts, type OpenVnlOptions, openVnl, switchDirectory, VNL_MODULES } from './vnl/open-vnl.ts'
 export { parseVnl, type Vnl } from './vnl/parse-vnl.ts'
 export { IMPAIRMENT_NAMES, parseImpairments, type WrittenImpairments } from './wire/impairment.ts'
 export { openStandardStreams } from './wire/standard-streams.ts'

@@ -64,7 +64,9 @@ export class Crowd {
   /** What is due now: called again and again while time passes. */
   step(): void {
     const { now } = this.options.lan
-    for (const [index, member] of this.members.entries()) {
+    // Backwards: members are taken out on the way.
+    for (let index = this.members.length - 1; index >= 0; index--) {
+      const member = this.members[index] as Member
       if (this.isOver(member)) {
         if (member.dueAt > now) continue
         this.note(member)
@@ -87,7 +89,9 @@ export class Crowd {
     return this.members.filter((member) => !this.isOver(member)).length
   }
 
+  /** Closes the service, and what those hold who were still resting. */
   close(): void {
+    for (const { refused } of this.members) refused?.close()
     this.service.close()
   }
 

@@ -35,6 +35,13 @@ export async function openHostPing(): Promise<HostPing | null> {
   return spawnSync('ping', ['-V'], { stdio: 'ignore' }).status === 0 ? new PingCommand() : null
 }
 
+/** How pings would go out; null: not at all. */
+export async function hostPingWay(): Promise<string | null> {
+  const ping = await openHostPing()
+  ping?.close()
+  return ping?.way ?? null
+}
+
 class PingCommand implements HostPing {
   readonly way = 'ping command'
   private readonly running = new Set<ReturnType<typeof spawn>>()

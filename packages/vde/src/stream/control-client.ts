@@ -50,6 +50,60 @@ export function askWho(path: string, patienceMs: number): Promise<Answer> {
 }
 
 /** The ports of the switch in a directory. @throws NetError ERR_IOTH_NETWORK when it does not answer. */
+export interface FrameWatcher {
+  /** A frame as its sender made it: flags of missing checksums and of segments too large are in the record's header. */
+  frame(from: PortSource, record: Buffer): void
+  /** The switch went away, or broke the protocol. */
+  ended(why: string): void
+}
+
+/** A port that frames came in at. */
+export interface PortSource {
+  readonly port: number
+  readonly name: string
+  readonly pid: number
+}
+
+/**
+ * Is shown every frame of a network from now on.
+ * @returns what ends it. @throws NetError ERR_IOTH_NETWORK when the switch does not answer, or is too old for it.
+ */
+export function watchFrames(dir: string, patienceMs: number, watcher: FrameWatcher): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(streamSocketPath(dir))
+    let source: PortSource = { port: 0, name: '', pid: 0 }
+    let granted = false
+    const fail = (why: string): void => {
+      socket.destroy()
+      if (granted) watcher.ended(why)
+      else
+        reject(
+          networkError(`the switch at ${dir} does not show its frames: ${why}. See whether it runs: ioth ps -f ${dir}`),
+        )
+    }
+    socket.setTimeout(patienceMs, () => fail('it does not answer'))
+    socket.on('error', (error) => (granted ? fail(error.message) : reject(cannotConnect(dir, error))))
+    socket.on('close', () => fail('it closed the connection'))
+    socket.write(QUESTION)
+    sendControl(socket, { type: 'watch', id: 1 })
+    const stop = (): void => {
+      socket.removeAllListeners('close').on('close', () => {})
+      socket.destroy()
+    }
+    const take = (text: string): void => {
+      const message = parseSwitchMessage(text)
+      if (message?.type === 'from') source = { port: message.port, name: message.name, pid: message.pid }
+      else if (message?.type === 'closing') fail(message.reason)
+      else if (message?.type === 'refused') fail(message.reason)
+      if (message?.type !== 'granted') return
+      granted = true
+      socket.setTimeout(0)
+      resolve(stop)
+    }
+    readControl(socket, fail, take, (record) => watcher.frame(source, record))
+  })
+}
+
 export function askPorts(dir: string, patienceMs: number): Promise<PortInfo[]> {
   const ports: PortInfo[] = []
   return new Promise((resolve, reject) => {
@@ -84,7 +138,12 @@ function sendControl(socket: Socket, message: object): void {
 }
 
 /** Reads the opening line, then control records. */
-function readControl(socket: Socket, fail: (why: string) => void, message: (text: string) => void): void {
+function readControl(
+  socket: Socket,
+  fail: (why: string) => void,
+  message: (text: string) => void,
+  frame: (record: Buffer) => void = () => {},
+): void {
   let kept = Buffer.alloc(0)
   let open = false
   socket.on('data', (data: Buffer) => {
@@ -104,6 +163,7 @@ function readControl(socket: Socket, fail: (why: string) => void, message: (text
       const end = RECORD_HEADER + lengthOf(second)
       if (kept.length < end) return
       if (kindOf(first) === KIND_CONTROL) message(kept.toString('utf8', RECORD_HEADER, end))
+      else frame(kept.subarray(0, end))
       kept = kept.subarray(end)
     }
   })

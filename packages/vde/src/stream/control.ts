@@ -52,6 +52,8 @@ export type PlugMessage =
   | { readonly type: 'unclaim'; readonly address: string }
   | { readonly type: 'accepts'; readonly accepts: Offload }
   | { readonly type: 'ports'; readonly id: number }
+  /** All frames that come in from now on. */
+  | { readonly type: 'watch'; readonly id: number }
 
 export type SwitchMessage =
   /** `probe`: somebody was seen to use the address lately; the network must be asked. */
@@ -59,6 +61,8 @@ export type SwitchMessage =
   | { readonly type: 'refused'; readonly id: number; readonly reason: string; readonly holder?: Holder }
   | { readonly type: 'port'; readonly id: number; readonly port: PortInfo }
   | { readonly type: 'end'; readonly id: number }
+  /** The frames that follow came in at this port; to those who watch. */
+  | { readonly type: 'from'; readonly port: number; readonly name: string; readonly pid: number }
   | { readonly type: 'closing'; readonly reason: string }
 
 /** A message whose type is not known here: answered (by the switch) or passed over (by a plug), never an error. */
@@ -94,7 +98,8 @@ export function parsePlugMessage(text: string): PlugMessage | UnknownMessage | n
     case 'accepts':
       return { type: 'accepts', accepts: parseOffload(said.accepts) }
     case 'ports':
-      return id === null ? null : { type: 'ports', id }
+    case 'watch':
+      return id === null ? null : { type: said.type, id }
     default:
       return { type: 'unknown', id, name: printable(said.type, 40) }
   }
@@ -120,11 +125,18 @@ export function parseSwitchMessage(text: string): SwitchMessage | UnknownMessage
       const port = parsePortInfo(said.port)
       return id === null || port === null ? null : { type: 'port', id, port }
     }
+    case 'from':
+      return { type: 'from', port: count(said.port), name: parseName(said.name), pid: count(said.pid) }
     case 'closing':
       return { type: 'closing', reason: typeof said.reason === 'string' ? printable(said.reason, 400) : '' }
     default:
       return { type: 'unknown', id, name: printable(said.type, 40) }
   }
+}
+
+/** Of somebody else: what a terminal can take. */
+function parseName(said: unknown): string {
+  return typeof said === 'string' ? printable(said, 80) : ''
 }
 
 function parseAddress(said: unknown): IpAddress | null {

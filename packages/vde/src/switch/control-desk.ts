@@ -50,6 +50,10 @@ export class ControlDesk {
       case 'accepts':
         port.take(message.accepts)
         break
+      case 'watch':
+        this.fabric.watch(port)
+        this.answer(port, { type: 'granted', id: message.id })
+        break
       case 'ports':
         for (const each of this.fabric.ports) {
           this.answer(port, { type: 'port', id: message.id, port: this.describe(each) })

@@ -39,6 +39,7 @@ import type { AddressRegister } from './address-register.ts'
 import { FrameFinisher } from './frame-finisher.ts'
 import type { MacTable } from './mac-table.ts'
 import type { Port } from './port.ts'
+import type { StreamPort } from './stream-port.ts'
 import { copyTagged, copyUntagged, hasTag, tagOf, VlanTable } from './vlan.ts'
 
 /** ARP for IPv4 over Ethernet (RFC 826): hardware type, protocol type, and both address lengths. */
@@ -55,6 +56,16 @@ export interface RecordHandler {
   /** Something that is no record: nothing more can be read from this port. */
   fault(port: Port, reason: string): void
 }
+
+/** Someone who is shown all frames. */
+interface Watcher {
+  readonly port: StreamPort
+  /** Whose frames it was shown last. */
+  from: Port | null
+}
+
+/** A name, and what is around it, in a control message. */
+const MAX_INTRODUCTION = 1_024
 
 export class Fabric {
   /** Ports that take frames, in no particular order. */
@@ -76,6 +87,7 @@ export class Fabric {
   private readonly finisher: FrameFinisher
   private readonly dirty: Port[] = []
   private isAware = false
+  private readonly watchers: Watcher[] = []
   /** A frame with its tag put in or left out, behind the room for its record's header. */
   private readonly changed: Uint8Array = new Uint8Array(RECORD_HEADER + MAX_FRAME + 4)
   private readonly changedView: DataView = new DataView(this.changed.buffer)
@@ -129,6 +141,7 @@ export class Fabric {
       const next = at + RECORD_HEADER + lengthOf(second)
       if (fault === null && next > end) break
       const frame = fault === null && kindOf(first) === KIND_FRAME
+      if (frame && this.watchers.length > 0) this.show(port, at, next)
       const to = frame ? this.route(port, at, first, second) : null
       if (to !== runTo) {
         if (runTo !== null) this.append(runTo, runFrom, at, runFrames)
@@ -144,6 +157,35 @@ export class Fabric {
     }
     if (runTo !== null) this.append(runTo, runFrom, at, runFrames)
     return Math.min(at, end)
+  }
+
+  /** From now on this connection is shown every frame that comes in, each with the port it came from. */
+  watch(port: StreamPort): void {
+    if (!this.watchers.some((each) => each.port === port)) this.watchers.push({ port, from: null })
+  }
+
+  /** What a watcher does not read fast enough it does not see; nobody waits for it. */
+  private show(from: Port, at: number, next: number): void {
+    for (let index = this.watchers.length - 1; index >= 0; index--) {
+      const watcher = this.watchers[index] as Watcher
+      const { port } = watcher
+      if (port.state !== 'open') {
+        this.watchers.splice(index, 1)
+        continue
+      }
+      if (!port.outbox.room(next - at + 2 * RECORD_HEADER + MAX_INTRODUCTION)) {
+        port.counters['drop.out.queue-full']++
+        continue
+      }
+      if (watcher.from !== from) {
+        watcher.from = from
+        const { name, pid } = from.who
+        port.outbox.control({ type: 'from', port: from.number, name, pid })
+      }
+      port.outbox.append(inputBytes, at, next)
+      port.counters['out.frames']++
+      this.soil(port)
+    }
   }
 
   /** Writes what {@link receive} and others queued. */

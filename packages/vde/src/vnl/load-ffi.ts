@@ -15,3 +15,13 @@ export async function loadFfi(text: string): Promise<typeof import('@ioth/ffi')>
   }
   return ffi
 }
+
+/** Why C cannot be called here; null: it can. */
+export async function whyNoFfi(): Promise<string | null> {
+  try {
+    ;(await import('@ioth/ffi')).koffi()
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}

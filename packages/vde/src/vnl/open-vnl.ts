@@ -166,6 +166,14 @@ function pointedTo(vnl: Vnl): Vnl {
   return line.includes('://') ? parseVnl(line) : vnl
 }
 
+/** The directory of the switch that a locator means. @throws NetError ERR_IOTH_NETWORK when it means none. */
+export function switchDirectory(vnl: string): string {
+  const parsed = parseVnl(vnl)
+  if (parsed.module === 'default') return defaultNetworkDirectory()
+  if (parsed.module === 'vde') return resolve(parsed.address)
+  throw networkError(`${vnl} has no switch that could be asked. Name a switch's directory: ioth ps -f DIR`)
+}
+
 /**
  * Who is on a network, for `ioth ps`. On the default network that is nobody while its switch does not run.
  * @throws NetError ERR_IOTH_NETWORK when no switch answers.
