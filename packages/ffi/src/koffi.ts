@@ -19,7 +19,12 @@ export function koffi(): Koffi {
   return loaded
 }
 
+/** Under this name others in the process see that it is ioth who loads an add-on: `--strict` refuses those of the program. */
+const LOADING = Symbol.for('@ioth/ffi/loading')
+
 function load(): Koffi {
+  const shared = globalThis as { [LOADING]?: boolean }
+  shared[LOADING] = true
   try {
     return createRequire(import.meta.url)('koffi') as Koffi
   } catch (cause) {
@@ -27,6 +32,8 @@ function load(): Koffi {
       message: `libraries written in C are called through koffi, which cannot be loaded here: ${firstLine(cause)}. Type: npm install koffi`,
       cause,
     })
+  } finally {
+    delete shared[LOADING]
   }
 }
 

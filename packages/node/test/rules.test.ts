@@ -11,6 +11,7 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Folder, run } from './programs.ts'
 import { event } from './trace.ts'
@@ -323,6 +324,30 @@ describe('strict', () => {
       { env: { IOTH_STRICT: '1', IOTH_HOST: 'addon:fake.node,exec:echo' } },
     )
     expect(outcome).toMatchObject({ code: 0, stdout: 'ERR_DLOPEN_FAILED\nsaid\n2\n', stderr: '' })
+  })
+
+  test('what the node starts is held to the same', async () => {
+    const child =
+      "try { require('child_process').spawn('true') } catch ({ code }) { console.log(code) }; require('net').connect(80, '192.0.2.1').on('error', ({ code }) => console.log(code))"
+    const outcome = await run(
+      folder,
+      `import { execFileSync } from 'node:child_process'
+       process.stdout.write(execFileSync(process.execPath, ['-e', ${JSON.stringify(child)}]))`,
+      { env: { IOTH_STRICT: '1', IOTH_QUIET: '1' } },
+    )
+    expect(outcome).toMatchObject({ code: 0, stdout: 'ERR_IOTH_STRICT\nENETUNREACH\n' })
+  })
+
+  test('a C library that ioth itself asks for is loaded', async () => {
+    const ffi = fileURLToPath(new URL('../../ffi/dist/index.js', import.meta.url))
+    const outcome = await run(
+      folder,
+      `const { socketPair, closeDescriptor } = await import(${JSON.stringify(ffi)})
+       for (const fd of socketPair('stream')) closeDescriptor(fd)
+       console.log('loaded')`,
+      { env: { IOTH_STRICT: '1' } },
+    )
+    expect(outcome).toMatchObject({ code: 0, stdout: 'loaded\n', stderr: '' })
   })
 
   test('the debugger on the command line: refused before the program', async () => {
