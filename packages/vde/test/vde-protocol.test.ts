@@ -189,6 +189,45 @@ describe('the control socket', () => {
     expect((await a.take(1)).map(textOf)).toEqual(['still here'])
   })
 
+  test('crumbs, and frames longer than any, are dropped and counted; the next frame is read', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir)
+    const ffi = await import('@ioth/ffi')
+    const { fd, control } = await ffi.connectVde({ path: dir, description: 'raw' })
+    afterTest(() => {
+      control.destroy()
+      ffi.closeDescriptor(fd)
+    })
+    const a = new Taker(await openVnl(dir, { mtu: 9000 }))
+    await until(() => running.ports().length === 2)
+    for (const bytes of [Buffer.alloc(0), Buffer.alloc(13), Buffer.alloc(9_235, 1), Buffer.alloc(60_000, 1)])
+      ffi.send(fd, bytes)
+    ffi.send(fd, frame(BROADCAST, mac(1), 'whole'))
+    expect((await a.take(1)).map(textOf)).toEqual(['whole'])
+    expect(running.counters()['drop.in.malformed']).toBe(4)
+  })
+
+  test('a request in pieces is taken, half of one is not', async () => {
+    const dir = join(scratch(), 'lan')
+    const running = await switchIn(dir)
+    const { connect } = await import('node:net')
+    const { serializeVdeRequest } = await import('../../ffi/src/vde-protocol/request.ts')
+    const request = serializeVdeRequest({ port: 0, address: '/nowhere/at/all', description: 'x' })
+    const socket = connect(join(dir, 'ctl'))
+    socket.on('error', () => {})
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    for (const octet of request.subarray(0, 122)) {
+      await new Promise((resolve) => socket.write(Buffer.of(octet), resolve))
+    }
+    await closed
+    const half = connect(join(dir, 'ctl'))
+    half.on('error', () => {})
+    await new Promise((resolve) => half.write(request.subarray(0, 60), resolve))
+    half.destroy()
+    await until(() => running.counters()['refused.vde-gone'] === 1)
+    expect(running.counters()['refused.vde-socket']).toBe(1)
+  })
+
   test('what a killed switch left behind is removed, a living one is respected', async () => {
     const dir = join(scratch(), 'lan')
     const first = await switchIn(dir)
