@@ -27,6 +27,13 @@ const cases = {
   'through a shell': () => spawn('sh', ['-c', `"${process.execPath}" "${child}" "${parent}" "${address}"`], inherit),
 }
 
+// As vitest does: children with a copy of the environment from before any of them was there.
+const copy = { ...process.env }
+async function twice() {
+  for (let count = 0; count < 2; count++) await event(fork(child, [parent, address], { env: copy }), 'exit')
+  return 0
+}
+
 // The parent can answer nobody meanwhile: this child talks to itself, in the parent's node.
 function synchronously() {
   const script = `
@@ -41,7 +48,8 @@ function synchronously() {
 }
 
 const what = process.argv[2]
-const code = what === 'execFileSync' ? synchronously() : (await event(cases[what](), 'exit'))[0]
+const special = { execFileSync: synchronously, 'two forks, an old copy of the environment': twice }
+const code = special[what] === undefined ? (await event(cases[what](), 'exit'))[0] : await special[what]()
 console.log('exit', code)
 server.close()
 server.closeAllConnections()

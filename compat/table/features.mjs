@@ -57,6 +57,7 @@ export const rows = [
       'spawn, env: {}',
       'through a shell',
       'execFileSync',
+      'two forks, an old copy of the environment',
     ]),
   },
   { number: 20, title: 'cluster', scripts: scripts('cluster, two workers', 'cluster.mjs', ['rr', 'none']) },
@@ -83,7 +84,7 @@ export const rows = [
       command('a shell with two programs', [
         'sh',
         '-c',
-        `node ${path('../scripts/idle.mjs')} fetch & node ${path('../scripts/idle.mjs')} nothing; wait`,
+        `node ${path('../scripts/idle.mjs')} fetch && node ${path('../scripts/idle.mjs')} nothing`,
       ]),
       script('TypeScript by tsx', 'typescript.ts', [], { node: ['--import=tsx'] }),
     ],

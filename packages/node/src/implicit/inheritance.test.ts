@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { withNode, withPreload } from './inheritance.ts'
+import { isOurs, withNode, withPreload } from './inheritance.ts'
 
 test('the preload comes first, and once', () => {
   expect(withPreload(undefined, '/a/preload.cjs')).toBe('--require /a/preload.cjs')
@@ -18,6 +18,13 @@ test('an environment gets the description and the preload', () => {
   expect(withNode(['A=1'], ...node)).toEqual(['A=1', 'NODE_OPTIONS=--require /a/preload.cjs', 'IOTH_NODE={"pid":1}'])
   const own = withNode(['NODE_OPTIONS=--no-warnings', 'A=1', 'IOTH_NODE={}'], ...node)
   expect(own).toEqual(['A=1', 'NODE_OPTIONS=--require /a/preload.cjs --no-warnings', 'IOTH_NODE={"pid":1}'])
+})
+
+test('a copy of the environment from before the node was shared is no word of the program’s', () => {
+  const published = new Set(['{"pid":1}', '{"pid":1,"join":{}}'])
+  expect(isOurs(['A=1'], published)).toBe(true)
+  for (const said of published) expect(isOurs(['A=1', `IOTH_NODE=${said}`], published)).toBe(true)
+  for (const said of ['', '{"pid":2}']) expect(isOurs([`IOTH_NODE=${said}`], published)).toBe(false)
 })
 
 test('Node finds a preload whose path has spaces, quotes and backslashes', () => {

@@ -24,11 +24,13 @@ export interface Legacy {
 const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url))
 
 let legacy: Legacy | null = null
+/** What `IOTH_NODE` has been in this process: a program may keep a copy of its environment and start its children with that. */
+const published = new Set<string>()
 
 /** Children of this process, and its threads, belong to the node from now on. */
 export function handDown(to: Legacy): void {
   legacy = to
-  process.env.IOTH_NODE = to.known
+  publish(to.known)
   process.env.NODE_OPTIONS = withPreload(process.env.NODE_OPTIONS, PRELOAD)
   handDownToWorkers()
   handDownToChildren()
@@ -49,8 +51,13 @@ export function environmentFor(
 /** What is handed down now. */
 function describe(): string {
   const description = legacy?.describe() ?? ''
-  if (legacy !== null) process.env.IOTH_NODE = legacy.known
+  if (legacy !== null) publish(legacy.known)
   return description
+}
+
+function publish(known: string): void {
+  published.add(known)
+  process.env.IOTH_NODE = known
 }
 
 /** `NODE_OPTIONS` with the preload in it, once. */
@@ -86,16 +93,16 @@ function handDownToChildren(): void {
     const native = owner.spawn
     owner.spawn = function spawn(this: unknown, options: SpawnOptions): unknown {
       const pairs = options?.envPairs
-      if (Array.isArray(pairs) && isOurs(pairs, legacy?.known)) options.envPairs = withNode(pairs, describe())
+      if (Array.isArray(pairs) && isOurs(pairs, published)) options.envPairs = withNode(pairs, describe())
       return native.call(this, options)
     }
   }
 }
 
-/** Whether an environment says nothing of a node, or what it has inherited from this one. */
-function isOurs(pairs: readonly string[], known: string | undefined): boolean {
+/** Whether an environment says nothing of a node, or what it has inherited from this one, now or before. */
+export function isOurs(pairs: readonly string[], known: ReadonlySet<string>): boolean {
   const said = pairs.find((pair) => pair.startsWith('IOTH_NODE='))
-  return said === undefined || said === `IOTH_NODE=${known}`
+  return said === undefined || known.has(said.slice('IOTH_NODE='.length))
 }
 
 /** An environment with the node's description and the preload in it. */
