@@ -103,6 +103,28 @@ describe('one ioth run is one node, however many processes it becomes', () => {
     expect(exitCode).toBe(0)
   })
 
+  test.each(['rr', 'none'])('the workers of a cluster share a port, by the scheduling policy %s', async (policy) => {
+    const { path } = await startSwitch()
+    const program = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/cluster.mjs`, policy])
+    await program.prints(/both listen at 80/)
+    const words = ['run', '-a', '10.40.0.33/24', '-f', path, `${tree}/ask-often.mjs`, 'http://10.40.0.32/']
+    const { stdout, stderr } = await iothEnds(words)
+    expect(stderr).toBe('')
+    expect(bare(stdout)).toBe('worker 1 to 10.40.0.33\nworker 2 to 10.40.0.33\n')
+    expect((await program.stop()).exitCode).toBe(0)
+  })
+
+  test('a connection, a server and a datagram socket that a child is sent are the child’s', async () => {
+    const { path } = await startSwitch()
+    const program = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/sends.mjs`])
+    await program.prints(/sent/)
+    const { output } = await iothEnds(['run', '-a', '10.40.0.33/24', '-f', path, `${tree}/takes.mjs`, '10.40.0.32'])
+    expect(output).toBe(
+      'welcome\nthe parent read one\nthe child has it\ntwo\n1000000 octets came back\nthe child accepted\nchild: hello\n',
+    )
+    expect((await program.stop()).exitCode).toBe(0)
+  })
+
   test('a child that outlives its parent keeps the address, and gives it back when it ends', async () => {
     const { path } = await startSwitch()
     const parent = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/leaves-a-child.mjs`])

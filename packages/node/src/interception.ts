@@ -33,6 +33,10 @@ import { VirtualUdp } from './virtual-udp.ts'
 
 export interface Interception {
   readonly choices: Choices
+  readonly natives: Natives
+  /** Makes a native handle that is new a stack's. */
+  attachTcp(handle: NativeTcp, stack: Stack): VirtualTcp
+  attachUdp(handle: NativeUdp, stack: Stack): VirtualUdp
   /** From now on the stack may have sockets: what they have queued is sent when the process exits. */
   use(stack: Stack): void
   /** What the process's own network may leave to the host. */
@@ -151,7 +155,13 @@ function install(natives: Natives): Interception {
     const open = isOpen(handle)
     const choice = open ? null : choices.forOwner(handle[natives.owner] as object | null | undefined)
     if (choice === null && !open && made.policy.strict) throw refuse('socket', 'a socket of the host', null)
-    const udp = choice === null ? null : new VirtualUdp(udpEnvironment, handle, choice)
+    if (choice !== null) return attachUdp(handle, choice)
+    udpState.decide(handle, null)
+    return null
+  }
+
+  function attachUdp(handle: NativeUdp, stack: Stack): VirtualUdp {
+    const udp = new VirtualUdp(udpEnvironment, handle, stack)
     udpState.decide(handle, udp)
     return udp
   }
@@ -184,6 +194,9 @@ function install(natives: Natives): Interception {
 
   const made: Interception = {
     choices,
+    natives,
+    attachTcp: attach,
+    attachUdp,
     policy: new Policy(),
     onFailure: null,
     use(stack) {

@@ -11,6 +11,7 @@ import {
   FAILED,
   type IpAddress,
   type Listener,
+  NetError,
   type OptionName,
   Pollable,
   READABLE,
@@ -24,6 +25,7 @@ import { destination, readAddress, type SocketName, writeName } from './addresse
 import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
 import { JsStreamBridge } from './js-stream.ts'
 import type { NativeRequest, NativeTcp } from './native.ts'
+import type { Passing } from './passing.ts'
 import { ReadSide } from './read-side.ts'
 import type { Followed } from './report/traffic.ts'
 import type { TcpEnvironment } from './tcp-environment.ts'
@@ -307,6 +309,32 @@ export class VirtualTcp extends Pollable {
     this.writes.attach(tcp)
     tcp.owner = this
     tcp.onReady = onSocketReady
+  }
+
+  /**
+   * Lets the socket go to another process of the node: a connection leaves this one, and the handle stands for nothing any more; a bound or
+   * listening one is held by both. @throws NetError ENOTCONN, EBADF
+   */
+  pass(passing: Passing): unknown {
+    const { tcp, listener } = this
+    const bound = listener ?? (tcp?.remoteAddress === null ? tcp : null)
+    if (bound !== null && bound.localAddress !== null) {
+      return passing.givePort(6, this.family, bound.localAddress, bound.localPort)
+    }
+    if (tcp === null || this.closed || this.connectRequest !== null || this.writes.blocked) {
+      throw new NetError('ENOTCONN', 'send')
+    }
+    tcp.interest = 0
+    try {
+      const passed = passing.giveConnection(tcp)
+      tcp.owner = null
+      tcp.onReady = null
+      this.tcp = null
+      this.reads.active = false
+      return passed
+    } finally {
+      this.update()
+    }
   }
 
   // ---- reading ----

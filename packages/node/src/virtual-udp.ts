@@ -11,7 +11,7 @@ import {
   FAILED,
   type Interface,
   type IpAddress,
-  type NetError,
+  NetError,
   type OptionName,
   type Pollable,
   READABLE,
@@ -24,6 +24,7 @@ import { destination, readAddress, type SocketName, textOf, writeName } from './
 import { errno, errnoOfFailure, errnoOfThrown } from './errno.ts'
 import { HostDatagrams } from './host-datagrams.ts'
 import type { BufferSizeContext, NativeUdp, SendRequest } from './native.ts'
+import type { Passing } from './passing.ts'
 import type { UdpEnvironment } from './udp-environment.ts'
 
 /** Flags of `bind`, as libuv has them. */
@@ -86,6 +87,13 @@ export class VirtualUdp implements DatagramSink {
   disconnect(): number {
     if (this.host?.connected) return this.host.disconnect()
     return this.attempt(() => this.socket?.disconnect())
+  }
+
+  /** Lets another process of the node hold the port, too. @throws NetError EBADF when it is not bound. */
+  pass(passing: Passing): unknown {
+    const { socket } = this
+    if (socket === null || socket.localAddress === null) throw new NetError('EBADF', 'send')
+    return passing.givePort(17, this.family, socket.localAddress, socket.localPort)
   }
 
   getsockname(name: SocketName): number {

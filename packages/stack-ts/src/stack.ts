@@ -20,6 +20,7 @@ import {
   type Limits,
   type Link,
   type LinkState,
+  type MovedConnection,
   type Neighbor,
   NetError,
   type PingOptions,
@@ -179,8 +180,10 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     )
     this.tcp = new Tcp(scheduler, pool, this.stats, this.ports, this.settings.tcp, defer)
     this.udp = new Udp(pool, this.stats)
-    this.loopback.beyond = new NodeLoopback(this)
-    this.loopback6.beyond = this.loopback.beyond
+    const beyond = new NodeLoopback(this)
+    this.loopback.beyond = beyond
+    this.tcp.strayed = (packet) => beyond.sendBack(packet)
+    this.loopback6.beyond = beyond
     this.echo = new Echo(scheduler, pool)
     this.icmp = new Icmpv4(pool, clock, random, this.stats, this.ip, this.echo)
     this.icmp6 = new Icmpv6(pool, clock, random, this.stats, this.ip6, this.echo)
@@ -332,6 +335,17 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   openUdp(family: 4 | 6): UdpSocket {
     this.checkSocket()
     return new DatagramSocket(this, family)
+  }
+
+  moveOut(socket: TcpSocket): MovedConnection | null {
+    return socket instanceof StreamSocket && socket.host === this ? socket.moveOut() : null
+  }
+
+  moveIn(moved: MovedConnection, family: 4 | 6): TcpSocket {
+    this.checkSocket()
+    const { sendBuffer, receiveBuffer } = this.limits
+    const network = this.networkOf(parseIpAddress(moved.local))
+    return StreamSocket.accepted(this, family, this.tcp.moveIn(network, moved, { sendBuffer, receiveBuffer }))
   }
 
   sockets(): Iterable<SocketInfo> {

@@ -18,6 +18,7 @@ export {
 } from './host-setup/host-setup.ts'
 export type { Engine, HostSetup } from './host-setup/record.ts'
 export { type CreatedNode, type CreateNodeOptions, createNode, holdHub } from './node-hub/create-node.ts'
+export type { PassedSocket, SocketPassing } from './node-hub/pass-sockets.ts'
 export type { NodeDescription, NodePlan } from './node-hub/setup.ts'
 export type { PlugCounters } from './plug/plug-counters.ts'
 export type { StreamPlug } from './plug/stream-plug.ts'

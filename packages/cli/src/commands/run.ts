@@ -45,10 +45,10 @@ export async function runProgram(
     const policy = policyOf(settings)
     checkPolicy(policy)
     await prepareHost(settings)
-    const { stack, describe } = await joinAsNode(settings)
+    const { stack, describe, passing } = await joinAsNode(settings)
     await logWhenAsked(stack)
     if (settings.address.length === 0 && !settings.quiet) announceAddress(stack)
-    becomeNode(stack, { quiet: settings.quiet, children: settings.children, describe, ...policy })
+    becomeNode(stack, { quiet: settings.quiet, children: settings.children, describe, passing, ...policy })
   } catch (error) {
     process.argv = own
     throw explainNetwork(error)

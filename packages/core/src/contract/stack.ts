@@ -201,6 +201,19 @@ export interface TcpInfo {
   readonly segmentsRetransmitted: number
 }
 
+/** A connection on its way from one stack to another of the same node. What `state` says is the backend's own affair. */
+export interface MovedConnection {
+  readonly local: string
+  readonly localPort: number
+  readonly remote: string
+  readonly remotePort: number
+  readonly state: Readonly<Record<string, number>>
+  /** Written and not acknowledged. */
+  readonly sent: Uint8Array
+  /** Received and not read. */
+  readonly received: Uint8Array
+}
+
 export interface Stack extends AsyncDisposable {
   readonly backend: string
   readonly name: string
@@ -235,6 +248,17 @@ export interface Stack extends AsyncDisposable {
   sockets(): Iterable<SocketInfo>
   /** Synchronous: hands the links all that the windows allow; true when nothing is left. For exit handlers. */
   flush(): boolean
+  /**
+   * Takes a connection out, silently: the socket is CLOSED, and segments that still come here for it go back to the node. Absent where
+   * connections stay where they are.
+   * @returns null when it is not established, or has announced its end.
+   */
+  moveOut?(socket: TcpSocket): MovedConnection | null
+  /**
+   * Goes on with a connection that another stack of the node took out. @param family that of the socket it was.
+   * @throws NetError EADDRINUSE when it is here already; ENETUNREACH; ENOBUFS.
+   */
+  moveIn?(moved: MovedConnection, family: 4 | 6): TcpSocket
   /** Graceful: closes all sockets (lingering ones within `closedHoldMs`), then the links. Idempotent. */
   close(): Promise<void>
 }

@@ -13,18 +13,20 @@ import { searchFolders } from './module-search.ts'
 import { loadNetworks } from './open-network.ts'
 
 /** A stack, and how processes and threads that are about to be started come to it. */
-export interface NodeOfStack<Description> {
+export interface NodeOfStack<Description, Passing> {
   readonly stack: Stack
+  /** How sockets go from one process of the node to another. */
+  readonly passing: Passing
   /** What one of them is told to join this node, or a new one beside it. @throws NetError ERR_IOTH_NOT_IMPLEMENTED where that cannot be. */
   readonly describe: (children: 'share' | 'new' | 'host') => Description
 }
 
 /** @throws NetError as `createStack`. */
-export async function createNode<Description>(
+export async function createNode<Description, Passing>(
   config: StackConfig | DeviceInfo | string,
   { from = searchFolders(), wrap }: Pick<StackOverrides, 'from' | 'wrap'> = {},
-): Promise<NodeOfStack<Description>> {
+): Promise<NodeOfStack<Description, Passing>> {
   const networks = await loadNetworks(from)
   const options = { from, ...(wrap === undefined ? {} : { wrap }) }
-  return (await networks.createNode(normaliseConfig(config), options)) as NodeOfStack<Description>
+  return (await networks.createNode(normaliseConfig(config), options)) as NodeOfStack<Description, Passing>
 }

@@ -6,6 +6,7 @@
 import { hasCode, type Stack } from '@ioth/core'
 import { interception } from '../interception.ts'
 import { setQuiet } from '../messages.ts'
+import type { Passing } from '../passing.ts'
 import { setProcessStack } from '../process-stack.ts'
 import { type PolicyOptions, policyToEnvironment } from '../rules/policy.ts'
 import { version } from '../version.ts'
@@ -13,6 +14,7 @@ import { applyPolicy } from './apply-policy.ts'
 import type { Children, NodeDescription } from './description.ts'
 import { explainFailures } from './hints.ts'
 import { handDown, type Legacy } from './inheritance.ts'
+import { passHandles } from './pass-handles.ts'
 
 export interface NodeOptions extends PolicyOptions {
   /** No messages of ours on standard error. @default false */
@@ -24,6 +26,8 @@ export interface NodeOptions extends PolicyOptions {
   readonly describe?: (children: Children) => NodeDescription
   /** What the processes and threads are that this one starts. @default 'share' */
   readonly children?: Children
+  /** How sockets go to and come from other processes of the node. */
+  readonly passing?: Passing
   /** How the node is described, where that is known already. */
   readonly description?: NodeDescription
 }
@@ -44,6 +48,7 @@ export function becomeNode(stack: Stack, options: NodeOptions = {}): void {
   Object.defineProperty(process.versions, 'ioth', { value: version, enumerable: true, configurable: true })
   Object.assign(process.env, policyToEnvironment(options))
   handDown(legacyOf(stack, options))
+  if (options.passing !== undefined) passHandles(stack, options.passing)
 }
 
 /** What those are told who are started from here. */

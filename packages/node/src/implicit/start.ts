@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { type Link, NetError } from '@ioth/core'
 import { createNode, searchFolders } from '@ioth/core/registry'
 import { write } from '../messages.ts'
+import type { Passing } from '../passing.ts'
 import { checkPolicy, policyFromEnvironment } from '../rules/policy.ts'
 import { announceLink } from './announce-link.ts'
 import { becomeNode } from './become-node.ts'
@@ -36,8 +37,8 @@ export async function start(config: string, quiet: boolean): Promise<void> {
     const settings = config.trimStart().startsWith('{') ? JSON.parse(config) : config
     const from = searchFolders(dirname(fileURLToPath(import.meta.url)))
     const wrap = (link: Link): Link => (quiet ? link : announceLink(link))
-    const { stack, describe } = await createNode<NodeDescription>(settings, { from, wrap })
-    becomeNode(stack, { quiet, describe, children: readChildren(process.env.IOTH_CHILDREN), ...policy })
+    const { stack, describe, passing } = await createNode<NodeDescription, Passing>(settings, { from, wrap })
+    becomeNode(stack, { quiet, describe, passing, children: readChildren(process.env.IOTH_CHILDREN), ...policy })
   } catch (error) {
     fail(error)
   }

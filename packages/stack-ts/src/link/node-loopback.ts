@@ -7,6 +7,7 @@
  */
 import {
   CHECKSUM_MISSING,
+  CHECKSUM_VERIFIED,
   ETHERTYPE_IP4,
   ETHERTYPE_IP6,
   type FramePool,
@@ -25,6 +26,7 @@ import {
   PROTO_UDP,
 } from '@ioth/core'
 import type { Network } from '../ip/network.ts'
+import type { Packet } from '../ip/packet.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import type { Udp } from '../udp/udp.ts'
 import { LINK_HEADROOM } from './path.ts'
@@ -72,6 +74,21 @@ export class NodeLoopback {
     const transport = (flags & CHECKSUM_MISSING) === 0 ? 0 : transportAt
     port.send(high, low, type, at, headLength, body, bodyLength, flags, segmentSize, transport)
     return true
+  }
+
+  /** A packet that came here and is for another process of the node after all: it goes back to where the node's packets are told apart. */
+  sendBack({ headerAt, at, length, body, bodyLength, network }: Packet): void {
+    const port = this.wayOut()
+    if (port === null) return
+    const { pool } = this.host
+    const head = at - headerAt + length
+    const frame = pool.take(LINK_HEADROOM + head + bodyLength)
+    if (frame < 0) return
+    pool.bytes.copyWithin(frame + LINK_HEADROOM, headerAt, headerAt + head)
+    if (bodyLength > 0) pool.bytes.copyWithin(frame + LINK_HEADROOM + head, body, body + bodyLength)
+    const { high, low } = port.mac
+    const type = network.family === 4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6
+    port.send(high, low, type, frame, LINK_HEADROOM + head + bodyLength, 0, 0, CHECKSUM_VERIFIED, 0, 0)
   }
 
   private wayOut(): Port | null {

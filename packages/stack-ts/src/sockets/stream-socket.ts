@@ -14,6 +14,7 @@ import {
   type Listener,
   LOOPBACK_V4,
   LOOPBACK_V6,
+  type MovedConnection,
   NetError,
   type OptionName,
   type PortBinding,
@@ -225,6 +226,13 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
     if (this.isClosed) return
     this.connection?.abort()
     this.release()
+  }
+
+  /** The connection goes to another stack of the node. */
+  moveOut(): MovedConnection | null {
+    const moved = this.connection === null ? null : this.host.tcp.moveOut(this.connection)
+    if (moved !== null) this.release()
+    return moved
   }
 
   /** The address this socket speaks from is gone. */

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { type ByteSink, type ErrorCode, NetError, type PortBinding, Timer } from '@ioth/core'
+import { type ByteSink, type ErrorCode, type MovedConnection, NetError, type PortBinding, Timer } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { EventQueue } from '../events.ts'
 import type { CongestionController } from './congestion/controller.ts'
 import { adjustKeepAlive } from './keepalive.ts'
 import type { TcpListener } from './listener.ts'
+import { describe, isMovable } from './moving.ts'
 import { clearKept, deliverKept, keep } from './reassembly.ts'
 import { clearReceived, dequeue, enqueue, lend } from './receive-queue.ts'
 import { fromEstimate } from './rto.ts'
@@ -207,6 +208,20 @@ export class Connection extends Timer implements TimeoutEffects, SendEffects {
     const { tcb } = this
     if (tcb.state !== CLOSED || this.wasEstablished) return new NetError(code, 'read')
     return new NetError(code, 'connect', { address: tcb.remote.toString(), port: tcb.remotePort })
+  }
+
+  /** Takes it out of this stack, silently: another goes on with it. Its port stays taken here, so that no new connection gets its tuple. */
+  moveOut(): MovedConnection | null {
+    const { tcb, tcp } = this
+    if (!isMovable(tcb)) return null
+    const moved = describe(tcb, tcp.pieces, tcp.pool, tcp.elapsedMs)
+    this.user = null
+    this.binding = null
+    this.leave()
+    tcb.state = CLOSED
+    clearSent(tcb, tcp.sendMemory)
+    clearReceived(tcb, tcp.memory)
+    return moved
   }
 
   /** Whether the handshake was complete at some time. */

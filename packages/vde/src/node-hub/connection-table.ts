@@ -16,7 +16,8 @@ const CLOSED_SECONDS = 120
 
 /** One connection as the hub knows it. */
 export class HubConnection<Owner> extends Tuple {
-  owner: Owner
+  /** Null: on its way to another member. */
+  owner: Owner | null
   /** The hardware address of the other side. */
   macHigh = 0
   macLow = 0
@@ -31,7 +32,7 @@ export class HubConnection<Owner> extends Tuple {
   seen = 0
   next: HubConnection<Owner> | null = null
 
-  constructor(owner: Owner) {
+  constructor(owner: Owner | null) {
     super()
     this.owner = owner
   }

@@ -19,6 +19,7 @@ import { giveAddress } from '../default-network/give-address.ts'
 import { Desk } from './desk.ts'
 import { DESK_SOCKET } from './desk-protocol.ts'
 import { MemberPorts } from './member-ports.ts'
+import { SocketPassing } from './pass-sockets.ts'
 import type { NodeDescription, NodePlan } from './setup.ts'
 import { SharedNode } from './share-node.ts'
 import { neighbour, startHub } from './start-hub.ts'
@@ -31,6 +32,8 @@ export interface CreatedNode {
    * @throws NetError ERR_IOTH_NOT_IMPLEMENTED where the node cannot be shared.
    */
   readonly describe: (children: 'share' | 'new' | 'host') => NodeDescription
+  /** How sockets go from one process of the node to another. */
+  readonly passing: SocketPassing
 }
 
 export interface CreateNodeOptions {
@@ -63,6 +66,7 @@ export async function createNode(given: StackConfig, options: CreateNodeOptions 
   const shared = held.link === null ? null : new SharedNode(stack, held.link, ports, defaultPool(), plan)
   return {
     stack,
+    passing: new SocketPassing(stack, ports),
     describe(children) {
       if (children === 'new') return startHub(besides(stack, plan), false).description
       if (shared !== null) return shared.describe()

@@ -46,10 +46,16 @@ export type Question =
       readonly connections: readonly HeldConnection[]
     }
   | ({ readonly op: 'bind' } & PortClaim)
+  /** Another member is to hold a port, too: what it asks for by `share`, once. Until then the port stays held. */
+  | { readonly op: 'offer'; readonly id: number }
   | { readonly op: 'share'; readonly id: number }
   | { readonly op: 'listen'; readonly id: number }
   | { readonly op: 'release'; readonly id: number }
   | { readonly op: 'lend' }
+  /** A connection leaves its member; what comes for it meanwhile waits. */
+  | ({ readonly op: 'move-out' } & HeldConnection)
+  /** Another member goes on with it. */
+  | ({ readonly op: 'move-in' } & HeldConnection)
 
 /** What a member needs to be one. */
 export interface Membership {

@@ -36,6 +36,7 @@ import {
   type Answer,
   DESK_SOCKET,
   FRAMES_SOCKET,
+  type HeldConnection,
   type Membership,
   type PortClaim,
   type Question,
@@ -46,6 +47,7 @@ import { MemberPort, type MemberPortHandler } from './member-port.ts'
 import type { Holding } from './node-ports.ts'
 import { withReset } from './reset-frame.ts'
 import { Router } from './router.ts'
+import { Transit } from './transit.ts'
 import { Tuple } from './tuple.ts'
 import { Upstream } from './upstream.ts'
 
@@ -112,11 +114,14 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   private readonly membersByNumber = new Map<number, Member>()
   private readonly memberOfPort = new Map<MemberPort, Member>()
   private readonly paused = new Set<MemberPort>()
+  /** Ports that are on their way to another member, and who gave them. */
+  private readonly offers = new Map<number, Member>()
   private readonly servers: Server[] = []
   private readonly sockets = new Set<Socket>()
   private readonly clock: Alarm
   private router!: Router<Member>
   private upstream!: Upstream
+  private transit!: Transit<Member>
   private frontLink!: FrontLink
   private link!: Link
   private nextMember = 1
@@ -164,6 +169,7 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     const queue = { queueFrames: FRONT_QUEUE, offload: FULL_OFFLOAD, name: link.name }
     const [frontEnd, routerEnd] = createPipe({ scheduler, pool, mtu: link.mtu, ...queue })
     this.link = link
+    this.transit = new Transit(pool)
     this.upstream = new Upstream(link, pool)
     this.frontLink = new FrontLink(frontEnd, link)
     this.router = new Router<Member>({
@@ -173,7 +179,8 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
       members: { [Symbol.iterator]: () => this.membersByNumber.values() },
       macHigh: this.mac.high,
       macLow: this.mac.low,
-      hold: () => false,
+      owns: (tuple) => this.owns(tuple),
+      hold: (connection, batch, index) => this.transit.hold(connection, batch, index),
     })
     routerEnd.attach(new FrontSink((batch) => this.fromFront(batch)))
     link.attach(this)
@@ -275,14 +282,9 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
       const holding = this.bind(member, claim).holding
       if (isListening) this.router.ports.listen(holding)
     }
-    const tuple = new Tuple()
-    for (const { local, localPort, remote, remotePort } of question.connections) {
-      tuple.setLocal(parseIpAddress(local).unmapped())
-      tuple.setRemote(parseIpAddress(remote).unmapped())
-      tuple.localPort = localPort
-      tuple.remotePort = remotePort
-      this.router.ports.keep(member, localPort)
-      const known = this.router.connections.add(tuple, member)
+    for (const connection of question.connections) {
+      this.router.ports.keep(member, connection.localPort)
+      const known = this.router.connections.add(tupleOf(connection), member)
       if (known !== null) known.isAnswered = true
     }
     return member
@@ -320,10 +322,21 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
         const { id, holding } = this.bind(member, question)
         return { id, port: holding.place.binding.port }
       }
-      case 'share': {
-        const of = this.holdingOf(question.id)
-        if (of === undefined) throw new NetError('EBADF', 'share')
+      case 'offer': {
+        const of = member.holdings.get(question.id)
+        if (of === undefined) throw new NetError('EBADF', 'offer')
         const id = this.note(member, ports.share(member, of))
+        this.offers.set(id, member)
+        return { id }
+      }
+      case 'share': {
+        const giver = this.offers.get(question.id)
+        const of = giver?.holdings.get(question.id)
+        if (giver === undefined || of === undefined) throw new NetError('EBADF', 'share')
+        const id = this.note(member, ports.share(member, of))
+        this.offers.delete(question.id)
+        giver.holdings.delete(question.id)
+        ports.release(of)
         const { address, port } = of.place.binding
         return { id, port, address: address.toString(), transport: of.place.transport }
       }
@@ -341,9 +354,39 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
       }
       case 'lend':
         return ports.lend(member)
+      case 'move-out':
+        this.moveOut(member, tupleOf(question))
+        return {}
+      case 'move-in':
+        this.moveIn(member, tupleOf(question))
+        return {}
       default:
         throw new NetError('ERR_IOTH_PROTOCOL', 'desk', { message: 'this hub does not know that question' })
     }
+  }
+
+  private moveOut(member: Member, tuple: Tuple): void {
+    const { connections } = this.router
+    const connection = connections.find(tuple) ?? connections.add(tuple, member)
+    if (connection === null || connection.owner !== member) return
+    connection.owner = null
+    connection.isAnswered = true
+    this.transit.begin(connection, connections.now)
+  }
+
+  private moveIn(member: Member, tuple: Tuple): void {
+    const connection = this.router.connections.find(tuple)
+    if (connection === null) throw new NetError('ECONNRESET', 'move-in', { message: 'the connection is no more' })
+    connection.owner = member
+    this.transit.end(connection, (batch) => {
+      for (let index = 0; index < batch.count; index++) member.send(batch, index)
+    })
+  }
+
+  private owns(tuple: Tuple): boolean {
+    if (tuple.isV4 ? tuple.local3 >>> 24 === 127 : tuple.local.isLoopback) return true
+    const [plug] = this.front.interfaces as [Interface]
+    return plug.addresses.some(({ address }) => tuple.isLocal(address))
   }
 
   private bind(member: Member, claim: PortClaim): { id: number; holding: Holding<Member> } {
@@ -359,17 +402,10 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     return id
   }
 
-  private holdingOf(id: number): Holding<Member> | undefined {
-    for (const { holdings } of this.membersByNumber.values()) {
-      const holding = holdings.get(id)
-      if (holding !== undefined) return holding
-    }
-    return undefined
-  }
-
   /** Its process or thread is gone: its ports are free, its connections are over. */
   private leave(member: Member): void {
     this.membersByNumber.delete(member.number)
+    for (const id of member.holdings.keys()) this.offers.delete(id)
     member.port?.close()
     this.router.ports.leave(member)
     for (const connection of this.router.connections.take(member)) this.reset(connection)
@@ -386,7 +422,13 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
 
   private tick(): void {
     const { clock } = this.options.scheduler
-    this.router.connections.tick()
+    const { connections } = this.router
+    connections.tick()
+    for (const connection of this.transit.overdue(connections.now)) {
+      this.transit.end(connection, () => {})
+      connections.remove(connection)
+      this.reset(connection)
+    }
     clock.arm(this.clock, clock.now + SECOND)
   }
 
@@ -404,6 +446,15 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     })
     chmodSync(path, 0o600)
   }
+}
+
+function tupleOf({ local, localPort, remote, remotePort }: HeldConnection): Tuple {
+  const tuple = new Tuple()
+  tuple.setLocal(parseIpAddress(local).unmapped())
+  tuple.setRemote(parseIpAddress(remote).unmapped())
+  tuple.localPort = localPort
+  tuple.remotePort = remotePort
+  return tuple
 }
 
 /** Frames for the front stack. */

@@ -74,6 +74,7 @@ export class MemberLink extends Job implements Link {
       opening: { name: memberName(member), pid: process.pid, mtu, accepts: FULL_OFFLOAD, frames: true },
       queueOctets: QUEUE_OCTETS,
       clock: scheduler.clock,
+      isBlocking: true,
       handler: {
         opened: () => {},
         frame: (at, length, first, second) => {

@@ -16,7 +16,7 @@ import {
   type Transport,
 } from '@ioth/core'
 import type { Desk } from './desk.ts'
-import type { HeldPort } from './desk-protocol.ts'
+import type { HeldConnection, HeldPort } from './desk-protocol.ts'
 
 export class MemberPorts implements PortTable {
   private readonly random: Random
@@ -25,6 +25,8 @@ export class MemberPorts implements PortTable {
   /** Blocks of ephemeral ports that the hub lent. */
   private readonly blocks: PortTable[] = []
   private desk: Desk | null = null
+  /** What the next `bind` is to share. */
+  private sharing: number | null = null
 
   constructor(random: Random) {
     this.random = random
@@ -52,6 +54,7 @@ export class MemberPorts implements PortTable {
 
   bind(transport: Transport, address: IpAddress, port: number, flags: BindFlags = {}): PortBinding {
     const { desk } = this
+    if (this.sharing !== null) return this.share(this.sharing)
     const binding =
       desk === null
         ? new MemberBinding(this.bindings, transport, address, flags, this.own.bind(transport, address, port, flags))
@@ -60,8 +63,34 @@ export class MemberPorts implements PortTable {
     return binding
   }
 
-  /** A port that another member holds, held here as well. */
-  share(id: number): PortBinding {
+  /** Offers a port that is held here to another member. @returns what it takes it by; null: nobody holds it, or there is no hub. */
+  offer(transport: Transport, address: IpAddress, port: number): number | null {
+    const { desk } = this
+    if (desk === null) return null
+    for (const binding of this.bindings) {
+      if (binding.transport !== transport || binding.port !== port || !binding.address.equals(address.unmapped()))
+        continue
+      return desk.ask({ op: 'offer', id: binding.id }).id ?? null
+    }
+    return null
+  }
+
+  /** Runs a function whose `bind` gets a port that another member holds. */
+  whileSharing<T>(id: number, run: () => T): T {
+    this.sharing = id
+    try {
+      return run()
+    } finally {
+      this.sharing = null
+    }
+  }
+
+  /** Tells the hub that a connection leaves this member, or has come to it. @throws NetError ECONNRESET when it is no more. */
+  move(op: 'move-out' | 'move-in', { local, localPort, remote, remotePort }: HeldConnection): void {
+    this.desk?.ask({ op, local, localPort, remote, remotePort })
+  }
+
+  private share(id: number): PortBinding {
     const { desk } = this
     if (desk === null) throw new NetError('EBADF', 'bind')
     const answer = desk.ask({ op: 'share', id })
@@ -121,7 +150,7 @@ class MemberBinding implements PortBinding {
   private readonly all: Set<MemberBinding>
   private own: PortBinding | null
   private desk: Desk | null = null
-  private id = 0
+  id = 0
   private isListening = false
 
   constructor(

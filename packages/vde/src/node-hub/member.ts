@@ -12,13 +12,14 @@ import { Desk } from './desk.ts'
 import { DESK_SOCKET, type Membership } from './desk-protocol.ts'
 import { MemberLink } from './member-link.ts'
 import { MemberPorts } from './member-ports.ts'
+import { SocketPassing } from './pass-sockets.ts'
 import type { NodeDescription } from './setup.ts'
 import { startHub } from './start-hub.ts'
 
 /** A stack among others of its node. */
 export interface NodeMember {
   readonly stack: Stack
-  readonly ports: MemberPorts
+  readonly passing: SocketPassing
 }
 
 /**
@@ -46,7 +47,7 @@ export function joinNode(description: NodeDescription, onGone: (reason: string) 
     },
   })
   const stack = now(createStack({ ...config, stack: backend.name }, { backend, link, ports, scheduler, pool }))
-  return { stack, ports }
+  return { stack, passing: new SocketPassing(stack, ports) }
 }
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 import { type FrameBatch, PROTO_ICMP6, type Random, TCP_ACK, TCP_SYN } from '@ioth/core'
-import { ConnectionTable } from './connection-table.ts'
+import { ConnectionTable, type HubConnection } from './connection-table.ts'
 import { FrameView } from './frame-view.ts'
 import { NodePorts } from './node-ports.ts'
 import { Tuple } from './tuple.ts'
@@ -23,8 +23,10 @@ export interface RouterSetup<Member extends FrameTaker> {
   /** The node's hardware address. */
   readonly macHigh: number
   readonly macLow: number
-  /** A frame for a connection that is on its way from one member to another. */
-  readonly hold: (tuple: Tuple, batch: FrameBatch, index: number) => boolean
+  /** Whether an address is the node's, loopback among them: `local` of the tuple. */
+  readonly owns: (tuple: Tuple) => boolean
+  /** A frame for a connection that may be on its way from one member to another: then it waits. */
+  readonly hold: (connection: HubConnection<Member>, batch: FrameBatch, index: number) => boolean
 }
 
 /** Connections of a node, at most. */
@@ -64,7 +66,9 @@ export class Router<Member extends FrameTaker> {
     const { view, setup } = this
     view.read(batch, index)
     if (from !== null && view.kind === 'tcp' && this.isFromUs()) {
-      this.connections.sent(view, this.sender.reverse(view.tuple), from)
+      // What comes back for a connection that has moved on is the peer's, not the member's.
+      this.sender.reverse(view.tuple)
+      if (setup.owns(this.sender)) this.connections.sent(view, this.sender, from)
     }
     if (!view.isGroup && this.isToUs()) {
       this.inwards(batch, index, from)
@@ -119,7 +123,12 @@ export class Router<Member extends FrameTaker> {
     if (view.isFirstFragment) this.noteFragment(owner)
     // A member that sends to itself holds the port no longer.
     if (owner !== null && owner !== from) owner.send(batch, index)
-    else if (view.kind !== 'tcp' || !setup.hold(view.tuple, batch, index)) setup.front.send(batch, index)
+    else if (!this.isHeld(batch, index)) setup.front.send(batch, index)
+  }
+
+  private isHeld(batch: FrameBatch, index: number): boolean {
+    const connection = this.view.kind === 'tcp' ? this.connections.find(this.view.tuple) : null
+    return connection?.owner === null && this.setup.hold(connection, batch, index)
   }
 
   private toAll(batch: FrameBatch, index: number, from: Member | null): void {

@@ -108,6 +108,10 @@ export class Tuple {
     this.remote3 = w3
   }
 
+  isLocal({ w0, w1, w2, w3 }: IpAddress): boolean {
+    return this.local3 === w3 && this.local2 === w2 && this.local1 === w1 && this.local0 === w0
+  }
+
   get isV4(): boolean {
     return this.local0 === 0 && this.local1 === 0 && this.local2 === 0xffff
   }

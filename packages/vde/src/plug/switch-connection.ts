@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { type Clock, NetError } from '@ioth/core'
 import {
@@ -55,6 +55,8 @@ export class SwitchConnection {
     queueOctets: number
     clock: Clock
     handler: ConnectionHandler
+    /** The event loop may not run for long: the opening is sent at once, and the answer is waited for without limit. @default false */
+    isBlocking?: boolean
   }) {
     this.dir = setup.dir
     this.handler = setup.handler
@@ -66,9 +68,12 @@ export class SwitchConnection {
     // What keeps the process alive is the scheduler's to say.
     this.socket.unref()
     this.outbox = new Outbox(this.socket, setup.queueOctets, () => this.handler.written())
-    this.outbox.text(plugOpening(setup.opening), false)
-    this.outbox.write()
-    this.clock.arm(this.patience, this.clock.now + PATIENCE)
+    if (setup.isBlocking === true) this.openNow(setup.opening)
+    else {
+      this.outbox.text(plugOpening(setup.opening), false)
+      this.outbox.write()
+      this.clock.arm(this.patience, this.clock.now + PATIENCE)
+    }
     this.socket.on('error', (error) => this.end(this.state === 'open' ? this.gone() : cannotConnect(this.dir, error)))
     this.socket.on('close', () => this.end(this.gone()))
   }
@@ -84,6 +89,16 @@ export class SwitchConnection {
     } catch {
       // Nothing is there yet, or nothing will be: the exit handler's patience is limited either way.
       return false
+    }
+  }
+
+  /** A Unix socket connects in the call, whatever the event loop has heard of it. */
+  private openNow(opening: PlugOpening): void {
+    const fd = (this.socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
+    try {
+      writeSync(fd, plugOpening(opening))
+    } catch {
+      // Nobody is there: the socket's error says so.
     }
   }
 
