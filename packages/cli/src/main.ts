@@ -102,6 +102,7 @@ ioth
   .addOption(
     new Option('-c, --command <line>', 'a command of the console at the start; may be repeated').argParser(several),
   )
+  .option('--group <name>', 'users of this group may plug in too')
   .addOption(
     new Option('--ws [port]', 'let browser tabs in by WebSocket, on loopback; tells the URL with its token').argParser(
       wholeNumber,

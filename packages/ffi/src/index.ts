@@ -31,8 +31,9 @@ export { errnoError, errnoName, lastErrno } from './errno.ts'
 export { type Koffi, koffi, type LibraryHandle } from './koffi.ts'
 export { type Library, type LibraryRequest, openLibrary, probeLibrary } from './library.ts'
 export { LONGEST_UNIX_PATH, openUnixDatagram } from './unix-datagram.ts'
-export { listenUnix, type UnixServer } from './unix-server.ts'
+export { admitGroup, type GroupAccess, listenUnix, type UnixServer } from './unix-server.ts'
 export { connectVde, type VdeConnection, type VdeConnectOptions } from './vde-protocol/client.ts'
+export { groupNumber } from './vde-protocol/group.ts'
 export { MANAGEMENT_PORT, type VdeRequest } from './vde-protocol/request.ts'
 export {
   listenVde,

@@ -5,7 +5,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, renameSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
@@ -20,11 +20,26 @@ export interface UnixServer {
   close(): void
 }
 
+/** A group of the host whose users may connect too. */
+export interface GroupAccess {
+  readonly gid: number
+}
+
+/** Lets a group use a socket: only the user may, without one. @throws errors of the file system. */
+export function admitGroup(path: string, access: GroupAccess | undefined): void {
+  if (access !== undefined) chownSync(path, -1, access.gid)
+  chmodSync(path, access === undefined ? 0o600 : 0o660)
+}
+
 /**
- * Listens. Only the user may connect.
+ * Listens. Only the user may connect, and a group that is named.
  * @throws NetError EADDRINUSE when somebody answers there already; errors of the file system.
  */
-export async function listenUnix(path: string, connected: (socket: Socket) => void): Promise<UnixServer> {
+export async function listenUnix(
+  path: string,
+  connected: (socket: Socket) => void,
+  access?: GroupAccess,
+): Promise<UnixServer> {
   if (await answers(path)) {
     throw new NetError('EADDRINUSE', 'listen', { address: path, message: `somebody answers at ${path} already` })
   }
@@ -45,7 +60,7 @@ export async function listenUnix(path: string, connected: (socket: Socket) => vo
       if (mask !== null) process.umask(mask)
     }
   })
-  chmodSync(own, 0o600)
+  admitGroup(own, access)
   renameSync(own, path)
   const inode = inodeOf(path)
   const held = (): boolean => inodeOf(path) === inode

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { FULL_OFFLOAD } from '@ioth/core'
@@ -114,6 +114,30 @@ describe.skipIf(skipped !== '')(`real VDE programs on our switch${skipped}`, () 
     await a.ended
     expect(readdirSync(dir)).toEqual([])
   })
+
+  test.skipIf(process.getuid?.() !== 0 && !process.env.CI)(
+    'of another user, when their group is let in (needs root)',
+    async () => {
+      const parent = scratch()
+      chmodSync(parent, 0o755)
+      const dir = join(parent, 'lan')
+      const closed = await switchIn(join(parent, 'closed'))
+      const running = await switchIn(dir, { group: 'nogroup' })
+      const ours = new Taker(await openVnl(dir))
+      const nobody = { uid: 65_534, gid: 65_534 }
+      await new VdePlugTool(closed.dir, nobody).ended
+      expect(closed.counters()).toMatchObject({ 'in.frames': 0 })
+      const theirs = new VdePlugTool(dir, nobody)
+      await until(() => running.ports().length === 2 || theirs.child.exitCode !== null)
+      theirs.send(frame(BROADCAST, mac(2), 'from nobody'))
+      expect((await ours.take(1)).map(textOf)).toEqual(['from nobody'])
+      send(ours.link, [frame(mac(2), mac(1), 'to nobody')])
+      expect((await theirs.take(1)).map(textOf)).toEqual(['to nobody'])
+      await expect(createSwitch({ dir: join(parent, 'x'), group: 'no-such-group' })).rejects.toThrow(
+        /no group "no-such-group"/,
+      )
+    },
+  )
 
   test('sixty of them', async () => {
     const dir = join(scratch(), 'lan')

@@ -22,8 +22,8 @@ export class Tool {
   readonly ended: Promise<void>
   output = ''
 
-  constructor(program: string, args: readonly string[]) {
-    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  constructor(program: string, args: readonly string[], user: { uid?: number; gid?: number } = {}) {
+    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], ...user })
     this.child.stdin?.on('error', () => {})
     this.child.stderr?.on('data', (data) => {
       this.output += String(data)
@@ -50,8 +50,8 @@ export class VdePlugTool extends Tool {
   readonly frames: Buffer[] = []
   private kept = Buffer.alloc(0)
 
-  constructor(...vnl: readonly string[]) {
-    super('vde_plug', vnl)
+  constructor(vnl: string, user: { uid?: number; gid?: number } = {}) {
+    super('vde_plug', [vnl], user)
     this.child.stdout?.on('data', (data: Buffer) => {
       this.kept = Buffer.concat([this.kept, data])
       while (this.kept.length >= 2) {

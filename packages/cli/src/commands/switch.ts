@@ -18,6 +18,7 @@ export interface SwitchCommandOptions {
   readonly ageing?: number
   readonly macs?: number
   readonly storm?: number
+  readonly group?: string
   readonly command?: readonly string[]
   /** A port; true: any. */
   readonly ws?: number | true
@@ -84,7 +85,7 @@ async function prepare(running: Switch, commands: readonly string[]): Promise<vo
   }
 }
 
-function settings({ hub, mtu, queue, ports, ageing, macs, storm }: SwitchCommandOptions): object {
+function settings({ hub, mtu, queue, ports, ageing, macs, storm, group }: SwitchCommandOptions): object {
   const given = {
     hub,
     mtu,
@@ -94,6 +95,7 @@ function settings({ hub, mtu, queue, ports, ageing, macs, storm }: SwitchCommand
     macs,
     macsPerPort: macs === undefined ? undefined : Math.min(macs, Math.max(1_024, macs >> 1)),
     stormFrames: storm,
+    group,
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { chmodSync, chownSync, readFileSync, realpathSync, statSync, unlinkSync } from 'node:fs'
+import { chmodSync, chownSync, realpathSync, statSync, unlinkSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { threadId } from 'node:worker_threads'
 import { hasCode, NetError } from '@ioth/core'
 import { closeDescriptor } from '../descriptor.ts'
 import { bindUnix, connectUnix, openUnixDatagram, parseUnixAddress, UNIX_ADDRESS_OCTETS } from '../unix-datagram.ts'
+import { groupNumber } from './group.ts'
 import { serializeVdeRequest } from './request.ts'
 
 export interface VdeConnectOptions {
@@ -183,15 +184,6 @@ function giveGroup(name: string, gid: number): boolean {
   } catch {
     return false
   }
-}
-
-function groupNumber(group: string): number {
-  if (isNumber(group)) return Number(group)
-  for (const line of readFileSync('/etc/group', 'utf8').split('\n')) {
-    const [name, , number] = line.split(':')
-    if (name === group && number !== undefined) return Number(number)
-  }
-  throw new NetError('EINVAL', 'connect', { message: `there is no group "${group}"` })
 }
 
 function portNumber(port: number | string | undefined): number {

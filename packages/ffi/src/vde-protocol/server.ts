@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import { closeDescriptor } from '../descriptor.ts'
 import { bindUnix, connectUnix, openUnixDatagram, serializeUnixAddress } from '../unix-datagram.ts'
-import { listenUnix, type UnixServer } from '../unix-server.ts'
+import { admitGroup, type GroupAccess, listenUnix, type UnixServer } from '../unix-server.ts'
 import { LEAST_VDE_REQUEST, LONGEST_DESCRIPTION, parseVdeRequest, type VdeRequest } from './request.ts'
 
 export interface VdeServerOptions {
@@ -24,6 +24,8 @@ export interface VdeServerOptions {
   plugged(plug: PluggedVde): void
   /** A connection ended before it became a plug, for counters. */
   refused?(reason: string): void
+  /** A group whose users may plug in, beside the user. */
+  readonly access?: GroupAccess
   /** Connections that have not asked yet, at most. @default 64 */
   readonly maxWaiting?: number
   /** How long a connection may take to ask, in milliseconds. @default 5000 */
@@ -92,7 +94,7 @@ class ControlServer implements VdeServer {
   }
 
   async listen(): Promise<void> {
-    this.server = await listenUnix(this.path, (socket) => this.accept(socket))
+    this.server = await listenUnix(this.path, (socket) => this.accept(socket), this.options.access)
   }
 
   held(): boolean {
@@ -178,7 +180,7 @@ class ControlServer implements VdeServer {
     const name = join(this.dir, `${String(port).padStart(3, '0')}.${fd}`)
     rmSync(name, { force: true })
     bindUnix(fd, name)
-    chmodSync(name, 0o600)
+    admitGroup(name, this.options.access)
     return name
   }
 }

@@ -30,6 +30,8 @@ const MOST_ROUNDS = 32
 /** The right to be the switch of a directory, and its listening socket. */
 export interface Seat {
   readonly server: Server
+  /** Path of the socket. */
+  readonly path: string
   /** Hands over the connections that came so far, and each one that comes. */
   onConnection(take: (socket: Socket) => void): void
   /** Whether `stream` in the directory still is this switch's socket. */
@@ -127,6 +129,7 @@ class Candidacy {
     }
     return {
       server,
+      path: stream,
       held,
       onConnection: (take) => {
         this.take = take

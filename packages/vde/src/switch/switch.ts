@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { chmodSync, chownSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import {
@@ -15,6 +16,7 @@ import {
   type NetError,
   type Scheduler,
 } from '@ioth/core'
+import { admitGroup, type GroupAccess, groupNumber } from '@ioth/ffi'
 import type { PortInfo } from '../stream/control.ts'
 import {
   isRefusal,
@@ -64,6 +66,8 @@ export interface SwitchOptions {
   readonly idleMs?: number
   /** The directory must be the user's own and closed to all others. @default false: closed to their writing */
   readonly private?: boolean
+  /** A group of the host, by name or number, whose users may plug in too. @default none */
+  readonly group?: string
   /** @default the thread's own */
   readonly scheduler?: Scheduler
   /** @default the thread's own */
@@ -133,6 +137,7 @@ const DEFAULTS = {
   stormFrames: 20_000,
   idleMs: Number.POSITIVE_INFINITY,
   private: false,
+  group: '',
 }
 
 type Settings = Required<SwitchOptions>
@@ -204,14 +209,33 @@ class DirectorySwitch implements Switch {
 
   /** Lets plugs of the VDE protocol in, too. */
   private async openVde(): Promise<void> {
-    this.vde = await VdeEntrance.open(this.options.dir, {
-      choose: (wanted) => this.choose(wanted),
-      setup: this.portSetup(),
-      added: (port) => this.added(port),
-      removed: (port) => this.removed(port),
-      refused: (reason) => this.count(`refused.vde-${reason}`),
-    })
+    this.vde = await VdeEntrance.open(
+      this.options.dir,
+      {
+        choose: (wanted) => this.choose(wanted),
+        setup: this.portSetup(),
+        added: (port) => this.added(port),
+        removed: (port) => this.removed(port),
+        refused: (reason) => this.count(`refused.vde-${reason}`),
+      },
+      this.letGroupIn(),
+    )
     if (!this.referenced) this.vde.unref()
+  }
+
+  /** Lets a group into the directory and to our plug's socket; the console stays the user's. @throws NetError ERR_IOTH_NETWORK */
+  private letGroupIn(): GroupAccess | undefined {
+    const { group, dir } = this.options
+    if (group === '') return undefined
+    try {
+      const access = { gid: groupNumber(group) }
+      chownSync(dir, -1, access.gid)
+      chmodSync(dir, 0o750)
+      admitGroup(this.seat.path, access)
+      return access
+    } catch (error) {
+      throw networkError(`the switch cannot be shared with the group "${group}": ${(error as Error).message}`, error)
+    }
   }
 
   /** The number of a port that is no stream plug's. @param wanted 0: any. */

@@ -6,7 +6,7 @@
  */
 import { hasCode } from '@ioth/core'
 import * as ffi from '@ioth/ffi'
-import { listenVde, type PluggedVde, type VdeRefusal, type VdeServer } from '@ioth/ffi'
+import { type GroupAccess, listenVde, type PluggedVde, type VdeRefusal, type VdeServer } from '@ioth/ffi'
 import { networkError } from '../vnl/switch-directory.ts'
 import type { Port } from './port.ts'
 import { VdePort } from './vde-port.ts'
@@ -41,11 +41,12 @@ export class VdeEntrance {
   }
 
   /** @throws NetError ERR_IOTH_NETWORK: another switch has the directory. */
-  static async open(dir: string, hooks: EntranceHooks): Promise<VdeEntrance> {
+  static async open(dir: string, hooks: EntranceHooks, access?: GroupAccess): Promise<VdeEntrance> {
     let entrance: VdeEntrance | null = null
     try {
       const server = await listenVde({
         dir,
+        ...(access === undefined ? {} : { access }),
         admit: ({ port }) => hooks.choose(Math.max(port, 0)),
         plugged: (plug) => entrance?.add(plug, hooks),
         refused: (reason) => hooks.refused(reason),
