@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts'],
+  entry: { index: 'src/index.ts', helper: 'src/isolation/helper.ts' },
   format: ['esm'],
   target: 'node20',
   sourcemap: true,

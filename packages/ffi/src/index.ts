@@ -4,6 +4,8 @@
  *
  * @module
  */
+
+export * from './beside/index.ts'
 export { Callbacks } from './callbacks.ts'
 export {
   addressOf,
@@ -28,8 +30,10 @@ export {
 } from './descriptor-link.ts'
 export { type DescriptorEvents, DescriptorWatch } from './descriptor-watch.ts'
 export { errnoError, errnoName, lastErrno } from './errno.ts'
+export * from './isolation/index.ts'
 export { type Koffi, koffi, type LibraryHandle } from './koffi.ts'
 export { type Library, type LibraryRequest, openLibrary, probeLibrary } from './library.ts'
+export * from './shell/index.ts'
 export { LONGEST_UNIX_PATH, openUnixDatagram } from './unix-datagram.ts'
 export { admitGroup, type GroupAccess, listenUnix, type UnixServer } from './unix-server.ts'
 export { connectVde, type VdeConnection, type VdeConnectOptions } from './vde-protocol/client.ts'

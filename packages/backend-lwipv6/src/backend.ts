@@ -1,0 +1,61 @@
+/**
+ * The backend `lwipv6`.
+ *
+ * @module
+ */
+import type { Backend, Probe, Stack, StackOptions } from '@ioth/core'
+import { builtFile, createRemoteStack, createShellStack, probeLibrary, remoteCapabilities } from '@ioth/ffi'
+import { ABI, lwip, REQUEST } from './bindings.ts'
+import { LwipEngine } from './engine.ts'
+import { CAPABILITIES } from './limits.ts'
+import { type LwipSettings, readSettings } from './settings.ts'
+
+const NAME = 'lwipv6'
+/** Connects at once: each holds a thread of the pool, of which a helper process has sixteen and a program of its own few. */
+const DIALERS: number = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 2)
+
+/** Options of {@link createStack}: the contract's, with this backend's settings. */
+export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {
+  readonly settings?: LwipSettings
+}
+
+/**
+ * Makes a stack of LWIPv6.
+ * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
+ */
+export async function createStack(options: LwipStackOptions): Promise<Stack> {
+  const { library, isolation } = readSettings(options.settings as Record<string, unknown>)
+  if (isolation === 'process') {
+    return await createRemoteStack({
+      backend: NAME,
+      capabilities: CAPABILITIES,
+      module: builtFile(import.meta.url),
+      settings: { isolation: 'none', ...(library === undefined ? {} : { library }) },
+      stack: options as StackOptions,
+    })
+  }
+  const { scheduler, pool } = options
+  return await createShellStack({
+    backend: NAME,
+    capabilities: CAPABILITIES,
+    stack: options as StackOptions,
+    engine: (shell) => new LwipEngine({ scheduler, pool, lwip: lwip(library), dialers: DIALERS }, shell),
+  })
+}
+
+async function probe(): Promise<Probe> {
+  const found = probeLibrary(REQUEST)
+  if (!found.usable) return found
+  const version = lwip().version()
+  if (version === ABI) return { ...found, version: '1.5a' }
+  const reason = `LWIPv6: ${found.path} has the interface ${version}, and ${ABI} is known`
+  return { usable: false, tried: found.tried, reason, next: REQUEST.install }
+}
+
+export const backend: Backend = Object.freeze({
+  name: NAME,
+  license: 'MIT AND GPL-2.0-or-later',
+  capabilities: remoteCapabilities(CAPABILITIES),
+  probe,
+  createStack: (options: StackOptions) => createStack(options as LwipStackOptions),
+})

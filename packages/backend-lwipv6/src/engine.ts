@@ -1,0 +1,494 @@
+/**
+ * LWIPv6 as the engine of a shell: one stack of the library, its interfaces and its sockets.
+ *
+ * Two things of the library can stop the thread that calls it for good, and are kept apart here:
+ *
+ * - `lwip_close` holds the table of sockets while it waits for the library's thread; that thread, when a handshake is completed, waits for the
+ *   table. So a socket is closed only while no completed handshake is unaccepted, and segments that would complete one are kept back meanwhile.
+ * - A connect waits up to 12 seconds. It runs in a thread of the pool, a few at once; its neighbour is asked for before, and a connect that is
+ *   given up ends by a RST that the library takes for its peer's.
+ *
+ * @module
+ */
+import {
+  type FramePool,
+  formatMac,
+  type Interface,
+  type InterfaceOptions,
+  IpAddress,
+  Job,
+  type Link,
+  type Neighbor,
+  NetError,
+  type PingReply,
+  parseCidr,
+  type Route,
+  type Scheduler,
+  type Table,
+  Timer,
+} from '@ioth/core'
+import {
+  type Ends,
+  type Engine,
+  type EngineInterface,
+  type EngineOptions,
+  errnoError,
+  type Flow,
+  type ListenerUser,
+  type ListenLine,
+  lastErrno,
+  type ShellStack,
+  type TcpFrame,
+  type TcpLine,
+  type UdpLine,
+  type UdpUser,
+} from '@ioth/ffi'
+import { AF_INET, AF_INET6, sockaddr, sockaddrFor } from './addresses.ts'
+import type { Lwip, Pointer } from './bindings.ts'
+import { Connection } from './connection.ts'
+import { Datagrams } from './datagrams.ts'
+import { Device, type DeviceOwner } from './device.ts'
+import { connectError } from './errno.ts'
+import { DESCRIPTOR_LIMIT } from './limits.ts'
+import { LwipListener } from './listener.ts'
+import { Readiness } from './readiness.ts'
+
+const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
+/** The library looks at no backlog; it wants one. */
+const LIBRARY_BACKLOG = 128
+/** How long a flow that is over still answers late segments, in microseconds, and how many do. */
+const RETIRED = 5_000_000
+const MOST_RETIRED = 512
+/** How long a stack that is closed waits for its peers to end, too, in microseconds. */
+const FAREWELL = 500_000
+/** How long the library takes to read what it is sent, in microseconds. */
+const ANSWER = 3000
+/** How long a socket waits to be closed for a handshake that nobody completes, in microseconds. */
+const PATIENCE = 500_000
+
+export interface LwipOptions {
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly lwip: Lwip
+  /** Connects that may wait in threads at once. */
+  readonly dialers: number
+}
+
+export class LwipEngine extends Job implements Engine, DeviceOwner {
+  readonly carriesLoopback = false
+  readonly canHalfClose = true
+  readonly tcpOptions: EngineOptions = {}
+  readonly udpOptions: EngineOptions = {}
+  readonly neighbors: Table<Neighbor>
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly lwip: Lwip
+  readonly stack: Pointer
+  readonly readiness: Readiness
+  dropUdpFull = 0
+  private readonly shell: ShellStack
+  private readonly devices = new Map<string, Device>()
+  private readonly removed: Device[] = []
+  private devicesMade = 0
+  private readonly listeners = new Map<number, Set<LwipListener>>()
+  private work: (() => void)[] = []
+  // ---- connects
+  private readonly dialers: number
+  private dialing = 0
+  private queue: Connection[] = []
+  // ---- closing
+  private closes: { readonly fd: number; readonly since: number }[] = []
+  private readonly closing = new Set<LwipListener>()
+  private readonly opening = new Set<LwipListener>()
+  private readonly completing = new Map<Flow, number>()
+  private retired: { readonly device: Device; readonly flow: Flow; readonly since: number }[] = []
+  private isClosed = false
+
+  constructor({ scheduler, pool, lwip, dialers }: LwipOptions, shell: ShellStack) {
+    super()
+    this.scheduler = scheduler
+    this.pool = pool
+    this.lwip = lwip
+    this.dialers = dialers
+    this.shell = shell
+    const stack = lwip.stackNew()
+    if (stack === null) throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'stack', { message: 'LWIPv6 makes no stack' })
+    this.stack = stack
+    this.readiness = new Readiness(scheduler, lwip)
+    this.neighbors = new DeviceNeighbors(() => this.shell.interfaces.map((on) => [on, this.deviceOf(on)]))
+  }
+
+  // ---------- interfaces ----------
+
+  async addInterface(options: InterfaceOptions, _index: number, name: string): Promise<EngineInterface> {
+    const { link, addresses = [], mac } = options
+    if ('vnl' in link) {
+      throw new NetError('EINVAL', 'interface', {
+        message: `the stack "lwipv6" takes a link, not the locator ${link.vnl}`,
+      })
+    }
+    const device = new Device(this, link as Link, this.devicesMade++, mac)
+    this.devices.set(name, device)
+    device.attach()
+    const cidrs = addresses.map((text) => parseCidr(text))
+    for (const { address, prefixLength } of cidrs) device.addAddress(address, prefixLength)
+    return { mac: device.mac, mtu: link.mtu, addresses: cidrs }
+  }
+
+  async removeInterface(on: Interface): Promise<void> {
+    const device = this.devices.get(on.name)
+    if (device === undefined) return
+    this.devices.delete(on.name)
+    for (const { address, prefixLength } of on.addresses) device.removeAddress(address, prefixLength)
+    device.down()
+    // The library has no way to take an interface out: it keeps it, down, until the stack ends.
+    this.removed.push(device)
+    await device.bridge.detach()
+  }
+
+  async addAddress(on: Interface, address: IpAddress, prefixLength: number): Promise<void> {
+    this.deviceOf(on)?.addAddress(address, prefixLength)
+  }
+
+  removeAddress(on: Interface, address: IpAddress): void {
+    const known = on.addresses.find((own) => own.address.equals(address))
+    if (known !== undefined) this.deviceOf(on)?.removeAddress(address, known.prefixLength)
+  }
+
+  addRoute({ interface: on, destination, prefixLength, via }: Readonly<Route>): void {
+    this.deviceOf(on)?.addRoute(destination, prefixLength, via)
+  }
+
+  removeRoute({ interface: on, destination, prefixLength, via }: Readonly<Route>): void {
+    this.deviceOf(on)?.removeRoute(destination, prefixLength, via)
+  }
+
+  sourceFor(destination: IpAddress): IpAddress | null {
+    return this.shell.sourceFor(destination)
+  }
+
+  // ---------- sockets ----------
+
+  connect(ends: Ends): TcpLine {
+    const route = this.shell.book.routeTo(ends.remote)
+    const device = route === null ? undefined : this.deviceOf(route.interface)
+    if (route === null || device === undefined)
+      throw new NetError('ENETUNREACH', 'connect', { address: `${ends.remote}` })
+    const line = new Connection(this, device, ends)
+    // Not from inside this call: the line has no user yet.
+    this.soon(() => {
+      let isKnown = true
+      device.neighbors.resolve(route.via ?? ends.remote, (mac) => {
+        if (mac === null) line.fail('EHOSTUNREACH')
+        else if (isKnown) this.dial(line, mac)
+        // The answer goes into the library, too, and should be there before its SYN: it would wait three seconds to send that again.
+        else new Later(this.scheduler, ANSWER, () => this.dial(line, mac))
+      })
+      isKnown = false
+    })
+    return line
+  }
+
+  listen(user: ListenerUser, local: IpAddress, port: number, isDual: boolean): ListenLine {
+    const listener = new LwipListener(this, user, local, port, isDual)
+    const others = this.listeners.get(port)
+    if (others === undefined) this.listeners.set(port, new Set([listener]))
+    else others.add(listener)
+    // Not before the library has closed the one that had the port until now.
+    this.opening.add(listener)
+    this.scheduler.defer(this)
+    return listener
+  }
+
+  /** @throws NetError EMFILE… */
+  listenOn(local: IpAddress, port: number): number {
+    const fd = this.open(local.family, SOCK_STREAM, local, port)
+    if (this.lwip.listen(fd, LIBRARY_BACKLOG) === 0) return fd
+    const error = errnoError('listen')
+    this.lwip.close(fd)
+    throw error
+  }
+
+  openUdp(user: UdpUser, local: IpAddress, port: number): UdpLine {
+    const fd = this.open(local.family, SOCK_DGRAM, local, port)
+    return new Datagrams(this, user, fd, local.family, local)
+  }
+
+  ping(): Promise<PingReply> {
+    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'ping')
+  }
+
+  /** Whether one more connection may be taken. */
+  get hasRoom(): boolean {
+    return this.shell.open.size < this.shell.limits.sockets
+  }
+
+  // ---------- handshakes ----------
+
+  admits(device: Device, frame: TcpFrame): boolean {
+    const local = addressOf(frame, 'destination')
+    const listeners = this.listeners.get(frame.destinationPort)
+    const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.takes(local))
+    // Nobody listens: the library says so.
+    if (listener === undefined) return true
+    if (!listener.hasRoom || !this.hasRoom) return false
+    const flow = device.flows.addFor(frame)
+    flow.arriving(frame)
+    flow.isPassive = true
+    listener.begin(device, flow, local, addressOf(frame, 'source'), frame.sourcePort)
+    return true
+  }
+
+  mayComplete(device: Device, frame: TcpFrame): boolean {
+    const flow = device.flows.find(frame, 'in')
+    if (flow === null || !flow.isEstablished || this.completing.has(flow)) return true
+    if (this.closes.length > 0 || this.closing.size > 0) return false
+    this.completing.set(flow, this.scheduler.clock.now)
+    return true
+  }
+
+  /** A handshake is accepted, or will never be. */
+  completed(flow: Flow): void {
+    if (this.completing.delete(flow) && this.closes.length + this.closing.size > 0) this.scheduler.defer(this)
+  }
+
+  // ---------- closing ----------
+
+  /** Closes a socket of the library as soon as that cannot stop it. */
+  closeSocket(fd: number): void {
+    this.readiness.remove(fd)
+    this.closes.push({ fd, since: this.scheduler.clock.now })
+    this.scheduler.defer(this)
+  }
+
+  closeListener(listener: LwipListener): void {
+    const listeners = this.listeners.get(listener.port)
+    listeners?.delete(listener)
+    if (listeners?.size === 0) this.listeners.delete(listener.port)
+    this.closing.add(listener)
+    this.scheduler.defer(this)
+  }
+
+  /** The flow of a connection that is over: it still answers what comes late. */
+  retire(device: Device, flow: Flow): void {
+    flow.observer = null
+    this.completed(flow)
+    this.retired.push({ device, flow, since: this.scheduler.clock.now })
+  }
+
+  /** In the next job, in order. */
+  soon(work: () => void): void {
+    this.work.push(work)
+    this.scheduler.defer(this)
+  }
+
+  run(): void {
+    const { work } = this
+    this.work = []
+    for (const each of work) each()
+    this.closeWhatCan()
+    if (this.closing.size === 0) {
+      for (const listener of this.opening) listener.open()
+      this.opening.clear()
+    }
+    this.forgetRetired()
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    const sum: Record<string, number> = { 'drop.udp.full': this.dropUdpFull }
+    const add = (name: string, count: number): void => {
+      sum[name] = (sum[name] ?? 0) + count
+    }
+    for (const { bridge, counters, link } of this.devices.values()) {
+      for (const [name, count] of Object.entries(link.counters())) add(name, count)
+      add('frames.in', bridge.counters.framesIn)
+      add('frames.out', bridge.counters.framesOut)
+      add('drop.link.library-full', bridge.counters.dropLibraryFull)
+      add('drop.link.no-room', bridge.counters.dropNoRoom)
+      add('drop.link.too-long', bridge.counters.dropTooLong)
+      add('drop.ip.fragment', counters.dropFragment)
+      add('drop.tcp.backlog', counters.dropBacklog)
+      add('drop.tcp.unread', counters.dropUnread)
+    }
+    return sum
+  }
+
+  flush(): boolean {
+    let isAllOut = true
+    for (const { bridge } of this.devices.values()) isAllOut = bridge.flush() && isAllOut
+    return isAllOut
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.queue = []
+    // What the sockets still close goes in jobs; connects that wait end by a RST.
+    while (this.closes.length > 0 || this.closing.size > 0 || this.dialing > 0) await this.settled()
+    // A peer that ends now, too, has its end acknowledged; nobody would answer it afterwards.
+    const until = this.scheduler.clock.now + FAREWELL
+    while (this.retired.some(({ flow }) => flow.awaitsPeer) && this.scheduler.clock.now < until) await this.settled()
+    this.readiness.close()
+    for (const device of this.devices.values()) device.down()
+    this.lwip.delStack(this.stack)
+    for (const device of [...this.devices.values(), ...this.removed]) await device.bridge.close()
+    this.devices.clear()
+  }
+
+  // ---------- inside ----------
+
+  private settled(): Promise<void> {
+    this.scheduler.defer(this)
+    return new Promise((resolve) => setTimeout(resolve, 5))
+  }
+
+  private deviceOf(on: Interface): Device | undefined {
+    return this.devices.get(on.name)
+  }
+
+  /** @throws NetError EMFILE, EADDRINUSE… */
+  private open(family: 4 | 6, type: number, local: IpAddress, port: number): number {
+    const { lwip } = this
+    const fd = lwip.socket(this.stack, family === 4 ? AF_INET : AF_INET6, type, 0)
+    if (fd < 0) throw errnoError('socket')
+    if (fd >= DESCRIPTOR_LIMIT) {
+      lwip.close(fd)
+      throw new NetError('EMFILE', 'socket')
+    }
+    const name = sockaddr(local, port)
+    if (lwip.bind(fd, name, name.length) === 0) return fd
+    const error = errnoError('bind')
+    lwip.close(fd)
+    throw error
+  }
+
+  private dial(line: Connection, mac: Uint8Array): void {
+    line.mac = mac
+    this.queue.push(line)
+    this.dialNext()
+  }
+
+  private dialNext(): void {
+    while (this.dialing < this.dialers && !this.isClosed) {
+      const line = this.queue.shift()
+      if (line === undefined) return
+      if (!line.isOver) this.begin(line)
+    }
+  }
+
+  private begin(line: Connection): void {
+    const { local, localPort, remote, remotePort } = line.ends
+    const { family } = remote
+    let fd: number
+    try {
+      fd = this.open(family, SOCK_STREAM, local, localPort)
+    } catch (error) {
+      line.fail((error as NetError).code)
+      return
+    }
+    const flow = line.device.flows.add(local, localPort, remote, remotePort)
+    flow.locate(line.mac)
+    line.follow(flow)
+    line.isDialing = true
+    this.dialing++
+    const name = sockaddrFor(family, remote, remotePort)
+    this.lwip.connect(fd, name, name.length, (_error, result) => {
+      const number = lastErrno()
+      this.soon(() => {
+        this.dialing--
+        line.isDialing = false
+        this.dialed(line, fd, flow, result === 0 ? null : number)
+        this.dialNext()
+      })
+    })
+  }
+
+  private dialed(line: Connection, fd: number, flow: Flow, failure: number | null): void {
+    if (line.isOver || failure !== null) this.closeSocket(fd)
+    if (line.isOver) return
+    if (failure !== null) {
+      if (connectError(failure) === 'ETIMEDOUT') line.device.neighbors.forget(line.ends.remote)
+      line.fail(connectError(failure))
+      return
+    }
+    line.opened(fd, flow)
+    line.user.connected()
+    line.worked()
+  }
+
+  private closeWhatCan(): void {
+    const { now } = this.scheduler.clock
+    for (const [flow, since] of this.completing) {
+      if (flow.wasReset || flow.isDead || now - since > PATIENCE) this.completing.delete(flow)
+    }
+    if (this.completing.size > 0) {
+      if (this.closes.length + this.closing.size > 0) this.readiness.wake()
+      return
+    }
+    if (this.closes.length === 0 && this.closing.size === 0) return
+    for (const listener of this.closing) {
+      if (listener.fd < 0) continue
+      this.readiness.remove(listener.fd)
+      this.lwip.close(listener.fd)
+    }
+    this.closing.clear()
+    for (const { fd } of this.closes.splice(0)) this.lwip.close(fd)
+    for (const device of this.devices.values()) device.releaseHeld()
+  }
+
+  private forgetRetired(): void {
+    const { now } = this.scheduler.clock
+    while (this.retired.length > 0) {
+      const [first] = this.retired
+      if (first === undefined || (now - first.since < RETIRED && this.retired.length <= MOST_RETIRED)) return
+      first.device.flows.remove(first.flow)
+      this.retired.shift()
+    }
+  }
+}
+
+/** Does something after a while. */
+class Later extends Timer {
+  private readonly work: () => void
+
+  constructor({ clock }: Scheduler, microseconds: number, work: () => void) {
+    super()
+    this.work = work
+    clock.arm(this, clock.now + microseconds)
+  }
+
+  override fire(): void {
+    this.work()
+  }
+}
+
+function addressOf(frame: TcpFrame, which: 'source' | 'destination'): IpAddress {
+  const word = (n: 0 | 1 | 2 | 3): number => (which === 'source' ? frame.source(n) : frame.destination(n))
+  return frame.family === 4 ? IpAddress.v4(word(3)) : new IpAddress(6, word(0), word(1), word(2), word(3))
+}
+
+/** Who was heard of on the wire. */
+class DeviceNeighbors implements Table<Neighbor> {
+  private readonly devices: () => readonly (readonly [Interface, Device | undefined])[]
+
+  constructor(devices: DeviceNeighbors['devices']) {
+    this.devices = devices
+  }
+
+  *list(): Iterable<Readonly<Neighbor>> {
+    for (const [on, device] of this.devices()) {
+      for (const { address, mac } of device?.neighbors.list() ?? []) {
+        yield { address, mac: formatMac(mac), state: 'REACHABLE', interface: on }
+      }
+    }
+  }
+
+  add(): void {
+    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
+  }
+
+  remove(): void {
+    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
+  }
+}

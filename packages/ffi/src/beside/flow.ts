@@ -1,0 +1,282 @@
+/**
+ * One TCP connection of a library, watched at the level of frames by whoever stands between the library and its link. It knows what the
+ * library cannot be asked for (how much the peer acknowledged), and does what the library cannot do:
+ *
+ * - FIN while the library's own direction stays open: a FIN of ours after its last octet, repeated until it is acknowledged; the peer's
+ *   acknowledgements reach the library lowered by that one octet, the library's segments leave raised by it, until the library closes.
+ * - RST at once, to the peer and to the library, whatever state the library is in: a connect that blocks ends by it.
+ *
+ * @module
+ */
+import { type Clock, ETH_SOURCE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
+import { SegmentTemplate, type TcpFrame } from './tcp-frame.ts'
+
+/** Where frames of a flow's own go. */
+export interface FlowWires {
+  readonly clock: Clock
+  /** Onto the link. */
+  toPeer(frame: Uint8Array): void
+  /** Into the library, as if it had come from the link. */
+  toLibrary(frame: Uint8Array): void
+}
+
+/** Who wants to know what the peer did. */
+export interface FlowObserver {
+  /** The peer acknowledged more of what the library sent, or the FIN; or it reset the connection. */
+  acknowledged(): void
+}
+
+/** RFC 9293 3.7.1, for both families. */
+const DEFAULT_MSS = 536
+
+/** First repetition of a FIN of ours, and how often it is repeated: at doubled intervals, half a minute in all. */
+const FIN_REPEAT = 250_000
+const FIN_REPEATS = 7
+
+export class Flow {
+  observer: FlowObserver | null = null
+  /** The library's SYN has left. */
+  hasBegun = false
+  /** The connection is established, as far as segments tell. */
+  isEstablished = false
+  /** A valid RST came from the peer. */
+  wasReset = false
+  /** How many octets the peer sent before its FIN, which has come; -1: it has not. */
+  peerOctets = -1
+  /** The peer acknowledged the FIN, ours or the library's. */
+  finAcknowledged = false
+  /** Everything that still comes or goes is dropped: it was reset from here. */
+  isDead = false
+  /** A peer began it, and the program has not accepted it. */
+  isPassive = false
+  /** Segments with octets that came since the user of the library last read all; counted by whoever looks at frames. */
+  unread = 0
+  /** The largest segment that the peer takes. */
+  peerMss: number = DEFAULT_MSS
+  /** Where the peer's segments come from, or its router's: what libraries remember of neighbours may be old. */
+  private readonly mac = new Uint8Array(6)
+  private isLocated = false
+  private readonly wires: FlowWires
+  private readonly repeat: FinTimer
+  private out: SegmentTemplate | null = null
+  private iss = 0
+  private irs = 0
+  /** The end of what the library sent so far. */
+  private sndNxt = 0
+  /** What the peer acknowledged, in the library's numbers. */
+  private sndUna = 0
+  /** What the library acknowledged. */
+  private rcvNxt = 0
+  private window = 0
+  /** The sequence number of our FIN, once the program has ended. */
+  private finAt = 0
+  private finWanted = false
+  private finSent = false
+  /** The library has sent a FIN of its own. */
+  private libraryEnded = false
+
+  constructor(wires: FlowWires) {
+    this.wires = wires
+    this.repeat = new FinTimer(() => this.repeatFin())
+  }
+
+  /** Octets of the program's that the peer acknowledged. */
+  get acknowledgedOctets(): number {
+    return this.isEstablished ? Math.max(0, (this.sndUna - this.iss - 1) | 0) : 0
+  }
+
+  /** Ended in order from here, and the peer has not ended yet. */
+  get awaitsPeer(): boolean {
+    return this.finAcknowledged && this.peerOctets < 0 && !this.wasReset && !this.isDead
+  }
+
+  /** A segment leaves the library. @returns whether it goes onto the link. */
+  leaving(frame: TcpFrame): boolean {
+    const { flags } = frame
+    if (this.isLocated) frame.redirect(this.mac)
+    this.out ??= SegmentTemplate.of(frame)
+    if (this.isDead) {
+      // Reset before its SYN had left: the library, which waits for an answer, has one now.
+      if ((flags & TCP_SYN) !== 0) {
+        this.iss = frame.seq
+        this.resetLibrary()
+      }
+      return false
+    }
+    if ((flags & TCP_SYN) !== 0) {
+      this.hasBegun = true
+      this.iss = frame.seq
+      this.sndNxt = (frame.seq + 1) | 0
+      this.sndUna = frame.seq
+    }
+    if ((flags & TCP_ACK) !== 0) this.rcvNxt = frame.ack
+    this.window = frame.window
+    const end = (frame.seq + frame.space) | 0
+    if (((end - this.sndNxt) | 0) > 0) this.sndNxt = end
+    if ((flags & TCP_FIN) !== 0) {
+      this.libraryEnded = true
+      if (!this.finWanted) this.finAt = (end - 1) | 0
+      if (this.finSent && this.finAcknowledged) {
+        // The peer has had this FIN already, and said so: the library hears it from us.
+        this.answerLibrary()
+        return false
+      }
+      this.wires.clock.disarm(this.repeat)
+      return true
+    }
+    if (this.finSent && frame.payload === 0 && frame.seq === this.finAt && !this.libraryEnded) {
+      frame.setSeq((frame.seq + 1) | 0)
+    }
+    if (this.finWanted && !this.finSent) this.sendFinIfDue()
+    return true
+  }
+
+  /** A segment comes from the peer. @returns whether it goes into the library. */
+  arriving(frame: TcpFrame): boolean {
+    const { flags } = frame
+    this.locate(frame.bytes, ETH_SOURCE)
+    if (this.isDead) {
+      // As a closed connection answers (RFC 9293 3.10.7.1).
+      if ((flags & TCP_RST) === 0 && (flags & TCP_ACK) !== 0) this.emit(TCP_RST, frame.ack, 0)
+      return false
+    }
+    if ((flags & TCP_RST) !== 0) {
+      if (this.isAcceptableReset(frame)) {
+        this.wasReset = true
+        this.observer?.acknowledged()
+      }
+      return true
+    }
+    if ((flags & TCP_SYN) !== 0) this.arrivingSyn(frame)
+    if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.seq + frame.payload - this.irs - 1) | 0
+    if ((flags & TCP_ACK) === 0) return true
+    if (!this.isEstablished && ((frame.ack - this.iss) | 0) > 0) this.isEstablished = this.hasBegun
+    let { ack } = frame
+    const hasFin = this.finSent || this.libraryEnded
+    if (hasFin && ack === ((this.finAt + 1) | 0)) {
+      if (!this.finAcknowledged) {
+        this.finAcknowledged = true
+        this.wires.clock.disarm(this.repeat)
+        this.observer?.acknowledged()
+      }
+      if (!this.libraryEnded) {
+        ack = this.finAt
+        frame.setAck(ack)
+      }
+    }
+    if (((ack - this.sndUna) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0) {
+      this.sndUna = ack
+      this.observer?.acknowledged()
+    }
+    return true
+  }
+
+  /** Where its segments go: a hardware address. */
+  locate(octets: Uint8Array, at = 0): void {
+    const { mac } = this
+    let isOther = !this.isLocated
+    for (let i = 0; i < 6 && !isOther; i++) isOther = mac[i] !== octets[at + i]
+    if (!isOther) return
+    this.isLocated = true
+    mac.set(octets.subarray(at, at + 6))
+    this.out?.redirect(mac)
+  }
+
+  private arrivingSyn(frame: TcpFrame): void {
+    this.peerMss = frame.mss ?? DEFAULT_MSS
+    this.irs = frame.seq
+    this.rcvNxt = (frame.seq + 1) | 0
+    const isAnswer = (frame.flags & TCP_ACK) !== 0 && frame.ack === ((this.iss + 1) | 0)
+    // The library lets the peer wait for the end of the handshake, up to a quarter of a second.
+    if (this.hasBegun && isAnswer && !this.isEstablished) this.emit(TCP_ACK, frame.ack, this.rcvNxt)
+  }
+
+  /**
+   * The program has ended its direction after so many octets: FIN goes when the library has sent them all.
+   * @param octets all that the library was given.
+   */
+  end(octets: number): void {
+    if (this.finWanted || this.isDead) return
+    this.finWanted = true
+    this.finAt = (this.iss + 1 + octets) | 0
+    this.sendFinIfDue()
+  }
+
+  /** RST to both sides. From now on the flow is dead. */
+  reset(): void {
+    if (this.isDead) return
+    this.isDead = true
+    this.wires.clock.disarm(this.repeat)
+    if (this.out === null) return
+    const seq = this.finSent ? (this.finAt + 1) | 0 : this.sndNxt
+    if (this.isEstablished) this.emit(TCP_RST | TCP_ACK, seq, this.rcvNxt)
+    this.resetLibrary()
+  }
+
+  /** RST to the library alone, as if the peer had sent it. */
+  resetLibrary(): void {
+    if (this.out === null) return
+    const turned = this.out.reversed()
+    const frame = this.isEstablished
+      ? turned.make(TCP_RST | TCP_ACK, this.rcvNxt, this.sndNxt, 0)
+      : turned.make(TCP_RST | TCP_ACK, 0, (this.iss + 1) | 0, 0)
+    this.wires.toLibrary(frame)
+  }
+
+  /** Nothing is repeated any more. */
+  forget(): void {
+    this.observer = null
+    this.wires.clock.disarm(this.repeat)
+  }
+
+  private sendFinIfDue(): void {
+    if (this.finSent || this.repeat.armed || this.libraryEnded || !this.isEstablished) return
+    if (this.sndNxt !== this.finAt) return
+    this.repeat.count = 0
+    // Behind the segment that is leaving now.
+    this.wires.clock.arm(this.repeat, this.wires.clock.now)
+  }
+
+  private repeatFin(): void {
+    const { clock } = this.wires
+    if (this.finAcknowledged || this.libraryEnded || this.isDead) return
+    this.finSent = true
+    this.emit(TCP_FIN | TCP_ACK, this.finAt, this.rcvNxt)
+    if (this.repeat.count >= FIN_REPEATS) return
+    clock.arm(this.repeat, clock.now + FIN_REPEAT * 2 ** this.repeat.count)
+    this.repeat.count++
+  }
+
+  /** The library's FIN is acknowledged by us: the peer has acknowledged it long ago. */
+  private answerLibrary(): void {
+    if (this.out === null) return
+    this.wires.toLibrary(this.out.reversed().make(TCP_ACK, this.rcvNxt, (this.finAt + 1) | 0, 0xffff))
+  }
+
+  private emit(flags: number, seq: number, ack: number): void {
+    if (this.out === null) return
+    this.wires.toPeer(this.out.make(flags, seq, ack, (flags & TCP_RST) === 0 ? this.window : 0))
+  }
+
+  /** RFC 9293 3.10.7.3 and 3.10.7.4: one that the library will believe. */
+  private isAcceptableReset({ seq, ack, flags }: TcpFrame): boolean {
+    if (!this.isEstablished) return (flags & TCP_ACK) !== 0 && ack === ((this.iss + 1) | 0)
+    // The library may have received more than it acknowledged so far.
+    const offset = (seq - this.rcvNxt) | 0
+    return offset >= 0 && offset <= 0xffff
+  }
+}
+
+class FinTimer extends Timer {
+  count = 0
+  private readonly due: () => void
+
+  constructor(due: () => void) {
+    super()
+    this.due = due
+  }
+
+  override fire(): void {
+    this.due()
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The way of frames between a link and a library that has its end of a `seqpacket` pair for a wire. Each frame is shown on its way: it can
+ * be changed, or kept back.
+ *
+ * Neither side can make the other wait. What the library cannot take now is dropped and counted, as a full receive queue of a network card
+ * would drop it, for a library that waits for a wire waits with all its sockets, and so would the thread that calls it.
+ *
+ * @module
+ */
+import {
+  createBatch,
+  discardFrames,
+  type FrameBatch,
+  type FramePool,
+  frameLength,
+  Job,
+  type Link,
+  type LinkSink,
+  NO_OFFLOAD,
+  type Offload,
+  pushFrame,
+  readFrame,
+  releaseAll,
+  removeFirst,
+  type Scheduler,
+  WOULD_BLOCK,
+} from '@ioth/core'
+import { closeDescriptor, readDescriptor, socketPair, writeDescriptor } from '../descriptor.ts'
+import { DescriptorWatch } from '../descriptor-watch.ts'
+
+/** Who sees each frame. Both may change the first `length` octets of it in place. */
+export interface FrameGuard {
+  /** A frame from the link, for the library. @returns whether it goes on. */
+  arriving(frame: Uint8Array, length: number): boolean
+  /** A frame of the library's, for the link. @returns whether it goes on. */
+  leaving(frame: Uint8Array, length: number): boolean
+}
+
+export interface BridgeOptions {
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly link: Link
+  readonly guard: FrameGuard
+}
+
+export interface BridgeCounters {
+  framesIn: number
+  framesOut: number
+  /** The library did not take it. */
+  dropLibraryFull: number
+  /** No slot of the pool was free, or the link did not take it. */
+  dropNoRoom: number
+  dropTooLong: number
+}
+
+const ROUND = 64
+/** Ethernet header and one VLAN tag. */
+const LONGEST_HEADER = 18
+
+export class FrameBridge extends Job implements LinkSink {
+  readonly accepts: Offload = NO_OFFLOAD
+  readonly link: Link
+  readonly counters: BridgeCounters = { framesIn: 0, framesOut: 0, dropLibraryFull: 0, dropNoRoom: 0, dropTooLong: 0 }
+  /** Memory of a frame that arrives, and of one that leaves: what the guard is shown. */
+  readonly incoming: Uint8Array
+  readonly outgoing: Uint8Array
+  /** The library's end of the pair, until it takes it over. */
+  readonly libraryEnd: number
+  private readonly scheduler: Scheduler
+  private readonly pool: FramePool
+  private readonly guard: FrameGuard
+  private readonly fd: number
+  private readonly watch: DescriptorWatch
+  private readonly batch: FrameBatch
+  private isReadable = false
+  private isDetached = false
+  private isClosed = false
+
+  constructor({ scheduler, pool, link, guard }: BridgeOptions) {
+    super()
+    this.scheduler = scheduler
+    this.pool = pool
+    this.link = link
+    this.guard = guard
+    this.incoming = new Uint8Array(link.mtu + LONGEST_HEADER + 1)
+    this.outgoing = new Uint8Array(link.mtu + LONGEST_HEADER + 1)
+    this.batch = createBatch(pool, ROUND)
+    const [ours, theirs] = socketPair('seqpacket')
+    this.fd = ours
+    this.libraryEnd = theirs
+    this.watch = new DescriptorWatch(ours, { readable: true }, () => {
+      this.isReadable = true
+      scheduler.defer(this)
+    })
+    // Whoever uses a stack holds the process, not its wires.
+    this.watch.unref()
+  }
+
+  /** Frames begin to flow. */
+  attach(): void {
+    this.link.attach(this)
+  }
+
+  /** A frame that did not come from the link goes into the library. */
+  toLibrary(frame: Uint8Array): void {
+    if (this.isDetached) return
+    if (!this.write(frame, frame.length)) this.counters.dropLibraryFull++
+  }
+
+  /** A frame that did not come from the library goes onto the link. */
+  toLink(frame: Uint8Array): void {
+    if (this.isDetached) return
+    this.take(frame, frame.length)
+    this.send()
+  }
+
+  frames(batch: FrameBatch): void {
+    const { incoming, guard, counters } = this
+    if (this.isDetached) return
+    for (let index = 0; index < batch.count; index++) {
+      const length = frameLength(batch, index)
+      if (length >= incoming.length) {
+        counters.dropTooLong++
+        continue
+      }
+      readFrame(batch, index, incoming)
+      if (!guard.arriving(incoming, length)) continue
+      if (this.write(incoming, length)) counters.framesIn++
+      else counters.dropLibraryFull++
+    }
+  }
+
+  run(): void {
+    const { outgoing, guard, counters } = this
+    for (let round = 0; round < ROUND && this.isReadable && !this.isDetached; round++) {
+      const length = this.read()
+      if (length <= 0) {
+        this.isReadable = false
+        break
+      }
+      if (length >= outgoing.length) counters.dropTooLong++
+      else if (guard.leaving(outgoing, length)) this.take(outgoing, length)
+    }
+    this.send()
+    if (this.isReadable) this.scheduler.defer(this)
+  }
+
+  /** Everything the library has sent by now goes onto the link. @returns whether the link took it all. */
+  flush(): boolean {
+    for (let round = 0; round < ROUND; round++) {
+      this.isReadable = true
+      this.run()
+      if (!this.isReadable) break
+    }
+    return this.link.flush()
+  }
+
+  writable(): void {}
+
+  /** A link that is gone is a cable that was pulled: connections end by their own timeouts. */
+  changed(): void {}
+
+  /** The cable is pulled: the link is closed, and the library's end stays open, for a library may not bear its end. */
+  async detach(): Promise<void> {
+    if (this.isDetached) return
+    this.isDetached = true
+    this.watch.close()
+    await this.link.close()
+  }
+
+  /** The library has let go of its end. */
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    await this.detach()
+    closeDescriptor(this.fd)
+  }
+
+  private take(frame: Uint8Array, length: number): void {
+    const { pool, batch, counters } = this
+    if (batch.count === batch.capacity) this.send()
+    const at = pool.take(length)
+    if (at < 0) {
+      counters.dropNoRoom++
+      return
+    }
+    pool.bytes.set(length === frame.length ? frame : frame.subarray(0, length), at)
+    pushFrame(batch, at, length)
+    counters.framesOut++
+  }
+
+  private send(): void {
+    const { batch, link, counters } = this
+    if (batch.count === 0) return
+    const taken = link.state === 'closed' ? discardFrames(batch) : link.send(batch)
+    if (taken < batch.count) {
+      counters.dropNoRoom += batch.count - taken
+      removeFirst(batch, taken)
+      releaseAll(batch)
+    }
+    batch.count = 0
+  }
+
+  private write(frame: Uint8Array, length: number): boolean {
+    try {
+      return writeDescriptor(this.fd, frame, length) !== WOULD_BLOCK
+    } catch {
+      // The library has closed its end: its interface is gone, or going.
+      return false
+    }
+  }
+
+  private read(): number {
+    try {
+      return readDescriptor(this.fd, this.outgoing)
+    } catch {
+      return 0
+    }
+  }
+}

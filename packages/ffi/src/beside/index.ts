@@ -1,0 +1,10 @@
+/**
+ * What stands beside a library, at the level of frames: the way to its link, its connections as segments show them, its neighbours.
+ *
+ * @module
+ */
+export { Flow, type FlowObserver, type FlowWires } from './flow.ts'
+export { FlowTable } from './flow-table.ts'
+export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard } from './frame-bridge.ts'
+export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbor-probe.ts'
+export { SegmentTemplate, TcpFrame } from './tcp-frame.ts'

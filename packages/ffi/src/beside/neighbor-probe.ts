@@ -1,0 +1,214 @@
+/**
+ * Asks for neighbours in a library's place, before the library is made to speak to them: a library may wait for an absent one with the thread
+ * that asked. ARP (RFC 826) and neighbour solicitations (RFC 4861); what the library asks and hears itself teaches as well.
+ *
+ * @module
+ */
+import {
+  ARP_LENGTH,
+  ARP_OPERATION,
+  ARP_SENDER_IP,
+  ARP_SENDER_MAC,
+  ARP_TARGET_IP,
+  type Clock,
+  ETH_TYPE,
+  ETHERNET_HEADER,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IP6,
+  fromBytes,
+  IP6_DESTINATION,
+  IP6_HEADER,
+  IP6_HOP_LIMIT,
+  IP6_NEXT_HEADER,
+  IP6_PAYLOAD_LENGTH,
+  IP6_SOURCE,
+  type IpAddress,
+  PROTO_ICMP6,
+  Timer,
+  toBytes,
+} from '@ioth/core'
+import { fold, sumOf } from './tcp-frame.ts'
+
+export interface NeighborWires {
+  readonly clock: Clock
+  readonly mac: Uint8Array
+  /** Which address of ours asks. */
+  sourceFor(destination: IpAddress): IpAddress | null
+  toPeer(frame: Uint8Array): void
+}
+
+export interface KnownNeighbor {
+  readonly address: IpAddress
+  readonly mac: Uint8Array
+  /** When it was heard of, in microseconds. */
+  readonly at: number
+}
+
+const SOLICITATION = 135
+const ADVERTISEMENT = 136
+const SOURCE_MAC = 1
+const TARGET_MAC = 2
+/** Questions, a second apart, before a neighbour is taken for absent. */
+const QUESTIONS = 3
+const INTERVAL = 1_000_000
+/** A neighbour heard of so recently is not asked again. */
+const FRESH = 30_000_000
+/** Neighbours remembered, at most. */
+const MOST = 1024
+
+export class NeighborProbe {
+  private readonly wires: NeighborWires
+  private readonly known = new Map<string, KnownNeighbor>()
+  private readonly questions = new Map<string, Question>()
+
+  constructor(wires: NeighborWires) {
+    this.wires = wires
+  }
+
+  /** Tells the neighbour's MAC, at once when it was heard of just now; null: nobody answers. */
+  resolve(address: IpAddress, done: (mac: Uint8Array | null) => void): void {
+    const key = address.withScope(0).toString()
+    const known = this.known.get(key)
+    const { clock } = this.wires
+    if (known !== undefined && clock.now - known.at < FRESH) {
+      done(known.mac)
+      return
+    }
+    const asked = this.questions.get(key)
+    if (asked !== undefined) {
+      asked.waiting.push(done)
+      return
+    }
+    const question = new Question(() => this.ask(key, question), address, done)
+    this.questions.set(key, question)
+    this.ask(key, question)
+  }
+
+  list(): Iterable<KnownNeighbor> {
+    return this.known.values()
+  }
+
+  /** A frame from the link: it may be an answer. */
+  arriving(frame: Uint8Array, length: number): void {
+    const type = ((frame[ETH_TYPE] as number) << 8) | (frame[ETH_TYPE + 1] as number)
+    if (type === ETHERTYPE_ARP) {
+      if (length < ETHERNET_HEADER + ARP_LENGTH) return
+      this.learn(fromBytes(frame, ETHERNET_HEADER + ARP_SENDER_IP, 4), frame, ETHERNET_HEADER + ARP_SENDER_MAC)
+      return
+    }
+    const icmp = ETHERNET_HEADER + IP6_HEADER
+    if (type !== ETHERTYPE_IP6 || length < icmp + 24) return
+    if (frame[ETHERNET_HEADER + IP6_NEXT_HEADER] !== PROTO_ICMP6 || frame[ETHERNET_HEADER + IP6_HOP_LIMIT] !== 255)
+      return
+    const kind = frame[icmp] as number
+    if (kind !== SOLICITATION && kind !== ADVERTISEMENT) return
+    const wanted = kind === ADVERTISEMENT ? TARGET_MAC : SOURCE_MAC
+    for (let at = icmp + 24; at + 8 <= length; ) {
+      const octets = (frame[at + 1] as number) * 8
+      if (octets === 0 || at + octets > length) return
+      if (frame[at] === wanted) {
+        const who = kind === ADVERTISEMENT ? icmp + 8 : ETHERNET_HEADER + IP6_SOURCE
+        this.learn(fromBytes(frame, who, 16), frame, at + 2)
+        return
+      }
+      at += octets
+    }
+  }
+
+  /** A neighbour that did not answer, or is to be forgotten. */
+  forget(address: IpAddress): void {
+    this.known.delete(address.withScope(0).toString())
+  }
+
+  /** No question is repeated any more; nobody is told. */
+  close(): void {
+    for (const question of this.questions.values()) this.wires.clock.disarm(question)
+    this.questions.clear()
+  }
+
+  private learn(address: IpAddress, frame: Uint8Array, at: number): void {
+    if (address.isUnspecified) return
+    const key = address.toString()
+    const mac = frame.slice(at, at + 6)
+    this.known.delete(key)
+    this.known.set(key, { address, mac, at: this.wires.clock.now })
+    // The one heard of longest ago makes room.
+    if (this.known.size > MOST) this.known.delete(this.known.keys().next().value as string)
+    const question = this.questions.get(key)
+    if (question !== undefined) this.answer(key, question, mac)
+  }
+
+  private ask(key: string, question: Question): void {
+    const { clock } = this.wires
+    const source = this.wires.sourceFor(question.address)
+    if (question.count++ >= QUESTIONS || source === null) {
+      this.answer(key, question, null)
+      return
+    }
+    clock.arm(question, clock.now + INTERVAL)
+    const { address } = question
+    this.wires.toPeer(address.family === 4 ? this.request(source, address) : this.solicitation(source, address))
+  }
+
+  private answer(key: string, question: Question, mac: Uint8Array | null): void {
+    this.wires.clock.disarm(question)
+    this.questions.delete(key)
+    for (const done of question.waiting) done(mac)
+  }
+
+  private request(source: IpAddress, target: IpAddress): Uint8Array {
+    const { mac } = this.wires
+    const frame = new Uint8Array(ETHERNET_HEADER + ARP_LENGTH)
+    frame.fill(0xff, 0, 6)
+    frame.set(mac, 6)
+    frame.set([0x08, 0x06, 0, 1, 0x08, 0, 6, 4], ETH_TYPE)
+    frame[ETHERNET_HEADER + ARP_OPERATION + 1] = 1
+    frame.set(mac, ETHERNET_HEADER + ARP_SENDER_MAC)
+    frame.set(toBytes(source), ETHERNET_HEADER + ARP_SENDER_IP)
+    frame.set(toBytes(target), ETHERNET_HEADER + ARP_TARGET_IP)
+    return frame
+  }
+
+  private solicitation(source: IpAddress, target: IpAddress): Uint8Array {
+    const { mac } = this.wires
+    const icmp = ETHERNET_HEADER + IP6_HEADER
+    const frame = new Uint8Array(icmp + 32)
+    const view = new DataView(frame.buffer)
+    const octets = toBytes(target)
+    // The solicited-node group of the target (RFC 4291 2.7.1), and its Ethernet address (RFC 2464 7).
+    const group = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...octets.subarray(13))
+    frame.set([0x33, 0x33, ...group.subarray(12)])
+    frame.set(mac, 6)
+    view.setUint16(ETH_TYPE, ETHERTYPE_IP6)
+    frame[ETHERNET_HEADER] = 0x60
+    view.setUint16(ETHERNET_HEADER + IP6_PAYLOAD_LENGTH, 32)
+    frame[ETHERNET_HEADER + IP6_NEXT_HEADER] = PROTO_ICMP6
+    frame[ETHERNET_HEADER + IP6_HOP_LIMIT] = 255
+    frame.set(toBytes(source), ETHERNET_HEADER + IP6_SOURCE)
+    frame.set(group, ETHERNET_HEADER + IP6_DESTINATION)
+    frame[icmp] = SOLICITATION
+    frame.set(octets, icmp + 8)
+    frame.set([SOURCE_MAC, 1, ...mac], icmp + 24)
+    const sum = PROTO_ICMP6 + 32 + sumOf(view, ETHERNET_HEADER + IP6_SOURCE, 32) + sumOf(view, icmp, 32)
+    view.setUint16(icmp + 2, ~fold(sum))
+    return frame
+  }
+}
+
+class Question extends Timer {
+  readonly address: IpAddress
+  readonly waiting: ((mac: Uint8Array | null) => void)[]
+  count = 0
+  private readonly again: () => void
+
+  constructor(again: () => void, address: IpAddress, done: (mac: Uint8Array | null) => void) {
+    super()
+    this.again = again
+    this.address = address
+    this.waiting = [done]
+  }
+
+  override fire(): void {
+    this.again()
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * A stack in a process of its own behind the same contract. It serves any backend by its module; the death of the helper is ECONNRESET on its
+ * sockets, ENETDOWN on the stack and one line on standard error, and the program goes on.
+ *
+ * @module
+ */
+import type { Capabilities, Stack, StackOptions } from '@ioth/core'
+import { createShellStack, type ShellStack } from '../shell/shell-stack.ts'
+import { startHelper } from './helper-process.ts'
+import { RemoteEngine } from './remote-engine.ts'
+
+export interface RemoteStackOptions {
+  /** The backend's name. */
+  readonly backend: string
+  /** Of the backend, as it is in the helper. */
+  readonly capabilities: Capabilities
+  /** File of the backend's built module: see {@link builtFile}. */
+  readonly module: string
+  /** The settings that its stack gets there. */
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly stack: StackOptions
+}
+
+/** What a stack can do when it runs in a helper process. */
+export function remoteCapabilities(capabilities: Capabilities): Capabilities {
+  return Object.freeze({ ...capabilities, virtualTime: false, superSegments: false, teardown: 'full' })
+}
+
+/** @throws NetError as `Backend.createStack`; ENETDOWN when the helper died meanwhile. */
+export async function createRemoteStack({
+  backend,
+  capabilities,
+  module,
+  settings,
+  stack,
+}: RemoteStackOptions): Promise<Stack> {
+  let engine: RemoteEngine | null = null
+  return await createShellStack({
+    backend,
+    capabilities: remoteCapabilities(capabilities),
+    stack,
+    engine: (shell: ShellStack) => {
+      engine = new RemoteEngine(shell, startHelper(module), stack.pool)
+      return engine
+    },
+    begin: async () => await engine?.begin(settings, stack),
+  })
+}

@@ -1,0 +1,343 @@
+/**
+ * The stack that programs see in front of an engine: a library in this process, or one in another.
+ *
+ * @module
+ */
+import {
+  AbortError,
+  type Capabilities,
+  createPortTable,
+  type Interface,
+  type InterfaceOptions,
+  type IpAddress,
+  Job,
+  type Limits,
+  type Neighbor,
+  NetError,
+  type PingOptions,
+  type PingReply,
+  type PortTable,
+  parseCidr,
+  parseIpAddress,
+  parseMac,
+  type Route,
+  type Scheduler,
+  type SocketInfo,
+  type Stack,
+  type StackEvent,
+  type StackOptions,
+  type Table,
+  type TcpSocket,
+  type UdpSocket,
+} from '@ioth/core'
+import { AddressBook, BookRoutes } from './address-book.ts'
+import type { Engine } from './engine.ts'
+import { LocalLines } from './local-line.ts'
+import { type InterfaceOwner, ShellInterface } from './shell-interface.ts'
+import type { ShellHost, ShellSocket } from './shell-socket.ts'
+import { ShellTcpSocket } from './shell-tcp.ts'
+import { ShellUdpSocket } from './shell-udp.ts'
+
+export interface ShellOptions {
+  readonly backend: string
+  readonly capabilities: Capabilities
+  /** The stack's options; `settings` are the backend's business. */
+  readonly stack: StackOptions
+  /** Makes the engine; the shell it serves is given for what the engine tells by itself. */
+  readonly engine: (shell: ShellStack) => Engine
+  /** What the engine has to do before it has interfaces. */
+  readonly begin?: () => Promise<void>
+}
+
+const PING_SIZE = 56
+const PING_TIMEOUT_MS = 1000
+
+/** Makes the stack, its interfaces and its gateways. @throws NetError as `Backend.createStack`; the stack is closed then. */
+export async function createShellStack(options: ShellOptions): Promise<ShellStack> {
+  const { scheduler, interfaces, gateways = [] } = options.stack
+  const stack = new ShellStack(options)
+  // Timers keep no process alive: a program that awaits its stack must not end meanwhile.
+  scheduler.hold()
+  try {
+    await options.begin?.()
+    for (const each of interfaces) await stack.addInterface(each)
+    for (const gateway of gateways) stack.addGateway(gateway)
+  } catch (error) {
+    await stack.close()
+    throw error
+  } finally {
+    scheduler.release()
+  }
+  return stack
+}
+
+export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner {
+  readonly backend: string
+  readonly name: string
+  readonly capabilities: Capabilities
+  readonly scheduler: Scheduler
+  readonly ports: PortTable
+  readonly limits: Limits
+  readonly book: AddressBook = new AddressBook()
+  readonly engine: Engine
+  readonly local: LocalLines
+  readonly open: Set<ShellSocket> = new Set()
+  readonly lingerers: Set<ShellTcpSocket> = new Set()
+  readonly tuples: Set<string> = new Set()
+  readonly routes: Table<Route>
+  readonly closed: Promise<void>
+  nameServers: readonly IpAddress[]
+  searchDomains: readonly string[]
+  private readonly onEvent: ((event: StackEvent) => void) | undefined
+  private readonly dirty: Set<ShellTcpSocket> = new Set()
+  private interfaceNumber = 0
+  private closing: Promise<void> | null = null
+  private death: NetError | null = null
+  private lingerWaiters: (() => void)[] = []
+  private resolveClosed!: () => void
+  private rejectClosed!: (cause: NetError) => void
+
+  constructor({ backend, capabilities, stack, engine }: ShellOptions) {
+    super()
+    const { scheduler, limits = {} } = stack
+    this.backend = backend
+    this.name = stack.name ?? ''
+    this.scheduler = scheduler
+    this.limits = readLimits(capabilities.limits, limits)
+    this.capabilities = Object.freeze({ ...capabilities, limits: this.limits })
+    this.ports = stack.ports ?? createPortTable(scheduler.random)
+    this.nameServers = (stack.nameServers ?? []).map((text) => parseIpAddress(text))
+    this.searchDomains = stack.searchDomains ?? []
+    this.onEvent = stack.onEvent
+    this.local = new LocalLines(scheduler)
+    this.closed = new Promise((resolve, reject) => {
+      this.resolveClosed = resolve
+      this.rejectClosed = reject
+    })
+    // Nobody has to wait for it.
+    this.closed.catch(() => {})
+    this.engine = engine(this)
+    this.routes = new BookRoutes(this.book, this.engine)
+  }
+
+  get interfaces(): readonly Interface[] {
+    return this.book.interfaces
+  }
+
+  get neighbors(): Table<Neighbor> {
+    return this.engine.neighbors
+  }
+
+  get lingering(): number {
+    return this.lingerers.size
+  }
+
+  // ---------- interfaces and addresses ----------
+
+  async addInterface(options: InterfaceOptions): Promise<Interface> {
+    this.assertUp('interface')
+    const cidrs = (options.addresses ?? []).map((text) => parseCidr(text))
+    if (options.mac !== undefined) parseMac(options.mac)
+    const index = ++this.interfaceNumber
+    const name = options.name ?? `eth${index - 1}`
+    const link = 'vnl' in options.link ? null : options.link
+    const added = new ShellInterface(this, index, name, link)
+    for (const { address } of cidrs) {
+      if (address.isUnspecified || address.isMulticast)
+        throw new NetError('EINVAL', 'address', { address: `${address}` })
+    }
+    const made = await this.engine.addInterface(options, index, name)
+    added.mac = made.mac
+    added.mtu = made.mtu
+    for (const { address, prefixLength } of made.addresses) this.addressAdded(added, address, prefixLength)
+    this.book.interfaces.push(added)
+    return added
+  }
+
+  /** @internal */
+  async addAddress(on: ShellInterface, address: IpAddress, prefixLength: number): Promise<void> {
+    this.assertUp('address')
+    await this.engine.addAddress(on, address, prefixLength)
+    this.addressAdded(on, address, prefixLength)
+  }
+
+  /** @internal */
+  removeAddress(on: ShellInterface, address: IpAddress): void {
+    this.engine.removeAddress(on, address)
+    this.addressRemoved(on, address)
+  }
+
+  /** @internal */
+  async removeInterface(on: ShellInterface): Promise<void> {
+    if (!this.book.interfaces.includes(on)) return
+    const ending = this.engine.removeInterface(on)
+    for (const { address } of on.addresses) this.addressRemoved(on, address)
+    this.book.removeInterface(on)
+    await ending
+  }
+
+  /** For engines: an address is usable from now on. */
+  addressAdded(on: ShellInterface, address: IpAddress, prefixLength: number): void {
+    on.put(address, prefixLength)
+    this.tell({ kind: 'address-added', interface: on, address })
+  }
+
+  /** For engines: an address is no longer ours. */
+  addressRemoved(on: ShellInterface, address: IpAddress): void {
+    on.drop(address)
+    this.tell({ kind: 'address-removed', interface: on, address })
+    for (const socket of [...this.open]) socket.abandon(address)
+  }
+
+  /** For engines: something happened by itself. */
+  tell(event: StackEvent): void {
+    const { onEvent } = this
+    if (onEvent !== undefined) this.local.soon(() => guarded(() => onEvent(event)))
+  }
+
+  /** @throws NetError EINVAL, ENETUNREACH when the gateway is in no network of ours. */
+  addGateway(text: string): void {
+    const via = parseIpAddress(text)
+    const route = this.book.routeTo(via)
+    if (route === null || route.via !== null) throw new NetError('ENETUNREACH', 'route', { address: text })
+    const { family } = via
+    const destination = parseIpAddress(family === 4 ? '0.0.0.0' : '::')
+    this.routes.add({ destination, prefixLength: 0, via, interface: route.interface })
+  }
+
+  sourceFor(destination: IpAddress): IpAddress | null {
+    return this.book.sourceFor(destination)
+  }
+
+  // ---------- sockets ----------
+
+  openTcp(family: 4 | 6): TcpSocket {
+    this.assertRoom(family)
+    return new ShellTcpSocket(this, family)
+  }
+
+  openUdp(family: 4 | 6): UdpSocket {
+    if (this.capabilities.udp === 'none') throw notImplemented(this.backend, 'UDP')
+    this.assertRoom(family)
+    return new ShellUdpSocket(this, family)
+  }
+
+  pumpSoon(socket: ShellTcpSocket): void {
+    this.dirty.add(socket)
+    this.scheduler.defer(this)
+  }
+
+  run(): void {
+    const sockets = [...this.dirty]
+    this.dirty.clear()
+    for (const socket of sockets) socket.pump()
+  }
+
+  *sockets(): Iterable<SocketInfo> {
+    for (const socket of this.open) yield socket.info
+  }
+
+  async ping(to: IpAddress, options: PingOptions = {}): Promise<PingReply> {
+    this.assertUp('ping')
+    if (!this.capabilities.ping) throw notImplemented(this.backend, 'ping')
+    const { size = PING_SIZE, timeoutMs = PING_TIMEOUT_MS, ttl, signal } = options
+    if (signal?.aborted === true) throw new AbortError(signal.reason)
+    const where = { address: to.toString() }
+    if (!Number.isInteger(size) || size < 0 || (ttl !== undefined && (ttl < 1 || ttl > 255))) {
+      throw new NetError('EINVAL', 'ping', where)
+    }
+    if (this.sourceFor(to) === null) throw new NetError('ENETUNREACH', 'ping', where)
+    return await this.engine.ping(to, { ...options, size, timeoutMs })
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return this.engine.counters()
+  }
+
+  // ---------- ending ----------
+
+  flush(): boolean {
+    this.run()
+    return this.engine.flush()
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.end()
+    return this.closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** For engines: the library is gone. Every socket fails with ECONNRESET (of UDP: ENETDOWN), `closed` rejects, nothing is opened any more. */
+  died(cause: NetError): void {
+    if (this.death !== null || this.closing !== null) return
+    this.death = cause
+    for (const socket of [...this.open]) socket.died(socket instanceof ShellTcpSocket ? 'ECONNRESET' : 'ENETDOWN')
+    for (const socket of [...this.lingerers]) socket.died('ECONNRESET')
+    this.closing = this.engine.close().finally(() => this.rejectClosed(cause))
+  }
+
+  assertUp(syscall: string): void {
+    if (this.death !== null) throw new NetError('ENETDOWN', syscall, { cause: this.death })
+    if (this.closing !== null) throw new NetError('ENETDOWN', syscall)
+  }
+
+  /** @internal a closed connection is settled */
+  settled(socket: ShellTcpSocket): void {
+    this.lingerers.delete(socket)
+    if (this.lingerers.size > 0) return
+    for (const resolve of this.lingerWaiters.splice(0)) resolve()
+  }
+
+  private async end(): Promise<void> {
+    this.scheduler.hold()
+    try {
+      for (const socket of [...this.open]) socket.close()
+      // Each gives up by itself after closedHoldMs.
+      if (this.lingerers.size > 0) await new Promise<void>((resolve) => this.lingerWaiters.push(resolve))
+      await this.engine.close()
+      for (const on of [...this.book.interfaces]) this.book.removeInterface(on)
+    } finally {
+      this.scheduler.release()
+      this.resolveClosed()
+    }
+  }
+
+  private assertRoom(family: 4 | 6): void {
+    this.assertUp('socket')
+    if (family === 6 && !this.capabilities.ipv6) throw new NetError('EAFNOSUPPORT', 'socket')
+    if (this.open.size >= this.limits.sockets) throw new NetError('EMFILE', 'socket')
+  }
+}
+
+/** An exception of the program reaches the host as any other; the job goes on. */
+function guarded(call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
+  }
+}
+
+function notImplemented(backend: string, what: string): NetError {
+  return new NetError('ERR_IOTH_NOT_IMPLEMENTED', what, {
+    message: `the stack "${backend}" does not implement ${what}`,
+  })
+}
+
+function readLimits(known: Limits, given: Partial<Limits>): Limits {
+  const limits: Record<string, number> = { ...known }
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in limits)) throw new NetError('EINVAL', 'limits', { message: `limits: there is no limit "${name}"` })
+    if (typeof value !== 'number' || !(value >= 1)) {
+      throw new NetError('EINVAL', 'limits', { message: `limits: ${name} is a number of 1 or more, not ${value}` })
+    }
+    // What the library cannot do is not granted.
+    limits[name] = name === 'closedHoldMs' ? value : Math.min(value, limits[name] as number)
+  }
+  return Object.freeze(limits) as unknown as Limits
+}
