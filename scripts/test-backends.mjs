@@ -25,6 +25,7 @@ const { values: options } = parseArgs({
     suites: { type: 'string' },
     runs: { type: 'string', default: '3' },
     'pair-runs': { type: 'string', default: '2' },
+    'pair-tests': { type: 'string', default: PAIR_TESTS },
     frames: { type: 'string', default: '100000' },
     output: { type: 'string', default: 'docs/backends.md' },
   },
@@ -147,7 +148,7 @@ async function overPairs(subjects) {
   const rows = []
   for (const a of subjects) {
     for (const b of subjects) {
-      const variables = { SUBJECT: a.name, PEER: b.name, TESTS: PAIR_TESTS, IOTH_RUNS: options['pair-runs'] }
+      const variables = { SUBJECT: a.name, PEER: b.name, TESTS: options['pair-tests'], IOTH_RUNS: options['pair-runs'] }
       const { results, crash } = await runPart('suite', variables)
       const counts = { passed: 0, deviates: 0, failed: 0, 'not claimed': 0 }
       const bad = []
