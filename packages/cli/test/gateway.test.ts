@@ -1,11 +1,14 @@
 /** The way out without root: the gateway, from programs under `ioth run` to a world made of namespaces, and to the host's own loopback. */
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createSocket } from 'node:dgram'
+import { chmodSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { bare, examples, ioth, iothEnds, programs, startSwitch } from './support/processes.ts'
-import { iothIn, skipNamespaces, whyNamespaces, world } from './support/world.ts'
+import { bare, examples, ioth, iothEnds, programs, startSwitch, temporaryFolder } from './support/processes.ts'
+import { iothIn, skipNamespaces, startIn, whyNamespaces, world } from './support/world.ts'
 
 describe('to the host itself', () => {
   async function site(): Promise<number> {
@@ -149,4 +152,43 @@ describe.skipIf(skipNamespaces)(`to the world${whyNamespaces}`, () => {
     const sum = createHash('sha256').update(Buffer.alloc(1_000_000, 'the world ')).digest('hex')
     expect([visitor.stdout, visitor.exitCode], visitor.stderr).toEqual([`100 ${sum} true\n`, 0])
   })
+})
+
+const hasSlirp = existsSync('/usr/lib/x86_64-linux-gnu/vdeplug/libvdeplug_slirp.so')
+const hasPasst = spawnSync('passt', ['--version']).error === undefined
+const orInstall = (isThere: boolean, name: string): string =>
+  isThere ? whyNamespaces : ` (skipped: ${name} is not installed; apt-get install ${name})`
+
+/** What stands in for `ioth gateway`: somebody else's way out, joined to the network by a cable. */
+describe("others' ways out", () => {
+  test.skipIf(skipNamespaces || (!hasSlirp && !process.env.CI))(
+    `slirp:// of libvdeplug, by ioth wire${orInstall(hasSlirp, 'libvdeplug-slirp')}`,
+    async () => {
+      const { host } = await world()
+      const { path } = await startSwitch()
+      const wire = iothIn(host, ['wire', path, 'slirp://'])
+      await wire.prints(/ioth: /)
+      const fetched = await iothEnds(['curl', '-f', path, '--dhcp', 'http://203.0.113.7/'])
+      expect(fetched.stdout, fetched.stderr).toBe('The world greets ::ffff:198.51.100.1.\n')
+    },
+  )
+
+  test.skipIf(skipNamespaces || (!hasPasst && !process.env.CI))(
+    `passt, by ioth wire${orInstall(hasPasst, 'passt')}`,
+    async () => {
+      const { host } = await world()
+      const { path } = await startSwitch()
+      const folder = temporaryFolder()
+      // Started by root, passt becomes nobody.
+      chmodSync(folder, 0o777)
+      const socket = join(folder, 'passt')
+      const passt = startIn(host, 'passt', ['--foreground', '--socket', socket])
+      await passt.prints(/./)
+      while (!existsSync(socket)) await new Promise((settle) => setImmediate(settle))
+      const wire = iothIn(host, ['wire', path, `passt://${socket}`])
+      await wire.prints(/ioth: /)
+      const fetched = await iothEnds(['curl', '-f', path, '--dhcp', 'http://203.0.113.7/'])
+      expect(fetched.stdout, fetched.stderr).toBe('The world greets ::ffff:198.51.100.1.\n')
+    },
+  )
 })
