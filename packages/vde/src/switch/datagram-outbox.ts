@@ -69,6 +69,8 @@ export class DatagramOutbox implements PortOutbox {
 
   append(from: Uint8Array, start: number, end: number): void {
     let at = start
+    // Its reader may have made room meanwhile: it must not starve while we are busy with those who send.
+    if (this.chunks.length > 0) this.write()
     // Straight from the memory they were received in.
     if (this.chunks.length === 0 && from === inputBytes) at = this.send(inputAddress, from, start, end)
     while (at < end) {
