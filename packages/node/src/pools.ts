@@ -7,7 +7,6 @@
  *
  * @module
  */
-import http from 'node:http'
 import type { Choice, Choices } from './choices.ts'
 import { dispatcherFor, globalDispatchers } from './dispatchers.ts'
 
@@ -27,7 +26,9 @@ export function separatePools(choices: Choices): void {
 }
 
 function separateAgents(choices: Choices): void {
-  const prototype = http.Agent.prototype as unknown as AgentMethods
+  // Loaded with the first scope: others need not wait for it.
+  const { Agent } = process.getBuiltinModule('node:http')
+  const prototype = Agent.prototype as unknown as AgentMethods
   const { getName, createSocket } = prototype
   const numbers = new WeakMap<object, number>()
   let count = 0
