@@ -9,6 +9,7 @@ import {
   ETHERNET_HEADER,
   ETHERTYPE_IP4,
   type FramePool,
+  fromBytes,
   IP4_FRAGMENT,
   IP4_FRAGMENT_OFFSET,
   IP4_MORE_FRAGMENTS,
@@ -113,8 +114,10 @@ export class Device implements FrameGuard {
       })
     }
     this.nif = nif
-    this.setMac(`vd${place}`)
+    const linkLocal = this.setMac(`vd${place}`)
     if (lwip.ifUp(nif, 0) < 0) throw errnoError('interface')
+    // The library would speak to everybody from it, and it is that of the hardware address it invented.
+    lwip.delAddr(nif, ipAddr(linkLocal), maskOf(6, 64))
   }
 
   /** Frames begin to flow. */
@@ -201,8 +204,8 @@ export class Device implements FrameGuard {
     return true
   }
 
-  /** Before the interface is up: it would announce the random one it was made with. */
-  private setMac(name: string): void {
+  /** Before the interface is up: it would announce the random one it was made with. @returns the link-local address of that one. */
+  private setMac(name: string): IpAddress {
     const { lwip, stack } = this.owner
     const s = lwip.socket(stack, AF_INET, SOCK_DGRAM, 0)
     if (s < 0) throw errnoError('interface')
@@ -210,9 +213,12 @@ export class Device implements FrameGuard {
       const request = new Uint8Array(IFREQ)
       request.set(new TextEncoder().encode(name))
       if (lwip.ioctl(s, SIOCGIFHWADDR, request) !== 0) throw errnoError('interface')
+      const [a = 0, b, c, d, e, f] = request.subarray(IFNAMSIZ + 2)
+      const linkLocal = fromBytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f] as number[])
       // The hardware address follows its family.
       request.set(parseMac(this.mac), IFNAMSIZ + 2)
       if (lwip.ioctl(s, SIOCSIFHWADDR, request) !== 0) throw errnoError('interface')
+      return linkLocal
     } finally {
       lwip.close(s)
     }
