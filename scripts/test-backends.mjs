@@ -48,6 +48,7 @@ await main(async () => {
     capabilities: capabilityTable(usable),
     suites: [],
     pairs: [],
+    pairTests: options['pair-tests'],
     corpus: [],
   }
   if (wants('suite')) report.suites = await overEach(usable, options.suites?.split(';') ?? suites)
