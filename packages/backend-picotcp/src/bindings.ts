@@ -34,8 +34,6 @@ export const OPTION_KEEP_IDLE = 4
 /** Milliseconds. */
 export const OPTION_KEEP_INTERVAL = 5
 export const OPTION_KEEP_COUNT = 6
-/** Milliseconds a finished connection is remembered. */
-export const OPTION_LINGER = 13
 export const OPTION_MULTICAST_TTL = 33
 export const OPTION_MULTICAST_LOOP = 34
 export const OPTION_JOIN = 35

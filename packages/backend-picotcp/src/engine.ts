@@ -128,12 +128,14 @@ export class Engine extends Job {
   settle(): void {
     if (this.isTicking || this.isStopped) return
     this.left--
+    // What arrived comes first: an acknowledgement that finds octets which have not left yet makes a timer that never ends.
+    this.tick()
+    this.tell()
     for (let user = this.waiting.pop(); user !== undefined; user = this.waiting.pop()) {
+      this.left = QUIET_TICKS
       user.waits = false
       user.beforeTick()
     }
-    this.tick()
-    this.tell()
   }
 
   /** The library gave a frame, or took one: there may be more to do. */

@@ -240,11 +240,6 @@ export class Flows {
       flow.rcvWindow = packet.window
       if ((flags & TCP_SYN) === 0) noteTimestamps(flow, packet)
     }
-    if ((flags & TCP_FIN) !== 0) {
-      flow.finAt ??= (end - 1) | 0
-      flow.finSince = this.clock.now
-      flow.finCount++
-    }
     for (let i = 0; i < linkHeader; i++) flow.linkHeader[i] = frame[at + i] as number
     return flow
   }
@@ -278,6 +273,14 @@ export class Flows {
       this.scales.delete(oldest)
       return
     }
+  }
+
+  /** Our FIN is about to leave, made beside the library, behind all that it sent. */
+  ended(flow: Flow): void {
+    flow.finAt = flow.sndNxt
+    flow.finSince = this.clock.now
+    flow.finCount = 1
+    flow.sndNxt = (flow.sndNxt + 1) | 0
   }
 
   remove(flow: Flow): void {
@@ -326,10 +329,9 @@ function noteTimestamps(flow: Flow, packet: PacketView): void {
   flow.timestampEcho = packet.word32(at + 6)
 }
 
-/** When both sides end at once the library sends a second FIN, behind the first one. Nothing comes after a FIN. */
+/** The library knows nothing of our FIN: what it sends afterwards is acknowledgements, whose number is one more. */
 function afterFin(finAt: number, packet: PacketView): void {
-  const limit = (packet.flags & TCP_FIN) !== 0 ? finAt : (finAt + 1) | 0
-  if (((packet.sequence - limit) | 0) > 0) packet.sequence = limit
+  if (((packet.sequence - finAt) | 0) >= 0) packet.sequence = (finAt + 1) | 0
 }
 
 function isOf({ words }: Flow, packet: PacketView, isOurs: boolean): boolean {

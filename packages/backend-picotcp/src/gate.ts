@@ -121,6 +121,7 @@ export class Gate {
   arrives(device: PicoDevice, frame: Uint8Array, at: number, length: number): number {
     const { packet, host } = this
     this.acknowledged = null
+    this.unknownFin = null
     if (!packet.read(frame, at, length, device.linkHeader)) return PASS
     if (packet.family === 6 && !host.speaksIpv6(device)) return DROP
     const { protocol } = packet
@@ -140,13 +141,28 @@ export class Gate {
   /** The connection that the frame which {@link arrives} just let pass acknowledges, when it does nothing else. */
   acknowledged: Flow | null = null
 
+  /** Where our FIN stands on the connection that the frame belongs to: the library is not to hear that it was acknowledged. */
+  private unknownFin: number | null = null
+
   /** Changes the destination port of the frame that {@link arrives} just saw, in a copy. */
   redirect(frame: Uint8Array, length: number, linkHeader: number, port: number): void {
-    const { packet } = this
-    if (packet.read(frame, 0, length, linkHeader)) packet.write16(packet.payloadAt + TCP_DESTINATION, port)
+    const { packet, unknownFin } = this
+    if (!packet.read(frame, 0, length, linkHeader)) return
+    packet.write16(packet.payloadAt + TCP_DESTINATION, port)
+    if (unknownFin !== null && packet.isTcp && ((packet.acknowledgment - unknownFin) | 0) > 0)
+      packet.acknowledgment = unknownFin
   }
 
-  /** Sends our FIN once more: the library sends it once. */
+  /** Ends our side of a connection, when all the library sent is acknowledged. @returns false when nothing of it was seen on the wire. */
+  sendFin(flow: Flow): boolean {
+    if (!flow.isSent || flow.device === null) return false
+    if (flow.finAt !== null || flow.isOver) return true
+    this.host.flows.ended(flow)
+    this.emit(flow, TCP_FIN | TCP_ACK, flow.finAt as unknown as number)
+    return true
+  }
+
+  /** Sends our FIN once more. */
   repeatFin(flow: Flow): void {
     if (flow.finAt !== null) this.emit(flow, TCP_FIN | TCP_ACK, flow.finAt)
   }
@@ -207,7 +223,8 @@ export class Gate {
       )
     }
     flow.isOver = true
-    // The library hears it from its peer; at the sequence number that it expects, and acknowledging all it sent.
+    // The library hears it from its peer, at the sequence number that it expects. It takes a RST with ACK for its SYN only, and in most states
+    // none but a bare one.
     device.inject(
       makeReset(turned(header), {
         family,
@@ -216,7 +233,7 @@ export class Gate {
         sourcePort: remotePort,
         destinationPort: flow.libraryPort,
         sequence: flow.rcvNxt,
-        acknowledgment: flow.sndNxt,
+        acknowledgment: flow.isSynchronised ? null : flow.sndNxt,
       }),
     )
     return true
@@ -238,7 +255,8 @@ export class Gate {
       host.flows.arrived(flow, packet)
       // Duplicates are told one by one: they say that something was lost.
       if (flags === TCP_ACK && packet.sequenceLength === 0 && flow.sndUna !== before) this.acknowledged = flow
-      return flow.libraryPort === flow.localPort ? PASS : flow.libraryPort
+      this.unknownFin = flow.finAt
+      return flow.libraryPort === flow.localPort && flow.finAt === null ? PASS : flow.libraryPort
     }
     const address = addressOf(packet)
     if (!host.isOurs(address)) return PASS

@@ -34,8 +34,6 @@ export const LIMITS: Limits = Object.freeze({
 
 /** How long a finished connection is remembered (TIME-WAIT). Longer would keep timers for each; see {@link LIBRARY_SOCKETS}. */
 export const TIME_WAIT_MS = 500
-/** The library resets a connection this long after its own FIN, whatever its peer still has to say. Its default is three seconds. */
-export const LINGER_MS = 600_000
 /** The library itself gives up after 62 seconds, and without saying why. */
 export const CONNECT_TIMEOUT_MS = 60_000
 /** A neighbour that did not answer by then is not there. */

@@ -141,6 +141,11 @@ export class PacketView {
     return this.word32(this.payloadAt + TCP_ACKNOWLEDGMENT)
   }
 
+  set acknowledgment(value: number) {
+    this.write16(this.payloadAt + TCP_ACKNOWLEDGMENT, value >>> 16)
+    this.write16(this.payloadAt + TCP_ACKNOWLEDGMENT + 2, value & 0xffff)
+  }
+
   /** As it stands in the header. */
   get window(): number {
     return this.word16(this.payloadAt + TCP_WINDOW)

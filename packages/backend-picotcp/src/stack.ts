@@ -348,6 +348,12 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     return isDone
   }
 
+  sendFin(flow: Flow): boolean {
+    const isDone = this.gate.sendFin(flow)
+    if (isDone) this.touch()
+    return isDone
+  }
+
   openWindow(flow: Flow, window: number): void {
     this.gate.openWindow(flow, window)
     this.touch()

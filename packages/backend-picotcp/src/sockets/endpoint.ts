@@ -57,6 +57,8 @@ export interface SocketHost {
   scoped(address: IpAddress, syscall: string): IpAddress
   /** Ends a connection by RST, on both sides. @returns false when nothing of it was seen on the wire. */
   reset(flow: Flow, isSilent?: boolean): boolean
+  /** Ends our side of a connection. @returns false when nothing of it was seen on the wire. */
+  sendFin(flow: Flow): boolean
   /** Tells the peer that it may send again. */
   openWindow(flow: Flow, window: number): void
   /** Calls when the library has room for one more socket; at once if it has. */

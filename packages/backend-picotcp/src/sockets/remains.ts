@@ -32,7 +32,7 @@ export class Remains extends PicoUser implements FlowOwner {
   /** What still has to go, before the FIN. */
   private readonly outbox: Outbox
   private until: number
-  /** The library has sent, or will send, its FIN; it would send another one for being told twice. */
+  /** The FIN has left. */
   private isShut: boolean
   /** The connection is over; only the memory of it is left. */
   private isFinished: boolean
@@ -55,7 +55,7 @@ export class Remains extends PicoUser implements FlowOwner {
     this.outbox = outbox
     this.isFinished = isFinished
     this.isShut = isShut
-    this.until = host.scheduler.clock.now + (isFinished ? TIME_WAIT_MS : HALF_CLOSED_MS) * 1000
+    this.until = host.scheduler.clock.now + (isFinished ? memoryOf(flow) : HALF_CLOSED_MS * 1000)
     host.remains.add(this)
     host.engine.replace(socket, this)
     if (flow !== null) host.flows.own(flow, this)
@@ -76,20 +76,20 @@ export class Remains extends PicoUser implements FlowOwner {
     const { host, flow } = this
     if ((events & EVENT_ERROR) !== 0) this.done()
     else if ((events & EVENT_FIN) !== 0) {
-      const isLast = this.isFinished || code === ECONNRESET || flow?.isOver === true || flow?.peerEndedFirst === true
-      if (isLast) this.done()
+      if (this.isFinished || code === ECONNRESET || flow?.isOver === true) this.done()
       else this.finished()
     } else if (this.isFinished) return
     else if ((events & (EVENT_READ | EVENT_CONNECTION)) !== 0) {
       // Octets for nobody, or a connection that nobody wants any more (RFC 9293 3.6.1).
       if (flow === null || !host.reset(flow)) this.shut()
-    } else if ((events & EVENT_CLOSE) !== 0 && this.isShut && flow?.peerEndedFirst === false) this.finished()
+    } else if ((events & EVENT_CLOSE) !== 0 && this.isShut && flow?.isComplete === true) this.finished()
     else if ((events & EVENT_WRITE) !== 0) this.beforeTick()
   }
 
   /** {@link FlowOwner} */
   acknowledgedMore(): void {
-    if (!this.isShut) this.host.engine.beforeTick(this)
+    if (this.isShut && this.flow?.isComplete === true) this.finished()
+    else if (!this.isShut) this.host.engine.beforeTick(this)
   }
 
   /** Gives the library what is left, and then the end: it would put its FIN before octets that it has not sent yet. */
@@ -104,8 +104,9 @@ export class Remains extends PicoUser implements FlowOwner {
   private shut(): void {
     if (this.isShut) return
     this.isShut = true
-    this.host.pico.close(this.socket)
-    this.host.engine.touch()
+    const { host, flow } = this
+    if (flow === null || !host.sendFin(flow)) host.pico.close(this.socket)
+    host.engine.touch()
   }
 
   /** Looks whether its time is over. */
@@ -129,8 +130,9 @@ export class Remains extends PicoUser implements FlowOwner {
   }
 
   private finished(): void {
+    if (this.isFinished) return
     this.isFinished = true
-    this.until = this.host.scheduler.clock.now + TIME_WAIT_MS * 1000
+    this.until = this.host.scheduler.clock.now + memoryOf(this.flow)
     this.letGo()
   }
 
@@ -150,4 +152,9 @@ export class Remains extends PicoUser implements FlowOwner {
     if (flow !== null) host.flows.remove(flow)
     this.binding?.release()
   }
+}
+
+/** How long a finished connection is remembered, in microseconds: who ended first may hear the other's FIN again (TIME-WAIT). */
+function memoryOf(flow: Flow | null): number {
+  return flow?.peerEndedFirst === true ? 0 : TIME_WAIT_MS * 1000
 }

@@ -8,14 +8,12 @@ import {
   OPTION_KEEP_COUNT,
   OPTION_KEEP_IDLE,
   OPTION_KEEP_INTERVAL,
-  OPTION_LINGER,
   OPTION_NO_DELAY,
   OPTION_RECEIVE_BUFFER,
   OPTION_SEND_BUFFER,
   type Pico,
   type Pointer,
 } from '../bindings.ts'
-import { LINGER_MS } from '../limits.ts'
 import { checkRange, notImplemented, optionValue } from './endpoint.ts'
 
 const SMALLEST_BUFFER = 2048
@@ -66,7 +64,6 @@ export class StreamOptions {
     set(OPTION_SEND_BUFFER, this.sendBuffer)
     set(OPTION_RECEIVE_BUFFER, this.receiveBuffer)
     set(OPTION_NO_DELAY, this.noDelay)
-    set(OPTION_LINGER, LINGER_MS)
     if (this.keepAlive === 0) return
     set(OPTION_KEEP_INTERVAL, KEEP_INTERVAL_MS)
     set(OPTION_KEEP_COUNT, KEEP_COUNT)

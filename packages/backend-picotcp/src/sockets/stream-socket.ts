@@ -280,7 +280,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     }
     if (this.rest.length > 0 || this.endCame || this.hasFailed) this.raise(READABLE)
     else if (this.phase !== 'over') this.lower(READABLE)
-    this.conclude(false)
+    this.conclude()
   }
 
   /** The library has nothing left: all of its buffer is free. */
@@ -341,16 +341,12 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   acknowledgedMore(): void {
     this.writable()
     if (this.finWanted && this.phase === 'open') this.host.engine.beforeTick(this.user)
+    this.conclude()
   }
 
-  /**
-   * Both directions are over, and acknowledged: the library does not tell of it when the peer's FIN came last.
-   * @param isSure nothing is waited for any more.
-   */
-  private conclude(isSure: boolean): void {
-    const { flow } = this
-    if (this.phase !== 'open' || !this.finSent || !this.endCame || flow === null || !flow.isComplete) return
-    if (flow.peerEndedFirst && !isSure) return
+  /** Both directions are over, and acknowledged: the library, which knows nothing of our FIN, does not tell of it. */
+  private conclude(): void {
+    if (this.phase !== 'open' || !this.finSent || !this.endCame || this.flow?.isComplete !== true) return
     this.release(true)
     this.phase = 'over'
   }
@@ -369,7 +365,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     const { host, socket } = this
     if (socket === null || this.finSent) return
     this.finSent = true
-    host.pico.shutdown(socket, SHUT_WRITE)
+    if (this.flow === null || !host.sendFin(this.flow)) host.pico.shutdown(socket, SHUT_WRITE)
     host.engine.touch()
   }
 
@@ -462,10 +458,6 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
       // Both directions are over, and acknowledged.
       this.endCame = true
       this.finWanted = true
-      if (flow?.peerEndedFirst === true) {
-        this.socket = null
-        host.engine.forget(socket, true)
-      }
       this.release(true)
       this.phase = 'over'
       this.raise(READABLE)
@@ -522,7 +514,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
       if (flow.inFlight === 0 || flow.sndUna !== this.lastUna) {
         this.lastUna = flow.sndUna
         this.since = now
-        this.conclude(true)
+        this.conclude()
       } else if (now - this.since > (this.options.userTimeout || USER_TIMEOUT_MS) * 1000) this.fail('ETIMEDOUT', 'read')
     }
   }
