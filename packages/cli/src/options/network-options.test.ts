@@ -13,6 +13,8 @@ const values: Record<string, { flag: string[]; env: string; alias?: string; plai
   create: { flag: [], env: '1', plain: false },
   gateway: { flag: ['10.0.0.254'], env: '10.0.0.253', plain: [] },
   dns: { flag: ['10.0.0.53', '10.0.0.54'], env: '10.0.0.55 10.0.0.56', plain: [] },
+  takeOver: { flag: [], env: '1', plain: false },
+  tap: { flag: ['10.0.0.1/24'], env: '10.0.0.2/24', plain: undefined },
   dhcp: { flag: [], env: 'yes', plain: false },
   slaac: { flag: [], env: 'true', plain: false },
   name: { flag: ['flag.example'], env: 'ioth.example', plain: undefined },

@@ -48,11 +48,16 @@ export function interceptChildStdio(adopt: Adopt): void {
       if (descriptor !== null) listeners.set(side, descriptor)
       for (const place of places) replaced[place] = descriptor?.fd ?? 'pipe'
     }
-    const status = native.call(this, { ...options, stdio: replaced })
-    for (const [side, places] of found) {
+    let status = -1
+    try {
+      status = native.call(this, { ...options, stdio: replaced })
+    } finally {
+      // Also when an option is refused by an exception.
+      if (status !== 0) for (const descriptor of listeners.values()) descriptor.close()
+    }
+    for (const [side, places] of status === 0 ? found : []) {
       const descriptor = listeners.get(side)
-      if (status !== 0) descriptor?.close()
-      else if (descriptor === undefined) handOver(this, side, places, adopt)
+      if (descriptor === undefined) handOver(this, side, places, adopt)
       else descriptor.serve(adopt.listener(side), this)
     }
     return status
