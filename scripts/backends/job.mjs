@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { root, tool } from '../prepare.mjs'
 
 /** What `@ioth/ffi` says when a helper process died. */
-const HELPER_DIED = /^ioth: .*\bhelper\b.*\b(died|ended|gone|killed|lost)\b/gim
+const HELPER_DIED = /^ioth: .*; its connections are reset$/gm
 /** A part that takes longer is stopped. */
 const LONGEST_MS = 30 * 60_000
 
