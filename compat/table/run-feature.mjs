@@ -48,6 +48,7 @@ function run(node, way, { file, args = [], node: options = [], command, input, s
   const child = spawn(program, words, {
     cwd,
     env: { ...cleanEnvironment(), ...start.env },
+    detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   let [stdout, stderr, late] = ['', '', false]
@@ -59,7 +60,8 @@ function run(node, way, { file, args = [], node: options = [], command, input, s
   child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
   const limit = setTimeout(() => {
     late = true
-    child.kill('SIGKILL')
+    // With all that it has started, which would hold its output open.
+    process.kill(-child.pid, 'SIGKILL')
   }, limitMs)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
