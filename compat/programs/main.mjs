@@ -80,7 +80,7 @@ async function attempt(program, where) {
   try {
     const output = await runProgram(program, where)
     // On the host both are at one address; times are nobody's promise.
-    return { trace: output.replace(/CLIENT|SERVER/g, 'ADDRESS').replace(/\d+(\.\d+)?\s?m?s\b/g, 'TIME') }
+    return { trace: output.replace(/CLIENT|SERVER/g, 'ADDRESS').replace(/\d\d:\d\d:\d\d|\d+(\.\d+)?\s?m?s\b/g, 'TIME') }
   } catch (error) {
     return { failed: error.message }
   }
