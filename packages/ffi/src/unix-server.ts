@@ -5,11 +5,12 @@
  * @module
  */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, renameSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { NetError } from '@ioth/core'
+import { removeSocket } from './remove-socket.ts'
 
 export interface UnixServer {
   readonly path: string
@@ -43,7 +44,7 @@ export async function listenUnix(
   if (await answers(path)) {
     throw new NetError('EADDRINUSE', 'listen', { address: path, message: `somebody answers at ${path} already` })
   }
-  rmSync(path, { force: true })
+  removeSocket(path)
   const server = createServer(connected)
   // Node removes the name it listened on when it stops, whoever has it by then: so it gets one that nobody else will have.
   const own = join(dirname(path), `.c${randomBytes(3).toString('hex')}`)
@@ -69,7 +70,7 @@ export async function listenUnix(
     server,
     held,
     close() {
-      if (held()) rmSync(path, { force: true })
+      if (held()) removeSocket(path)
       server.close()
     },
   }

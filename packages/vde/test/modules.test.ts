@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { FULL_OFFLOAD } from '@ioth/core'
@@ -187,6 +188,31 @@ describe('qemu:// and passt://', () => {
     socket.write(Buffer.from([0xff, 0, 0, 0]))
     await until(() => a.states.includes('lost'))
     expect(a.reasons[0]?.message).toMatch(/another language: a frame of 4278190080 octets/)
+  })
+
+  test('a dead socket in the way is removed, and `require` of the program around goes on through links', () => {
+    const dir = scratch()
+    const socket = join(dir, 'socket')
+    const killed = 'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))'
+    spawnSync(process.execPath, ['-e', killed, socket])
+    expect(existsSync(socket)).toBe(true)
+    // A package behind a link, as pnpm lays them out: what it requires is beside its real place.
+    mkdirSync(join(dir, 'store/node_modules/other'), { recursive: true })
+    mkdirSync(join(dir, 'store/linked'))
+    mkdirSync(join(dir, 'app/node_modules'), { recursive: true })
+    writeFileSync(join(dir, 'store/node_modules/other/index.js'), 'module.exports = "found"')
+    writeFileSync(join(dir, 'store/linked/index.js'), 'module.exports = require("other")')
+    symlinkSync('../../store/linked', join(dir, 'app/node_modules/linked'))
+    writeFileSync(
+      join(dir, 'app/main.mjs'),
+      `import { createRequire } from 'node:module'
+      import { openVnl } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
+      const link = await openVnl(${JSON.stringify(`qemu://${socket}[listen]`)})
+      console.log(createRequire(import.meta.url)('linked'))
+      await link.close()`,
+    )
+    const { stdout, stderr } = spawnSync(process.execPath, [join(dir, 'app/main.mjs')], { encoding: 'utf8' })
+    expect([stdout, stderr]).toEqual(['found\n', ''])
   })
 
   test('nobody there', async () => {

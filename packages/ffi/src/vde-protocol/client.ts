@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { chmodSync, chownSync, realpathSync, statSync, unlinkSync } from 'node:fs'
+import { chmodSync, chownSync, realpathSync, statSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { threadId } from 'node:worker_threads'
 import { hasCode, NetError } from '@ioth/core'
 import { closeDescriptor } from '../descriptor.ts'
+import { removeSocket } from '../remove-socket.ts'
 import { bindUnix, connectUnix, openUnixDatagram, parseUnixAddress, UNIX_ADDRESS_OCTETS } from '../unix-datagram.ts'
 import { groupNumber } from './group.ts'
 import { serializeVdeRequest } from './request.ts'
@@ -63,16 +64,7 @@ export async function connectVde(options: VdeConnectOptions): Promise<VdeConnect
     throw error
   } finally {
     // Both sides are joined by now: the name is of no more use.
-    if (name !== null) removeName(name)
-  }
-}
-
-/** `rmSync` would look first, and leave the numbers of a socket where Node's `require` looks at them again, and stops at a link (20.20). */
-function removeName(name: string): void {
-  try {
-    unlinkSync(name)
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
+    if (name !== null) removeSocket(name)
   }
 }
 

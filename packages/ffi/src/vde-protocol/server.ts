@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import { closeDescriptor } from '../descriptor.ts'
+import { removeSocket } from '../remove-socket.ts'
 import { bindUnix, connectUnix, openUnixDatagram, serializeUnixAddress } from '../unix-datagram.ts'
 import { admitGroup, type GroupAccess, listenUnix, type UnixServer } from '../unix-server.ts'
 import { LEAST_VDE_REQUEST, LONGEST_DESCRIPTION, parseVdeRequest, type VdeRequest } from './request.ts'
@@ -178,7 +179,7 @@ class ControlServer implements VdeServer {
 
   private nameSocket(fd: number, port: number): string {
     const name = join(this.dir, `${String(port).padStart(3, '0')}.${fd}`)
-    rmSync(name, { force: true })
+    removeSocket(name)
     bindUnix(fd, name)
     admitGroup(name, this.options.access)
     return name
@@ -213,7 +214,7 @@ class Plugged implements PluggedVde {
     this.forget()
     this.onEnded?.()
     this.control.destroy()
-    rmSync(this.name, { force: true })
+    removeSocket(this.name)
   }
 }
 
@@ -222,7 +223,7 @@ function clearStale(dir: string): void {
   for (const name of readdirSync(dir)) {
     const socket = join(dir, name)
     if (DATA_SOCKET.test(name) && statSync(socket, { bigint: true, throwIfNoEntry: false })?.isSocket()) {
-      rmSync(socket, { force: true })
+      removeSocket(socket)
     }
   }
 }

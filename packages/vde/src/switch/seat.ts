@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { NetError, type Random } from '@ioth/core'
 import { type Answer, askWho } from '../stream/control-client.ts'
-import { lookAt } from '../vnl/look-at.ts'
+import { lookAt, removeSocket } from '../vnl/look-at.ts'
 import { isCode, networkError, streamSocketPath } from '../vnl/switch-directory.ts'
 
 /** `.s` and six letters or digits: a short name leaves room for the directory's path. */
@@ -172,12 +172,7 @@ async function isAlive(path: string): Promise<boolean> {
 }
 
 function removeDead(path: string, error: Error): void {
-  if (!isCode(error, 'ECONNREFUSED')) return
-  try {
-    unlinkSync(path)
-  } catch (gone) {
-    if (!isCode(gone, 'ENOENT')) throw gone
-  }
+  if (isCode(error, 'ECONNREFUSED')) removeSocket(path)
 }
 
 /** Whether no switch answers at `stream`. @throws NetError EADDRINUSE, ERR_IOTH_NETWORK. */

@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { rmSync } from 'node:fs'
 import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net'
 import type { FramePool, Link, Scheduler } from '@ioth/core'
 import { type Carrier, CarrierLink } from '../plug/carrier-link.ts'
 import { carryByStream } from '../plug/framed-stream.ts'
 import { openRejoiningLink } from '../plug/rejoining-link.ts'
+import { removeSocket } from './look-at.ts'
 import { isCode, networkError } from './switch-directory.ts'
 
 interface Setup {
@@ -94,7 +94,7 @@ function removeDead(path: string): Promise<void> {
     const socket = connect(path)
     socket.on('connect', () => socket.destroy())
     socket.on('error', (error) => {
-      if (isCode(error, 'ECONNREFUSED')) rmSync(path, { force: true })
+      if (isCode(error, 'ECONNREFUSED')) removeSocket(path)
     })
     socket.on('close', () => resolve())
   })
