@@ -49,6 +49,27 @@ describe.skipIf(skipped !== '')(`on a real vde_switch${skipped}`, () => {
     expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
+  test('sixty plugs of ours: each hears each of the others, once, in order', async () => {
+    const dir = join(scratch(), 'lan')
+    await startVdeSwitch(dir)
+    const plugs: Taker[] = []
+    for (let index = 0; index < 60; index++) plugs.push(new Taker(await openVnl(`vde://${dir}`)))
+    // One at a time: a real switch drops what a plug has no room for.
+    for (const [from, { link }] of plugs.entries()) {
+      send(link, [frame(BROADCAST, mac(from + 1), `from ${from}`)])
+      for (const [to, plug] of plugs.entries()) {
+        if (to !== from) expect((await plug.take(1)).map(textOf)).toEqual([`from ${from}`])
+      }
+    }
+    // By now it has learnt where everybody is: what is for one reaches that one alone.
+    for (const [from, { link }] of plugs.entries()) {
+      const next = plugs[(from + 1) % 60] as Taker
+      send(link, [frame(mac(((from + 1) % 60) + 1), mac(from + 1), `to ${from + 1}`)])
+      expect((await next.take(1)).map(textOf)).toEqual([`to ${from + 1}`])
+    }
+    expect(plugs.map(({ received }) => received.length)).toEqual(Array(60).fill(0))
+  })
+
   test('a port can be chosen', async () => {
     const dir = join(scratch(), 'lan')
     await startVdeSwitch(dir)
