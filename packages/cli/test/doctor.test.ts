@@ -43,7 +43,9 @@ test('what is broken has its fix below it', async () => {
   const setup = { dir: '/tmp/gone', tap: 'tap9', addresses: ['10.40.0.1/24'], pid: killed.pid, startedAt: '1' }
   writeFileSync(join(env.IOTH_STATE_DIR, 'vde-0123456789abcdef.json'), JSON.stringify(setup))
   // 4: the commands of the system are not found.
-  const looked = await iothEnds(['doctor', '-f', lan], { env: { ...env, PATH: folder } })
+  const looked = await iothEnds(['doctor', '-f', lan], {
+    env: { ...env, PATH: folder, IOTH_LIBVDEPLUG: '/nowhere/libvdeplug.so' },
+  })
   expect(about(looked.stdout, /network .*lan:/)).toMatch(
     /^\[FAIL\] network .*: no switch at .*lan: its process is gone and has left its socket behind\.\n +Start one: ioth switch .*lan$/,
   )
@@ -52,6 +54,15 @@ test('what is broken has its fix below it', async () => {
     /^\[FAIL\] host on \/tmp\/gone: its switch crashed or was killed\n +ioth vde stop \/tmp\/gone$/,
   )
   expect(about(looked.stdout, /\] ip:/)).toMatch(/^\[ -- \] ip: not installed.*\n +apt-get install iproute2$/)
+  expect(about(looked.stdout, /\] libvdeplug:/)).toMatch(
+    /^\[ -- \] libvdeplug: .*no such file.*vxvde:\/\/.*\n +apt-get install libvdeplug2$/,
+  )
+  expect(about(looked.stdout, /\] vde_switch:/)).toMatch(
+    /^\[ -- \] vde_switch: not installed.*\n +apt-get install vde2$/,
+  )
+  expect(about(looked.stdout, /\] vde_plug:/)).toMatch(
+    /^\[ -- \] vde_plug: not installed.*\n +apt-get install vdeplug$/,
+  )
   expect(looked.stdout).toMatch(/Something is broken/)
   expect(looked.exitCode).toBe(1)
   const json = JSON.parse((await iothEnds(['doctor', '-f', lan, '--json'], { env })).stdout) as {

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { getServers } from 'node:dns'
 import { closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { networkOf, type StackConfig } from '@ioth/core'
-import { defaultNetworkDirectory, hostSetups, listPorts, whyNoFfi } from '@ioth/vde'
+import { defaultNetworkDirectory, hostSetups, listPorts, probeLibVdeplug, whyNoFfi } from '@ioth/vde'
 import { hostPingWay } from '@ioth/vde/gateway'
 import type { NetworkSettings } from '../options/network-options.ts'
 import { findBackends } from '../stacks.ts'
@@ -30,6 +30,9 @@ export async function doctor(options: { readonly json?: boolean }, settings: Net
     node(),
     ...(await backends()),
     await ffi(),
+    await libVdeplug(),
+    command('vde_switch', 'vde2', "networks over Debian's switch: ioth vde start --engine vde_switch"),
+    command('vde_plug', 'vdeplug', 'other programs and machines on a network: vde_plug DIR'),
     await defaultNetwork(),
     ...(await namedNetwork(settings)),
     ...crashedSetups(),
@@ -87,6 +90,16 @@ async function ffi(): Promise<Finding> {
   return why === null
     ? { subject, state: 'fine', text: 'loaded' }
     : { subject, state: 'lacks', text: why, fix: 'npm install koffi' }
+}
+
+/** Opens the networks that are not ours. */
+async function libVdeplug(): Promise<Finding> {
+  const subject = 'libvdeplug'
+  const use = 'networks by vxvde://, slirp://, ptp://'
+  const { usable, path, reason, next = 'npm install koffi' } = await probeLibVdeplug()
+  return usable
+    ? { subject, state: 'fine', text: `${path}: ${use}` }
+    : { subject, state: 'lacks', text: `${reason}: ${use}`, fix: next }
 }
 
 async function defaultNetwork(): Promise<Finding> {

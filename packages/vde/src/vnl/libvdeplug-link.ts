@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { type FramePool, type Link, type Scheduler, WOULD_BLOCK } from '@ioth/core'
+import { type FramePool, type Link, type Probe, type Scheduler, WOULD_BLOCK } from '@ioth/core'
+import type { LibraryRequest } from '@ioth/ffi'
 import { isCode, networkError } from './switch-directory.ts'
 
 interface Setup {
@@ -75,16 +76,8 @@ async function load(module: string, text: string): Promise<Ffi> {
 
 function bind(ffi: Ffi, module: string, text: string): LibVdeplug {
   if (bound !== null) return bound
-  const install = `apt-get install libvdeplug2${PACKAGES[module] === undefined ? '' : ` ${PACKAGES[module]}`}`
   try {
-    const { handle } = ffi.openLibrary({
-      title: 'libvdeplug',
-      names: ['libvdeplug.so.2', 'libvdeplug.so'],
-      variable: 'IOTH_LIBVDEPLUG',
-      install,
-      // Some of its modules have threads.
-      pinned: true,
-    })
+    const { handle } = ffi.openLibrary(requestFor(PACKAGES[module]))
     bound = {
       open: handle.func('void *vde_open_real(const char *, const char *, int, void *)'),
       receive: handle.func('intptr_t vde_recv(void *, void *, size_t, int)'),
@@ -95,6 +88,23 @@ function bind(ffi: Ffi, module: string, text: string): LibVdeplug {
     return bound
   } catch (error) {
     throw networkError(`"${text}": there is no network module "${module}" of ours. ${(error as Error).message}`, error)
+  }
+}
+
+/** Whether libvdeplug is here, for the networks that it alone opens; when not: why, and what to type. */
+export async function probeLibVdeplug(): Promise<Probe> {
+  return (await import('@ioth/ffi')).probeLibrary(requestFor(undefined))
+}
+
+/** @param also a package beside that of the library. */
+function requestFor(also: string | undefined): LibraryRequest {
+  return {
+    title: 'libvdeplug',
+    names: ['libvdeplug.so.2', 'libvdeplug.so'],
+    variable: 'IOTH_LIBVDEPLUG',
+    install: `apt-get install libvdeplug2${also === undefined ? '' : ` ${also}`}`,
+    // Some of its modules have threads.
+    pinned: true,
   }
 }
 
