@@ -9,7 +9,7 @@ export function normalise(text) {
     .replace(/(^|[^\w:])(fc00::32|::1)(?![\w:]*[\da-f]:|[\da-f])/g, '$1ADDRESS6')
     .replace(/(ADDRESS6?|0\.0\.0\.0|\[::\]|localhost):\d{4,5}\b/g, '$1:PORT')
     .replace(/\([\d.]+ms\)/g, '(TIME)')
-    .replace(/(duration_ms) [\d.]+/g, '$1 TIME')
+    .replace(/(duration_ms:?) [\d.]+|\([\d.]+ms\)/g, '$1 TIME')
     .replace(/("port":)\d{4,5}\b/g, '$1"PORT"')
 }
 
