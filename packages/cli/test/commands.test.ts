@@ -90,12 +90,34 @@ describe('ioth ps and ioth backends', () => {
   test('who is on a network', async () => {
     const path = await webServer()
     const table = (await iothEnds(['ps', '-f', path])).stdout.split('\n')
-    expect(table[0]).toMatch(/^PORT +NAME +PID +ADDRESSES +MAC +SENT +RECEIVED +UP$/)
+    expect(table[0]).toMatch(/^PORT +NAME +PID +ADDRESSES +STACK +LISTENS +MAC +SENT +RECEIVED +UP$/)
     expect(table[1]).toMatch(
-      /^\d+ +http-server\.mjs +\d+ +10\.40\.0\.32 +([0-9a-f]{2}:){5}[0-9a-f]{2} +\d+ +\d+ +\d+s$/,
+      /^\d+ +http-server\.mjs +\d+ +10\.40\.0\.32 +ts +80\/tcp +([0-9a-f]{2}:){5}[0-9a-f]{2} +\d+ +\d+ +\d+s$/,
     )
     const [port] = JSON.parse((await iothEnds(['ps', '-f', path, '--json'])).stdout)
-    expect(port).toMatchObject({ name: 'http-server.mjs', addresses: [{ address: '10.40.0.32', claimed: true }] })
+    expect(port).toMatchObject({
+      name: 'http-server.mjs',
+      backend: 'ts',
+      listening: ['80/tcp'],
+      addresses: [{ address: '10.40.0.32', claimed: true }],
+    })
+  })
+
+  test('the ports of a node of several processes are those of all of them', async () => {
+    const { path } = await startSwitch()
+    const folder = temporaryFolder()
+    const parent = `const { createServer } = require('node:net')
+      if (process.argv[2] === 'child') {
+        process.on('disconnect', () => process.exit())
+        createServer().listen(8081, () => console.log('both listen'))
+      }
+      else createServer().listen(8080, () => require('node:child_process').fork(__filename, ['child']))`
+    writeFileSync(join(folder, 'family.cjs'), parent)
+    const family = ioth(['run', '-a', '10.40.0.32/24', '-f', path, join(folder, 'family.cjs')])
+    await family.prints(/both listen/)
+    const watch = ioth(['ps', '--watch', '-i', '0.2', '-f', path])
+    await watch.prints(/ family\.cjs .* 10\.40\.0\.32 +ts +8080\/tcp 8081\/tcp /)
+    await watch.stop('SIGINT')
   })
 
   test('which stacks there are', async () => {

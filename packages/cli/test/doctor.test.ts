@@ -77,7 +77,7 @@ test('ioth ps --watch tells rates, again and again', async () => {
   const server = ioth(['run', `${examples}/http-server.mjs`, '-a', '10.40.0.32/24', '-f', path])
   await server.prints(/Serving/)
   const watch = ioth(['ps', '--watch', '-i', '0.2', '-f', path])
-  await watch.prints(/SENDS +RECEIVES +UP\n1 +http-server\.mjs .*0 B\/s +0 B\/s/)
+  await watch.prints(/SENDS +RECEIVES +UP\n1 +http-server\.mjs .* ts +80\/tcp .*0 B\/s +0 B\/s/)
   const client = ioth([
     'run',
     `${examples}/http-client.mjs`,
@@ -94,7 +94,7 @@ test('ioth ps --watch tells rates, again and again', async () => {
   await lines.prints(/\n.*\n/)
   const [first] = lines.stdout.split('\n')
   expect(JSON.parse(first as string)).toMatchObject([
-    { name: 'http-server.mjs', pid: server.child.pid, rates: { sent: 0 } },
+    { name: 'http-server.mjs', backend: 'ts', listening: ['80/tcp'], pid: server.child.pid, rates: { sent: 0 } },
   ])
   await lines.stop()
 })

@@ -58,6 +58,7 @@ describe('to the host itself', () => {
     const { path } = await startSwitch()
     const gateway = ioth(['gateway', '-f', path, '--domain', 'lan.test', '--dns', '127.0.0.1:9'])
     await gateway.prints(/pings|no ping/)
+    expect((await iothEnds(['ps', '-f', path])).stdout).toMatch(/ gateway .* ts +53\/tcp 53\/udp 67\/udp /)
     const shop = ioth(['run', `${examples}/http-server.mjs`, '--dhcp', '--name', 'shop', '-f', path])
     await shop.prints(/Serving/)
     const page = await iothEnds(['curl', '-f', path, '--dhcp', 'http://shop/'])

@@ -174,6 +174,19 @@ describe('a switch that misbehaves', () => {
     expect((link as StreamPlug).counters.reconnections).toBe(1)
   })
 
+  test('who uses the plug is said again after a reconnection', async () => {
+    const hand = await handMade()
+    const link = await openVnl(hand.dir)
+    afterTest(() => link.close())
+    const first = await hand.next()
+    link.introduce?.({ backend: 'ts', listening: ['53/udp', '80/tcp'] })
+    await until(() => hand.said.includes('{"type":"about","backend":"ts","listening":["53/udp","80/tcp"]}'))
+    hand.said = ''
+    first.destroy()
+    await hand.next()
+    await until(() => hand.said.includes('{"type":"about","backend":"ts","listening":["53/udp","80/tcp"]}'))
+  })
+
   test('one that never answers is given up in time', async () => {
     const scheduler = createVirtualScheduler()
     const hand = await handMade('ioth-swi')

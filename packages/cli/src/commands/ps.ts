@@ -23,7 +23,7 @@ interface Rates {
   readonly received: number
 }
 
-const COLUMNS = ['PORT', 'NAME', 'PID', 'ADDRESSES', 'MAC', 'SENT', 'RECEIVED']
+const COLUMNS = ['PORT', 'NAME', 'PID', 'ADDRESSES', 'STACK', 'LISTENS', 'MAC', 'SENT', 'RECEIVED']
 /** From the top of the screen on, and nothing of before below. */
 const REDRAW = '\u001b[H\u001b[J'
 
@@ -76,16 +76,26 @@ async function watch(look: () => Promise<PortInfo[]>, { json, interval }: PsOpti
   }
 }
 
-function cells({ port, name, pid, addresses, counters }: PortInfo): string[] {
+function cells({ port, name, pid, addresses, backend, listening, counters }: PortInfo): string[] {
   return [
     String(port),
     name,
     String(pid),
     addresses.map(({ address }) => address).join(' ') || '-',
+    backend || '-',
+    listens(listening),
     addresses[0]?.mac ?? '-',
     String(counters['in.frames'] ?? 0),
     String(counters['out.frames'] ?? 0),
   ]
+}
+
+/** So many ports fit a table; `--json` has all. */
+const LISTENS_SHOWN = 6
+
+function listens(ports: readonly string[]): string {
+  const more = ports.length > LISTENS_SHOWN ? ` +${ports.length - LISTENS_SHOWN}` : ''
+  return `${ports.slice(0, LISTENS_SHOWN).join(' ')}${more}` || '-'
 }
 
 /** A number of a port may be another program's by now. */

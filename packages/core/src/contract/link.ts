@@ -21,6 +21,17 @@ export interface LinkSink {
   changed(state: LinkState, reason?: NetError): void
 }
 
+/** Who uses a link, for people who look at the network. */
+export interface LinkUser {
+  /** The stack's name. */
+  readonly backend: string
+  /** What is listened on: `80/tcp`, `53/udp`, in the order of ports; at most {@link MOST_LISTENING} of them. */
+  readonly listening: readonly string[]
+}
+
+/** How many ports a {@link LinkUser} tells of, at most. */
+export const MOST_LISTENING = 64
+
 export interface Link {
   /** Whether frames begin with an Ethernet header or with an IP header. */
   readonly type: 'ethernet' | 'ip'
@@ -61,6 +72,8 @@ export interface Link {
   claim?(address: IpAddress, mac: string, force?: boolean): Promise<boolean>
   /** Gives a claimed address back. */
   unclaim?(address: IpAddress): void
+  /** Tells the network who is here, where it wants to know (our switch does). The link says it again after a reconnection. */
+  introduce?(user: LinkUser): void
   /**
    * Gives everything back before it returns, for those whose event loop may not run for long; what had arrived is still delivered.
    * Where it is missing, {@link close} does so.

@@ -6,7 +6,7 @@
 import type { IpAddress } from '../address/ip-address.ts'
 import type { FrameBatch, Offload } from '../contract/frame.ts'
 import { NO_OFFLOAD } from '../contract/frame.ts'
-import type { Link, LinkSink, LinkState } from '../contract/link.ts'
+import type { Link, LinkSink, LinkState, LinkUser } from '../contract/link.ts'
 import { NetError } from '../errors/net-error.ts'
 import { createBatch } from '../frame/batch.ts'
 import { FrameQueue } from '../frame/frame-queue.ts'
@@ -18,6 +18,7 @@ export type Direction = 'in' | 'out'
 export abstract class LinkWrapper implements Link, LinkSink {
   readonly claim?: (address: IpAddress, mac: string, force?: boolean) => Promise<boolean>
   readonly unclaim?: (address: IpAddress) => void
+  readonly introduce?: (user: LinkUser) => void
   protected readonly outbox: Outbox
   protected sink: LinkSink | null = null
   private readonly inner: Link
@@ -29,6 +30,7 @@ export abstract class LinkWrapper implements Link, LinkSink {
     this.outbox = new Outbox(inner)
     if (inner.claim !== undefined) this.claim = inner.claim.bind(inner)
     if (inner.unclaim !== undefined) this.unclaim = inner.unclaim.bind(inner)
+    if (inner.introduce !== undefined) this.introduce = inner.introduce.bind(inner)
   }
 
   get type(): 'ethernet' | 'ip' {

@@ -5,7 +5,7 @@
  */
 import type { IpAddress } from '../address/ip-address.ts'
 import type { FrameBatch, Offload } from '../contract/frame.ts'
-import type { Link, LinkSink, LinkState } from '../contract/link.ts'
+import type { Link, LinkSink, LinkState, LinkUser } from '../contract/link.ts'
 import { Job, type Scheduler } from '../contract/scheduler.ts'
 import { NetError } from '../errors/net-error.ts'
 
@@ -67,6 +67,10 @@ export class MovableLink implements Link {
 
   unclaim(address: IpAddress): void {
     this.inner.unclaim?.(address)
+  }
+
+  introduce(user: LinkUser): void {
+    this.inner.introduce?.(user)
   }
 
   close(): Promise<void> {

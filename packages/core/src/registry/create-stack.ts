@@ -16,8 +16,10 @@ import type { Scheduler } from '../contract/scheduler.ts'
 import type { Backend, InterfaceOptions, Stack, StackEvent, StackOptions } from '../contract/stack.ts'
 import { NetError } from '../errors/net-error.ts'
 import type { TraceListener } from '../links/trace.ts'
+import { createPortTable } from '../ports/port-table.ts'
 import { defaultPool, defaultScheduler } from '../time/defaults.ts'
 import { findBackends } from './find-backends.ts'
+import { introducingPorts } from './introducing-ports.ts'
 import { loadBackend, type SearchOptions } from './load-backend.ts'
 import { openNetwork } from './open-network.ts'
 import { shownLink } from './shown-link.ts'
@@ -72,17 +74,32 @@ export async function createStack(
   }
   const { onFrame } = overrides
   const shown = (link: Link): Link => (onFrame === undefined ? link : shownLink(link, onFrame, scheduler.clock))
+  const plugIn = (plug: Link): Promise<Stack> => {
+    const ports = introduced(plug, backend, scheduler, overrides)
+    return backend.createStack(stackOptions(canonical, plug, scheduler, pool, { ...overrides, ...ports }))
+  }
   if (overrides.link !== undefined) {
-    return await backend.createStack(stackOptions(canonical, shown(overrides.link), scheduler, pool, overrides))
+    return await plugIn(shown(overrides.link))
   }
   const link = await openNetwork(network, canonical, { scheduler, pool }, overrides)
   try {
     const wrapped = overrides.wrap?.(link, { scheduler, pool }) ?? link
-    return await backend.createStack(stackOptions(canonical, shown(wrapped), scheduler, pool, overrides))
+    return await plugIn(shown(wrapped))
   } catch (error) {
     await link.close()
     throw error
   }
+}
+
+/** Where the network wants to know who is there, the port table tells it. */
+function introduced(
+  link: Link,
+  { name }: Backend,
+  scheduler: Scheduler,
+  { ports }: StackOverrides,
+): { readonly ports?: PortTable } {
+  if (link.introduce === undefined) return {}
+  return { ports: introducingPorts(ports ?? createPortTable(scheduler.random), link, name, scheduler) }
 }
 
 function notShown({ name }: Backend): NetError {

@@ -239,6 +239,11 @@ class RunningGateway implements Gateway, Doorkeeper {
         })
       }
       front.open(this)
+      // Not from the port table: there every flow through the gateway listens, too.
+      front.introduce?.({
+        backend: stack.backend,
+        listening: ['53/tcp', '53/udp', ...(range === null ? [] : ['67/udp'])],
+      })
     } catch (error) {
       await this.close()
       throw error

@@ -18,7 +18,7 @@ test.each([
 })
 
 test('names of ports, of leases, and of the gateway', async () => {
-  const port = { port: 1, pid: 1, mtu: 1500, macs: 1, upMs: 0, queued: 0, counters: {} }
+  const port = { port: 1, pid: 1, backend: 'ts', listening: [], mtu: 1500, macs: 1, upMs: 0, queued: 0, counters: {} }
   const address = (text: string) => ({ address: text, mac: '02:00:00:00:00:01', claimed: true })
   const names = new Names({
     domain: 'lan',

@@ -127,6 +127,8 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   private nextMember = 1
   private nextHolding = 1
   private isClosed = false
+  /** What the network was told that is listened on; null: nothing yet. */
+  private told: string | null = null
   private mac = { high: 0, low: 0 }
 
   constructor(options: HubOptions) {
@@ -418,12 +420,22 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     withReset(this.options.pool, this.mac.high, this.mac.low, connection, (batch) => this.router.leaves(batch, 0, null))
   }
 
+  /** For those who look at the network: the node's stack and ports, when they have changed. */
+  private introduce(): void {
+    const { listening } = this.router.ports
+    const told = listening.join(' ')
+    if (told === this.told) return
+    this.told = told
+    this.link.introduce?.({ backend: this.options.config.stack ?? 'ts', listening })
+  }
+
   // ---- time, sockets ----
 
   private tick(): void {
     const { clock } = this.options.scheduler
     const { connections } = this.router
     connections.tick()
+    this.introduce()
     for (const connection of this.transit.overdue(connections.now)) {
       this.transit.end(connection, () => {})
       connections.remove(connection)

@@ -7,6 +7,7 @@
 import {
   type BindFlags,
   createPortTable,
+  formatListening,
   type IpAddress,
   NetError,
   type PortBinding,
@@ -107,6 +108,19 @@ export class NodePorts<Owner> {
   keep(owner: Owner, port: number): void {
     if (port < FIRST_LENT || port > LAST_LENT) return
     this.blocks[Math.floor((port - FIRST_LENT) / BLOCK)] ??= owner
+  }
+
+  /** What is listened on: `80/tcp`. UDP ports of the ephemeral range are those of clients. */
+  get listening(): string[] {
+    const found: { transport: Transport; port: number }[] = []
+    for (const holdings of this.holdings.values()) {
+      for (const { isListening, place } of holdings) {
+        const { transport, binding } = place
+        const isServer = transport === 17 ? binding.port < FIRST_BOUND : isListening
+        if (isServer) found.push({ transport, port: binding.port })
+      }
+    }
+    return formatListening(found)
   }
 
   /** The member is gone. */

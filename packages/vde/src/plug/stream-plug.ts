@@ -15,6 +15,7 @@ import {
   type Link,
   type LinkSink,
   type LinkState,
+  type LinkUser,
   NetError,
   NO_OFFLOAD,
   type Offload,
@@ -104,6 +105,7 @@ export class StreamPlug implements Link {
   /** What the switch said when it hung up. */
   private farewell = ''
   private attempts = 0
+  private user: LinkUser | null = null
   private settleOpened: { resolve(): void; reject(error: NetError): void } | null = null
 
   constructor(dir: string, name: string, options: StreamPlugOptions) {
@@ -182,6 +184,11 @@ export class StreamPlug implements Link {
     this.claims.unclaim(address)
   }
 
+  introduce(user: LinkUser): void {
+    this.user = user
+    this.ask({ type: 'about', ...user })
+  }
+
   abandon(): void {
     if (this.state === 'closed') return
     const { connection } = this
@@ -253,6 +260,7 @@ export class StreamPlug implements Link {
     this.reading = true
     this.offload = opening.accepts
     this.port = opening.port
+    if (this.user !== null) this.introduce(this.user)
     this.claims.repeat()
     this.goUp()
   }

@@ -9,6 +9,7 @@ const fromPlug: PlugMessage[] = [
   { type: 'unclaim', address: '10.0.0.1' },
   { type: 'accepts', accepts: { checksum: true, segment: false, maxSegment: 0 } },
   { type: 'ports', id },
+  { type: 'about', backend: 'ts', listening: ['53/udp', '80/tcp'] },
 ]
 const fromSwitch: SwitchMessage[] = [
   { type: 'granted', id },
@@ -21,6 +22,8 @@ const fromSwitch: SwitchMessage[] = [
       port: 1,
       name: 'web',
       pid: 2,
+      backend: 'ts',
+      listening: ['80/tcp'],
       mtu: 1500,
       addresses: [{ address: '10.0.0.1', mac: '02:00:00:00:00:01', claimed: true }],
       macs: 1,
@@ -62,13 +65,29 @@ describe('control messages', () => {
     expect(parsePlugMessage(text)).toBeNull()
   })
 
+  test('of what a plug says of itself only what a terminal can take is kept, and no more than fits', () => {
+    const listening = ['80/tcp', 80, '80/tcp\u001b[2J', null, ...Array(100).fill('9/udp')]
+    const told = parsePlugMessage(JSON.stringify({ type: 'about', backend: 'x\u001b', listening }))
+    expect(told).toEqual({ type: 'about', backend: 'x?', listening: ['80/tcp', ...Array(60).fill('9/udp')] })
+  })
+
   test('a type of a later version is told from nonsense', () => {
     expect(parsePlugMessage('{"type":"teleport","id":3}')).toEqual({ type: 'unknown', id: 3, name: 'teleport' })
     expect(parseSwitchMessage('{"type":"teleport"}')).toEqual({ type: 'unknown', id: null, name: 'teleport' })
   })
 
   test('no text throws', () => {
-    const types = fc.constantFrom('claim', 'unclaim', 'accepts', 'ports', 'granted', 'refused', 'port', 'closing')
+    const types = fc.constantFrom(
+      'claim',
+      'about',
+      'unclaim',
+      'accepts',
+      'ports',
+      'granted',
+      'refused',
+      'port',
+      'closing',
+    )
     const shaped = fc
       .tuple(types, fc.dictionary(fc.constantFrom('id', 'address', 'mac', 'port', 'holder', 'accepts'), fc.jsonValue()))
       .map(([type, rest]) => JSON.stringify({ ...rest, type }))

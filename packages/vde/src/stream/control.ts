@@ -5,7 +5,7 @@
  * @module
  */
 import type { IpAddress, Offload } from '@ioth/core'
-import { tryParseIpAddress } from '@ioth/core'
+import { MOST_LISTENING, tryParseIpAddress } from '@ioth/core'
 import { integer, parseObject, parseOffload, printable } from './opening.ts'
 
 /** An address on the network and who has it. */
@@ -21,6 +21,10 @@ export interface PortInfo {
   readonly port: number
   readonly name: string
   readonly pid: number
+  /** The stack's name; empty: the plug does not say. */
+  readonly backend: string
+  /** `80/tcp`, `53/udp`: at most 64 of them, the lowest first. Empty also where the plug does not say. */
+  readonly listening: readonly string[]
   readonly mtu: number
   readonly addresses: readonly AddressInfo[]
   /** How many MAC addresses the switch learned on it. */
@@ -52,6 +56,8 @@ export type PlugMessage =
   | { readonly type: 'unclaim'; readonly address: string }
   | { readonly type: 'accepts'; readonly accepts: Offload }
   | { readonly type: 'ports'; readonly id: number }
+  /** Who uses the plug, for people. */
+  | { readonly type: 'about'; readonly backend: string; readonly listening: readonly string[] }
   /** All frames that come in from now on. */
   | { readonly type: 'watch'; readonly id: number }
 
@@ -97,6 +103,8 @@ export function parsePlugMessage(text: string): PlugMessage | UnknownMessage | n
     }
     case 'accepts':
       return { type: 'accepts', accepts: parseOffload(said.accepts) }
+    case 'about':
+      return { type: 'about', ...parseUser(said) }
     case 'ports':
     case 'watch':
       return id === null ? null : { type: said.type, id }
@@ -157,6 +165,7 @@ function parsePortInfo(said: unknown): PortInfo | null {
     port: count(port.port),
     name: text(port.name),
     pid: count(port.pid),
+    ...parseUser(port),
     mtu: count(port.mtu),
     addresses: addresses.map((each: unknown) => {
       const { address, mac, claimed } = (each ?? {}) as Record<string, unknown>
@@ -176,6 +185,16 @@ function parseCounters(said: unknown): Readonly<Record<string, number>> {
 
 function text(said: unknown): string {
   return typeof said === 'string' ? printable(said, 64) : ''
+}
+
+const LISTENING = /^\d{1,5}\/(tcp|udp)$/
+
+function parseUser({ backend, listening }: Record<string, unknown>): Pick<PortInfo, 'backend' | 'listening'> {
+  const ports = Array.isArray(listening) ? listening.slice(0, MOST_LISTENING) : []
+  return {
+    backend: text(backend),
+    listening: ports.filter((each): each is string => typeof each === 'string' && LISTENING.test(each)),
+  }
 }
 
 function count(said: unknown): number {

@@ -50,6 +50,9 @@ export class ControlDesk {
       case 'accepts':
         port.take(message.accepts)
         break
+      case 'about':
+        port.user = { backend: message.backend, listening: message.listening }
+        break
       case 'watch':
         this.fabric.watch(port)
         this.answer(port, { type: 'granted', id: message.id })
@@ -77,6 +80,7 @@ export class ControlDesk {
     }
     return {
       ...port.who,
+      ...port.user,
       mtu: port.opening.mtu,
       addresses,
       macs: this.fabric.macs.countOf(port.number),

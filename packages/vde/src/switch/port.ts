@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CHECKSUM_MISSING, NO_OFFLOAD, type Offload, SEGMENT_ME } from '@ioth/core'
+import { CHECKSUM_MISSING, type LinkUser, NO_OFFLOAD, type Offload, SEGMENT_ME } from '@ioth/core'
 import type { Holder } from '../stream/control.ts'
 import type { PlugOpening } from '../stream/opening.ts'
 import type { RecordSpace } from '../stream/write-frame.ts'
@@ -66,6 +66,8 @@ export abstract class Port {
   dirty = false
 
   accepts: Offload = NO_OFFLOAD
+  /** What the plug said of its stack, if it did. */
+  user: LinkUser = { backend: '', listening: [] }
   /** Flags of frames this plug does not take. */
   private unfit = CHECKSUM_MISSING | SEGMENT_ME
   /** Longest frame it takes, super-segments aside. */
