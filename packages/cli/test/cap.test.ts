@@ -1,9 +1,18 @@
 /** `ioth cap`: live captures that tshark reads, of a network and of one program, with secrets of TLS; and disks that are full. */
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { examples, ioth, iothEnds, programs, startSwitch, temporaryFolder } from './support/processes.ts'
+import {
+  examples,
+  ioth,
+  iothEnds,
+  iothProgram,
+  programs,
+  start,
+  startSwitch,
+  temporaryFolder,
+} from './support/processes.ts'
 
 const hasTshark = spawnSync('tshark', ['--version']).status === 0
 const why = hasTshark ? '' : ' (skipped: tshark is not installed; apt-get install tshark)'
@@ -158,5 +167,68 @@ test.skipIf(process.platform !== 'linux')(
     await cap.prints(/capturing into/)
     await running.stop('SIGTERM')
     expect((await cap.ended).stderr).toMatch(/the capture ends: .*\. See whether the network is there: ioth ps\n$/)
+  },
+)
+
+const noMount = spawnSync('unshare', ['--mount', 'true']).status === 0 || process.env.CI ? '' : ' (skipped: needs root)'
+
+test.skipIf(skip || noMount !== '')(
+  `a disk that fills up: the capture ends and says so, the network goes on, and what was captured can be read${noMount}${why}`,
+  async () => {
+    const { path } = await startSwitch()
+    const folder = temporaryFolder()
+    // The file system exists in the capturing process's mount namespace only, and goes with it.
+    const script = `mount -t tmpfs -o size=256k tmpfs "$1" || exit 99
+      "$2" "$3" cap -f "$4" -w "$1/lan.pcapng"
+      ended=$?
+      cp "$1/lan.pcapng" "$5" && exit $ended`
+    const [disk, kept] = [temporaryFolder(), join(folder, 'kept.pcapng')]
+    const words = [disk, process.execPath, iothProgram, path, kept]
+    const cap = start('unshare', ['--mount', 'sh', '-c', script, 'sh', ...words])
+    await cap.prints(/capturing into/)
+    const server = ioth(['run', `${examples}/http-server.mjs`, '-a', '10.40.0.32/24', '-f', path])
+    await server.prints(/Serving/)
+    const url = 'http://10.40.0.32/big?size=2000000'
+    const client = await iothEnds(['run', `${examples}/http-client.mjs`, url, '-a', '10.40.0.33/24', '-f', path])
+    expect(client.exitCode).toBe(0)
+    const ended = await cap.ended
+    expect([ended.exitCode, ended.stderr]).toEqual([
+      73,
+      expect.stringMatching(/the capture into .*lan\.pcapng ends here: no space is left there\. .*ioth cap -w FILE\n$/),
+    ])
+    // All of it is whole: tshark finds nothing cut short.
+    expect(statSync(kept).size).toBeGreaterThan(100_000)
+    expect(statSync(kept).size).toBeLessThanOrEqual(256 * 1024)
+    expect(fields(kept, 'http.request', 'http.request.uri')).toEqual(['/big?size=2000000'])
+  },
+)
+
+test.skipIf(skip || noMount !== '')(
+  `--pcap into a disk that fills up: the program goes on${noMount}${why}`,
+  async () => {
+    const { path } = await startSwitch()
+    const [disk, kept] = [temporaryFolder(), join(temporaryFolder(), 'kept.pcap')]
+    const script = `mount -t tmpfs -o size=256k tmpfs "$1" || exit 99
+    file="$1/own.pcap"; kept="$2"; shift 2
+    "$@" --pcap "$file"
+    ended=$?
+    cp "$file" "$kept" && exit $ended`
+    const server = ioth(['run', `${examples}/http-server.mjs`, '-a', '10.40.0.32/24', '-f', path])
+    await server.prints(/Serving/)
+    const words = [
+      `${examples}/http-client.mjs`,
+      'http://10.40.0.32/big?size=2000000',
+      '-a',
+      '10.40.0.33/24',
+      '-f',
+      path,
+    ]
+    const program = [process.execPath, iothProgram, 'run', ...words]
+    const client = await start('unshare', ['--mount', 'sh', '-c', script, 'sh', disk, kept, ...program]).ended
+    expect([client.exitCode, client.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^ioth: the capture into .*own\.pcap ends here: no space is left there$/m),
+    ])
+    expect(fields(kept, 'http.request', 'http.request.uri')).toEqual(['/big?size=2000000'])
   },
 )

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { appendWhole } from './capture/append-whole.ts'
 export { type CaptureNetworkOptions, captureNetwork, type NetworkCapture } from './capture/capture-network.ts'
 export { type CaptureToFileOptions, captureToFile } from './capture/capture-to-file.ts'
 export { type ChooseAddressOptions, chooseAddress } from './default-network/choose-address.ts'

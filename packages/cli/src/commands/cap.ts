@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { networkOf, parseMac } from '@ioth/core'
-import { captureNetwork, listPorts, type PortInfo, switchDirectory } from '@ioth/vde'
+import { appendWhole, captureNetwork, listPorts, type PortInfo, switchDirectory } from '@ioth/vde'
 import { EXIT, Failure } from '../failure.ts'
 import { explainNetwork } from '../network/network-failure.ts'
 import type { NetworkSettings } from '../options/network-options.ts'
@@ -33,7 +33,7 @@ export async function cap(whom: string | undefined, options: CapOptions, setting
     const wants = whom === undefined ? undefined : wantedBy(whom, await listPorts(network))
     const capture = await captureNetwork({
       dir: switchDirectory(network),
-      write: (octets) => out.write(octets),
+      write: (pieces) => out.write(pieces),
       ...(wants !== undefined && { wants }),
       ...(options.keylog !== undefined && { keyLog: options.keylog }),
       ...(options.count !== undefined && { count: options.count }),
@@ -60,7 +60,7 @@ export async function cap(whom: string | undefined, options: CapOptions, setting
 interface Output {
   /** Why no more can be written. */
   readonly failure: Failure | null
-  write(octets: Buffer): boolean
+  write(pieces: readonly Buffer[]): boolean
   /** Told when whoever reads has gone. */
   onGone(gone: () => void): void
   close(): void
@@ -80,6 +80,7 @@ class FileOutput implements Output {
   failure: Failure | null = null
   private readonly path: string
   private descriptor: number
+  private length = 0
 
   constructor(path: string) {
     this.path = path
@@ -93,9 +94,9 @@ class FileOutput implements Output {
     }
   }
 
-  write(octets: Buffer): boolean {
+  write(pieces: readonly Buffer[]): boolean {
     try {
-      for (let at = 0; at < octets.length; ) at += writeSync(this.descriptor, octets, at)
+      this.length = appendWhole(this.descriptor, this.length, pieces)
       return true
     } catch (error) {
       this.failure = new Failure(
@@ -122,8 +123,8 @@ class StandardOutput implements Output {
     process.stdout.removeAllListeners('error').on('error', () => this.gone())
   }
 
-  write(octets: Buffer): boolean {
-    process.stdout.write(octets)
+  write(pieces: readonly Buffer[]): boolean {
+    process.stdout.write(Buffer.concat(pieces))
     return process.stdout.writableLength < MOST_WAITING
   }
 

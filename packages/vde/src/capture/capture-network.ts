@@ -23,8 +23,8 @@ import { PcapngEncoder } from './pcapng.ts'
 export interface CaptureNetworkOptions {
   /** The switch's directory. */
   readonly dir: string
-  /** Takes a piece of the file; false: it is in trouble, and the capture ends. */
-  readonly write: (octets: Buffer) => boolean
+  /** Takes pieces of the file, whole blocks each; false: it is in trouble, and the capture ends. */
+  readonly write: (pieces: readonly Buffer[]) => boolean
   /** Whether a frame is wanted. @default all are */
   readonly wants?: (from: PortSource, frame: Uint8Array) => boolean
   /** A key log whose lines go into the capture. */
@@ -90,7 +90,7 @@ class Capture implements NetworkCapture {
       ended: (why) => this.finish(why),
     })
     // Wireshark wants to see something at once.
-    if (!this.options.write(this.encoder.header())) this.finish('')
+    if (!this.options.write([this.encoder.header()])) this.finish('')
   }
 
   end(): void {
@@ -165,7 +165,7 @@ class Capture implements NetworkCapture {
     const pieces = secrets === null ? this.gathered : [this.encoder.secrets(secrets), ...this.gathered]
     this.gathered = []
     this.octets = 0
-    if (!this.options.write(Buffer.concat(pieces))) this.finish('')
+    if (!this.options.write(pieces)) this.finish('')
   }
 
   private finish(why: string): void {

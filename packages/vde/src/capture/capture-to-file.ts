@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { type CaptureOptions, type Clock, capture, type Link, NetError } from '@ioth/core'
 import { Alarm } from '../time/alarm.ts'
+import { appendWhole } from './append-whole.ts'
 
 /** Octets gathered before they are written. */
 const GATHER = 262_144
@@ -43,6 +44,8 @@ class CaptureFile {
   private descriptor: number
   private chunks: Uint8Array[] = []
   private gathered = 0
+  /** Of the file, in octets. */
+  private length = 0
 
   constructor(path: string, clock: Clock, onError: (error: NetError) => void) {
     this.path = path
@@ -73,8 +76,7 @@ class CaptureFile {
     this.gathered = 0
     if (this.descriptor < 0 || chunks.length === 0) return
     try {
-      const bytes = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at)
+      this.length = appendWhole(this.descriptor, this.length, chunks)
     } catch (error) {
       this.end()
       this.onError(cannotWrite('write', this.path, error))
