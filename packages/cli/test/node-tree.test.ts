@@ -125,6 +125,20 @@ describe('one ioth run is one node, however many processes it becomes', () => {
     expect((await program.stop()).exitCode).toBe(0)
   })
 
+  test('a connection of a process to itself, of which one end is sent to a child', async () => {
+    const { path } = await startSwitch()
+    const { output } = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/sends-to-itself.mjs`])
+    expect(output).toBe(
+      [
+        'first has it, heard word 0',
+        'second has it, heard word 1',
+        'first has it, heard word 2',
+        'second has it, heard word 3',
+        'first has it, heard farewell\n',
+      ].join('\n'),
+    )
+  })
+
   test('a child that outlives its parent keeps the address, and gives it back when it ends', async () => {
     const { path } = await startSwitch()
     const parent = await iothEnds(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/leaves-a-child.mjs`])

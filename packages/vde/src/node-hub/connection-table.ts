@@ -24,6 +24,8 @@ export class HubConnection<Owner> extends Tuple {
   /** The octet that the owner sends next, and the one it expects, as far as seen. */
   sndNxt = 0
   rcvNxt = 0
+  /** Whether those two are known. */
+  hasNumbers = false
   isAnswered = false
   finSent = false
   finReceived = false
@@ -40,6 +42,14 @@ export class HubConnection<Owner> extends Tuple {
   /** Nothing more is to come but repetitions. */
   get isOver(): boolean {
     return this.isReset || (this.finSent && this.finReceived)
+  }
+
+  /** What its owner says of it, unless its segments said it. */
+  place(sndNxt: number, rcvNxt: number): void {
+    if (this.hasNumbers) return
+    this.sndNxt = sndNxt
+    this.rcvNxt = rcvNxt
+    this.hasNumbers = true
   }
 }
 
@@ -81,6 +91,22 @@ export class ConnectionTable<Owner> {
     return entry
   }
 
+  /**
+   * A connection that a member says is established. Its handshake may never have passed here: then what the table knows of its ports is of
+   * an older one. @returns null when there is no place, or one of these ports is on its way between members.
+   */
+  claim(tuple: Tuple, owner: Owner): HubConnection<Owner> | null {
+    const entry = this.find(tuple) ?? this.add(tuple, owner)
+    if (entry === null || entry.owner === null) return null
+    if (entry.owner !== owner || entry.isOver) {
+      entry.owner = owner
+      entry.finSent = entry.finReceived = entry.isReset = entry.hasNumbers = false
+    }
+    entry.isAnswered = true
+    entry.seen = this.now
+    return entry
+  }
+
   remove(entry: HubConnection<Owner>): void {
     const { key } = entry
     let other = this.entries.get(key) ?? null
@@ -104,7 +130,6 @@ export class ConnectionTable<Owner> {
       if ((tcpFlags & TCP_RST) !== 0) return
       entry = this.add(tuple, owner)
       if (entry === null) return
-      entry.sndNxt = view.sequence
     }
     // A late word of the member that had it before.
     if (entry.owner !== owner) return
@@ -112,8 +137,9 @@ export class ConnectionTable<Owner> {
     entry.macHigh = view.destinationHigh
     entry.macLow = view.destinationLow
     const end = (view.sequence + view.sequenceLength) | 0
-    if (!entry.isAnswered || (tcpFlags & TCP_SYN) !== 0 || ((end - entry.sndNxt) | 0) > 0) entry.sndNxt = end
+    if (!entry.hasNumbers || (tcpFlags & TCP_SYN) !== 0 || ((end - entry.sndNxt) | 0) > 0) entry.sndNxt = end
     entry.isAnswered = true
+    entry.hasNumbers = true
     if ((tcpFlags & TCP_ACK) !== 0) entry.rcvNxt = view.acknowledgment
     if ((tcpFlags & TCP_FIN) !== 0) entry.finSent = true
     if ((tcpFlags & TCP_RST) !== 0) entry.isReset = true

@@ -37,6 +37,13 @@ export interface HeldConnection {
   readonly remotePort: number
 }
 
+/** The octet that a connection's owner sends next, the one it expects, and whether that is beyond all: the other side's end has come. */
+export interface ConnectionNumbers {
+  readonly sndNxt: number
+  readonly rcvNxt: number
+  readonly hasEnded: boolean
+}
+
 export type Question =
   | {
       readonly op: 'join'
@@ -54,6 +61,10 @@ export type Question =
   | { readonly op: 'lend' }
   /** A connection leaves its member; what comes for it meanwhile waits. */
   | ({ readonly op: 'move-out' } & HeldConnection)
+  /** It has left: where it stands, and whether the other side announced its end. */
+  | ({ readonly op: 'moved' } & HeldConnection & ConnectionNumbers)
+  /** It stays: it is not established, or has announced its end. */
+  | ({ readonly op: 'move-back' } & HeldConnection)
   /** Another member goes on with it. */
   | ({ readonly op: 'move-in' } & HeldConnection)
 

@@ -34,6 +34,7 @@ import { Alarm } from '../time/alarm.ts'
 import type { HubConnection } from './connection-table.ts'
 import {
   type Answer,
+  type ConnectionNumbers,
   DESK_SOCKET,
   FRAMES_SOCKET,
   type HeldConnection,
@@ -286,8 +287,7 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     }
     for (const connection of question.connections) {
       this.router.ports.keep(member, connection.localPort)
-      const known = this.router.connections.add(tupleOf(connection), member)
-      if (known !== null) known.isAnswered = true
+      this.router.connections.claim(tupleOf(connection), member)
     }
     return member
   }
@@ -359,6 +359,12 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
       case 'move-out':
         this.moveOut(member, tupleOf(question))
         return {}
+      case 'moved':
+        this.moved(tupleOf(question), question)
+        return null
+      case 'move-back':
+        this.moveBack(member, tupleOf(question))
+        return {}
       case 'move-in':
         this.moveIn(member, tupleOf(question))
         return {}
@@ -369,11 +375,47 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
 
   private moveOut(member: Member, tuple: Tuple): void {
     const { connections } = this.router
-    const connection = connections.find(tuple) ?? connections.add(tuple, member)
-    if (connection === null || connection.owner !== member) return
+    const connection = connections.claim(tuple, member)
+    if (connection === null) return
+    this.claimPeer(member, connection)
     connection.owner = null
-    connection.isAnswered = true
     this.transit.begin(connection, connections.now)
+  }
+
+  /** The other end may be in the same stack, whose loopback has shown nothing of it: what comes for it from now on has to find it. */
+  private claimPeer(member: Member, connection: HubConnection<Member>): void {
+    const { connections } = this.router
+    const tuple = new Tuple().reverse(connection)
+    if (!this.owns(tuple)) return
+    const known = connections.find(tuple)
+    const peer = known === null || known.isOver ? connections.claim(tuple, member) : null
+    if (peer === null) return
+    for (const end of [connection, peer]) {
+      end.macHigh = this.mac.high
+      end.macLow = this.mac.low
+    }
+  }
+
+  private moved(tuple: Tuple, { sndNxt, rcvNxt, hasEnded }: ConnectionNumbers): void {
+    const { connections } = this.router
+    const connection = connections.find(tuple)
+    const peer = connections.find(new Tuple().reverse(tuple))
+    connection?.place(sndNxt, rcvNxt)
+    peer?.place(rcvNxt, sndNxt)
+    if (!hasEnded) return
+    if (connection !== null) connection.finReceived = true
+    if (peer !== null) peer.finSent = true
+  }
+
+  private moveBack(member: Member, tuple: Tuple): void {
+    this.moveIn(member, tuple)
+    const { connections } = this.router
+    const other = new Tuple().reverse(tuple)
+    if (!this.owns(other)) return
+    // Of a looped connection none of whose segments passed here, none will: to the table it is over.
+    for (const end of [connections.find(tuple), connections.find(other)]) {
+      if (end?.hasNumbers === false) end.isReset = true
+    }
   }
 
   private moveIn(member: Member, tuple: Tuple): void {
@@ -416,7 +458,7 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   }
 
   private reset(connection: HubConnection<Member>): void {
-    if (connection.isOver || !connection.isAnswered) return
+    if (connection.isOver || !connection.hasNumbers) return
     withReset(this.options.pool, this.mac.high, this.mac.low, connection, (batch) => this.router.leaves(batch, 0, null))
   }
 

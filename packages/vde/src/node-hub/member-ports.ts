@@ -16,7 +16,7 @@ import {
   type Transport,
 } from '@ioth/core'
 import type { Desk } from './desk.ts'
-import type { HeldConnection, HeldPort } from './desk-protocol.ts'
+import type { ConnectionNumbers, HeldConnection, HeldPort } from './desk-protocol.ts'
 
 export class MemberPorts implements PortTable {
   private readonly random: Random
@@ -85,9 +85,14 @@ export class MemberPorts implements PortTable {
     }
   }
 
-  /** Tells the hub that a connection leaves this member, or has come to it. @throws NetError ECONNRESET when it is no more. */
-  move(op: 'move-out' | 'move-in', { local, localPort, remote, remotePort }: HeldConnection): void {
+  /** Tells the hub that a connection leaves this member, stays after all, or has come to it. @throws NetError ECONNRESET when it is no more. */
+  move(op: 'move-out' | 'move-back' | 'move-in', { local, localPort, remote, remotePort }: HeldConnection): void {
     this.desk?.ask({ op, local, localPort, remote, remotePort })
+  }
+
+  /** Tells the hub where a connection stands that has left. */
+  moved(connection: HeldConnection, numbers: ConnectionNumbers): void {
+    this.desk?.tell({ op: 'moved', ...connection, ...numbers })
   }
 
   private share(id: number): PortBinding {

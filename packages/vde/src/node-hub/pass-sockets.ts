@@ -47,10 +47,12 @@ export class SocketPassing {
     this.ports.move('move-out', connection)
     const moved = this.stack.moveOut(socket)
     if (moved === null) {
-      this.ports.move('move-in', connection)
+      this.ports.move('move-back', connection)
       throw notMovable()
     }
-    const { sent, received } = moved
+    const { sent, received, state } = moved
+    const { sndNxt = 0, rcvNxt = 0, hasEnded } = state
+    this.ports.moved(connection, { sndNxt, rcvNxt, hasEnded: hasEnded === 1 })
     return { kind: 'connection', family, moved: { ...moved, sent: toText(sent), received: toText(received) } }
   }
 
