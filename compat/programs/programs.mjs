@@ -17,6 +17,7 @@ import { nextStart, vitestRun } from './heavy.mjs'
  * @property {() => Promise<Service>} [service] something real that is no Node program, on the host's loopback; a node reaches it by `--host`
  * @property {string} [client] a script of this folder: `client ADDRESS PORT`
  * @property {(node: string, major: number) => Promise<string[]>} [alone] the words of a program that needs no other
+ * @property {RegExp} [promised] the lines it promises, in any order; the others tell of times
  * @property {boolean} [heavy] left to `npm run compat:programs`
  */
 
@@ -57,5 +58,5 @@ export const programs = [
     client: 'next/client.mjs',
     heavy: true,
   },
-  { name: 'vitest', alone: vitestRun, heavy: true },
+  { name: 'vitest', alone: vitestRun, promised: /^ *(✓|×|Test Files|Tests)/, heavy: true },
 ]
