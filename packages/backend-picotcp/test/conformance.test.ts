@@ -3,7 +3,7 @@ import { testStack } from '@ioth/conformance'
 import { backend as ts } from '@ioth/stack-ts'
 import { backend } from '../src/index.ts'
 
-process.env.IOTH_RUNS ??= '1'
+process.env.IOTH_RUNS = '2'
 
 testStack({
   name: 'picotcp',
