@@ -5,11 +5,13 @@
  */
 import {
   broadcastAddress,
+  type EventQueue,
   type Interface,
   type InterfaceAddress,
   IpAddress,
   type Link,
   NetError,
+  type StackEvent,
   Timer,
 } from '@ioth/core'
 import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
@@ -17,12 +19,11 @@ import { leaseOnStation, type Station } from '@ioth/core/station'
 import type { Pico } from './bindings.ts'
 import type { PicoDevice } from './device.ts'
 import { picoError } from './errno.ts'
-import type { EventQueue } from './events.ts'
 import { maskOf } from './routes.ts'
 
 /** What an interface asks of its stack. */
 export interface InterfaceHost extends LeasedStack {
-  readonly events: EventQueue
+  readonly events: EventQueue<StackEvent>
   readonly pico: Pico
   touch(): void
   isOurs(address: IpAddress): boolean

@@ -9,6 +9,7 @@ import {
   type Capabilities,
   createPortTable,
   type ErrorCode,
+  EventQueue,
   type FramePool,
   type Interface,
   type InterfaceOptions,
@@ -33,6 +34,7 @@ import {
   type Scheduler,
   type SocketInfo,
   type Stack,
+  type StackEvent,
   type StackOptions,
   type Table,
   type TcpSocket,
@@ -44,7 +46,6 @@ import { Callbacks, type LibraryHandle } from '@ioth/ffi'
 import type { Pico } from './bindings.ts'
 import { type DeviceHost, PicoDevice } from './device.ts'
 import { Engine, type PicoUser } from './engine.ts'
-import { EventQueue } from './events.ts'
 import { type Flow, Flows } from './flows.ts'
 import { Gate, type GateCount, type GateHost, NO_ROOM, NOBODY } from './gate.ts'
 import { type InterfaceHost, PicoInterface } from './interface.ts'
@@ -105,7 +106,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   private readonly callbacks = new Callbacks()
   private readonly gate: Gate
   private readonly pings: Pings
-  readonly events: EventQueue
+  readonly events: EventQueue<StackEvent>
   private readonly loopback: PicoDevice
   private readonly attached: PicoInterface[] = []
   private readonly waitingForRoom: (() => void)[] = []

@@ -51,7 +51,7 @@ test.skipIf(skip)(
   180_000,
 )
 
-test.skipIf(skip || process.getuid?.() !== 0)(
+test.skipIf(skip || (process.getuid?.() !== 0 && !process.env.CI))(
   `Chromium sees it through ioth proxy, all of it without root${why}`,
   async () => {
     const folder = temporaryFolder()

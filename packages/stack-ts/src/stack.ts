@@ -11,6 +11,7 @@ import {
   createPortTable,
   ETHERTYPE_IP4,
   ETHERTYPE_IP6,
+  EventQueue,
   type FramePool,
   type Interface,
   type InterfaceOptions,
@@ -47,7 +48,7 @@ import {
 } from '@ioth/core'
 import { capabilitiesWith } from './capabilities.ts'
 import { Counters } from './counters.ts'
-import { EventQueue, type Events } from './events.ts'
+import type { Events } from './events.ts'
 import { Echo } from './icmp/echo.ts'
 import { Icmpv4 } from './icmp/icmpv4.ts'
 import { type DiscoveryHandler, Icmpv6 } from './icmp/icmpv6.ts'

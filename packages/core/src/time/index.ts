@@ -1,4 +1,5 @@
 export { defaultPool, defaultScheduler } from './defaults.ts'
+export { EventQueue } from './event-queue.ts'
 export { createScheduler, wallClockOrigin } from './host-scheduler.ts'
 export { createRandom, createSeededRandom, uniform, uniformInteger } from './random.ts'
 export { createVirtualScheduler, type VirtualSchedulerOptions } from './virtual-scheduler.ts'

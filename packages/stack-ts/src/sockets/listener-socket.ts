@@ -3,8 +3,15 @@
  *
  * @module
  */
-import { type IpAddress, type Listener, type OptionName, READABLE, type SocketInfo, type TcpSocket } from '@ioth/core'
-import type { EventQueue } from '../events.ts'
+import {
+  type EventQueue,
+  type IpAddress,
+  type Listener,
+  type OptionName,
+  READABLE,
+  type SocketInfo,
+  type TcpSocket,
+} from '@ioth/core'
 import type { Connection } from '../tcp/connection.ts'
 import type { ListenerUser, TcpListener } from '../tcp/listener.ts'
 import type { TraceEvent } from '../tcp/trace.ts'

@@ -9,6 +9,7 @@ import {
   END,
   ERROR,
   type ErrorCode,
+  type EventQueue,
   FAILED,
   type IpAddress,
   type Listener,
@@ -24,7 +25,6 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
-import type { EventQueue } from '../events.ts'
 import type { Connection, ConnectionUser } from '../tcp/connection.ts'
 import { tcpInfo } from '../tcp/info.ts'
 import { CLOSED, ESTABLISHED, maySend, SYN_RECEIVED, SYN_SENT, stateName } from '../tcp/state.ts'

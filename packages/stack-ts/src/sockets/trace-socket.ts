@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Endpoint } from '@ioth/core'
-import { EventQueue } from '../events.ts'
+import { type Endpoint, EventQueue } from '@ioth/core'
 import type { TraceEvent } from '../tcp/trace.ts'
 import { notImplemented } from './endpoint.ts'
 import { ListenerSocket } from './listener-socket.ts'

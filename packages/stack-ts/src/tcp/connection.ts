@@ -3,9 +3,16 @@
  *
  * @module
  */
-import { type ByteSink, type ErrorCode, type MovedConnection, NetError, type PortBinding, Timer } from '@ioth/core'
+import {
+  type ByteSink,
+  type ErrorCode,
+  type EventQueue,
+  type MovedConnection,
+  NetError,
+  type PortBinding,
+  Timer,
+} from '@ioth/core'
 import type { Counters } from '../counters.ts'
-import type { EventQueue } from '../events.ts'
 import type { CongestionController } from './congestion/controller.ts'
 import { adjustKeepAlive } from './keepalive.ts'
 import type { TcpListener } from './listener.ts'

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import type { IpAddress, PortBinding } from '@ioth/core'
-import type { EventQueue } from '../events.ts'
+import type { EventQueue, IpAddress, PortBinding } from '@ioth/core'
 import type { Connection } from './connection.ts'
 import type { TraceEvent } from './trace.ts'
 

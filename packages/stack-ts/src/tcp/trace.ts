@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { type IpAddress, TCP_ACK, TCP_SYN } from '@ioth/core'
-import type { EventQueue } from '../events.ts'
+import { type EventQueue, type IpAddress, TCP_ACK, TCP_SYN } from '@ioth/core'
 import type { Segment } from './segment.ts'
 import { CLOSED, stateName } from './state.ts'
 import {

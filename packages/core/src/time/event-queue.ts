@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { Pollable, READABLE, type Scheduler, type StackEvent } from '@ioth/core'
+import { Pollable, READABLE } from '../contract/readiness.ts'
+import type { Scheduler } from '../contract/scheduler.ts'
 
 /** Events that wait for their listener. What it throws reaches the host as uncaught, and the next event follows. */
-export class EventQueue extends Pollable {
+export class EventQueue<Event> extends Pollable {
   readonly scheduler: Scheduler
-  private readonly waiting: StackEvent[] = []
+  private readonly waiting: Event[] = []
 
-  constructor(scheduler: Scheduler, listener: ((event: StackEvent) => void) | undefined) {
+  constructor(scheduler: Scheduler, listener: ((event: Event) => void) | undefined) {
     super()
     this.scheduler = scheduler
     if (listener === undefined) return
@@ -22,13 +23,13 @@ export class EventQueue extends Pollable {
     this.interest = READABLE
   }
 
-  emit(event: StackEvent): void {
+  emit(event: Event): void {
     if (this.onReady === null) return
     this.waiting.push(event)
     this.raise(READABLE)
   }
 
-  /** What waits is not told any more. */
+  /** What waits is not told any more, and nothing else is. */
   stop(): void {
     this.onReady = null
     this.interest = 0
