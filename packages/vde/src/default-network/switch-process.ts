@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createSwitch, isTaken } from '../switch/switch.ts'
+import { createSwitch, isTaken } from '../switch/create-switch.ts'
 
 const [dir = '', idleMs = '', access] = process.argv.slice(2)
 process.title = `ioth-switch ${dir}`

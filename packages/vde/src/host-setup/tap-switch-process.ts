@@ -7,7 +7,8 @@
  */
 import { createInterface } from 'node:readline'
 import { defaultPool, parseCidr } from '@ioth/core'
-import { createSwitch, isTaken, type Switch } from '../switch/switch.ts'
+import { createSwitch, isTaken } from '../switch/create-switch.ts'
+import type { Switch } from '../switch/switch.ts'
 import { openVnl } from '../vnl/open-vnl.ts'
 import { joinLinks } from './patch-cable.ts'
 import { removeRecord } from './record.ts'

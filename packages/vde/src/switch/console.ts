@@ -13,7 +13,7 @@
  * @module
  */
 import type { Socket } from 'node:net'
-import { listenUnix, type UnixServer } from '@ioth/ffi'
+import type { UnixServer } from '@ioth/ffi'
 import { printable } from '../stream/opening.ts'
 
 /** What a command found: for programs, and for people. */
@@ -72,6 +72,7 @@ export class Console {
 
   /** @throws NetError EADDRINUSE, and errors of the file system. */
   async listen(path: string): Promise<void> {
+    const { listenUnix } = await import('@ioth/ffi')
     this.server = await listenUnix(path, (socket) => this.accept(socket))
     this.server.server.unref()
   }

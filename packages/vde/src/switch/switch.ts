@@ -7,15 +7,7 @@
 import { chmodSync, chownSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
-import {
-  defaultPool,
-  defaultScheduler,
-  type FramePool,
-  FULL_OFFLOAD,
-  hasCode,
-  type NetError,
-  type Scheduler,
-} from '@ioth/core'
+import { defaultPool, defaultScheduler, type FramePool, FULL_OFFLOAD, type Scheduler } from '@ioth/core'
 import { admitGroup, type GroupAccess, groupNumber } from '@ioth/ffi'
 import type { PortInfo } from '../stream/control.ts'
 import {
@@ -106,11 +98,8 @@ const SPARE_CONNECTIONS = 256
 const HIGHEST_PORT = 65_535
 const ADDRESSES_PER_PORT = 1_024
 
-/**
- * Starts a switch in this process.
- * @throws NetError EADDRINUSE when there is one in the directory already; ERR_IOTH_NETWORK when the directory will not do; EINVAL.
- */
-export async function createSwitch(options: SwitchOptions): Promise<Switch> {
+/** See `createSwitch`. */
+export async function startSwitch(options: SwitchOptions): Promise<Switch> {
   const { scheduler = defaultScheduler(), pool = defaultPool() } = options
   const settings = { ...DEFAULTS, ...options, dir: resolve(options.dir), scheduler, pool }
   checkOptions(settings)
@@ -529,9 +518,4 @@ function checkOptions(options: Settings): void {
   check('macsPerPort', options.macsPerPort, 1, options.macs)
   check('stormFrames', options.stormFrames, 1, Number.MAX_SAFE_INTEGER)
   check('idleMs', options.idleMs, 1, Number.POSITIVE_INFINITY)
-}
-
-/** Whether an error of {@link createSwitch} says that another switch is there already. */
-export function isTaken(error: unknown): error is NetError {
-  return hasCode(error, 'EADDRINUSE')
 }

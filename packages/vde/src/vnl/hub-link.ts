@@ -14,7 +14,8 @@ import {
   type Scheduler,
 } from '@ioth/core'
 import { openStreamPlug, type StreamPlugOptions } from '../plug/stream-plug.ts'
-import { createSwitch, isTaken, type Switch } from '../switch/switch.ts'
+import { createSwitch, isTaken } from '../switch/create-switch.ts'
+import type { Switch } from '../switch/switch.ts'
 import { isCode, networkError } from './switch-directory.ts'
 
 interface Shared {
