@@ -41,8 +41,8 @@ const run = addNetworkOptions(ioth.command('run'))
   .addHelpText(
     'after',
     `
-Options may stand before the script, or after it; what follows -- is the program's alone. Options of Node (--inspect, --import=...)
-stand before the script. Every option also has an environment variable: IOTH_ADDRESS, IOTH_FILENAME, IOTH_LIBRARY, ...; the variables
+Options may stand before the script, or after it; what follows -- is the program's alone. Options of Node (--inspect, --import tsx,
+--env-file .env) stand before the script; --test, --watch, -e and the like need none, or have it as their own. Every option also has an environment variable: IOTH_ADDRESS, IOTH_FILENAME, IOTH_LIBRARY, ...; the variables
 of pycotcp (PYCOTCP_ADDRESS, ...) are read too. A flag beats the environment, which beats the default.
 With neither -a nor -f a free address on your default network is taken.
 
@@ -51,7 +51,8 @@ Examples:
   ioth run -a 10.40.0.33/24 client.js http://10.40.0.32/
   ioth run app.js -a 10.40.0.32 -d web0 -f /tmp/web0.ctl -l ts -c
   ioth run -a 10.40.0.32/24 -- app.js -a "an option of app.js"
-  ioth run --inspect app.js --pcap app.pcap`,
+  ioth run --inspect app.js --pcap app.pcap
+  ioth run --test -a 10.40.0.32/24        the test runner of Node; its files are processes of the node`,
   )
 
 // The words after `run` are sorted before commander sees them: it gets our options only, the program's are not its business.

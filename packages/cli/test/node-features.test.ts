@@ -90,10 +90,35 @@ test('the test runner, whose files are processes of the node', async () => {
         server.close()
       })`,
   })
-  const env = JSON.parse((await iothEnds(['env', '--shell', 'json', ...PLACE])).stdout)
-  const { stdout, exitCode } = await start(process.execPath, ['--test', 'a.test.mjs'], { cwd, env }).ended
-  expect(stdout).toMatch(/pass 1\b/)
+  for (const { output, stdout, exitCode } of await bothWays(['--test', 'a.test.mjs'], cwd)) {
+    expect(stdout, output).toMatch(/pass 1\b/)
+    expect(exitCode).toBe(0)
+  }
+  // Without a word it finds its files itself.
+  const { stdout, exitCode } = await iothEnds(['run', '--test', '--test-reporter', 'tap', ...PLACE], { cwd })
+  expect(stdout).toMatch(/^# pass 1$/m)
   expect(exitCode).toBe(0)
+})
+
+test('watch mode: each start of the program has the address', async () => {
+  const source = (word: string): string =>
+    `console.log('${word}', os.networkInterfaces().eth0[0].address); setInterval(() => {}, 1e6)`
+  const cwd = files({ 'app.cjs': `const os = require('node:os')\n${source('first')}` })
+  const running = ioth(['run', ...PLACE, '--watch', 'app.cjs'], { cwd })
+  await running.prints(/first 10\.40\.0\.32/)
+  writeFileSync(join(cwd, 'app.cjs'), `const os = require('node:os')\n${source('second')}`)
+  await running.prints(/second 10\.40\.0\.32/)
+  running.child.kill('SIGTERM')
+  await running.ended
+})
+
+test('variables from a file, with its name in a word of its own', async () => {
+  const cwd = files({
+    '.env': 'WORD=from the file',
+    'app.cjs': 'console.log(process.env.WORD, process.versions.ioth !== undefined)',
+  })
+  const { output } = await iothEnds(['run', ...PLACE, '--env-file', '.env', 'app.cjs'], { cwd })
+  expect(output).toBe('from the file true\n')
 })
 
 test('a script on the command line, and one from standard input', async () => {
@@ -103,6 +128,14 @@ test('a script on the command line, and one from standard input', async () => {
   expect(evaluated.output).toBe('10.40.0.32\n')
   const piped = await start(process.execPath, ['-'], { env, input: `console.log(${source})` }).ended
   expect(piped.output).toBe('10.40.0.32\n')
+
+  const run = async (words: readonly string[], input?: string): Promise<string> =>
+    (await ioth(['run', ...PLACE, ...words], input === undefined ? {} : { input }).ended).output
+  expect(await run(['-p', source])).toBe('10.40.0.32\n')
+  expect(await run(['-e', `console.log(${source}, process.argv.slice(1))`, 'one', '--', '-x'])).toBe(
+    "10.40.0.32 [ 'one', '-x' ]\n",
+  )
+  expect(await run(['-'], `console.log(${source})`)).toBe('10.40.0.32\n')
 })
 
 test('without --scriptless they have no network until the node is up, and never the host’s', async () => {

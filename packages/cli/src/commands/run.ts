@@ -21,8 +21,17 @@ import { say } from '../output.ts'
 
 export async function runProgram(
   settings: NetworkSettings,
-  { ours, node, script, program }: RunArguments,
+  { ours, node, nodeIsProgram, script, program }: RunArguments,
 ): Promise<void> {
+  if (nodeIsProgram) {
+    await prepareHost(settings)
+    const words = [...(script === undefined ? [] : [script]), ...program]
+    // A word that would be an option of Node's is an argument to what runs.
+    const end = /^-./.test(words[0] ?? '') ? ['--'] : []
+    const args = [...process.execArgv, ...node, ...end, ...words]
+    runCommand(settings, policyOf(settings), process.execPath, args, settings.children)
+    return
+  }
   if (script === undefined) {
     throw new Failure(EXIT.usage, 'there is no script to run. Type for example: ioth run app.js -a 10.40.0.32/24')
   }
@@ -34,7 +43,13 @@ export async function runProgram(
 
   if (kind === 'command') {
     await prepareHost(settings)
-    runCommand(settings, policyOf(settings), path, program)
+    if (settings.children === 'host') {
+      throw new Failure(
+        EXIT.usage,
+        `${path} is not a program of Node's: with --children=host nothing would be on the network`,
+      )
+    }
+    runCommand(settings, policyOf(settings), path, program, 'share')
     return
   }
 
@@ -65,21 +80,24 @@ async function logWhenAsked(stack: Stack): Promise<void> {
   logCalls(stack, path)
 }
 
-/** A shell, say: what it starts of Node joins the node. */
-function runCommand(settings: NetworkSettings, policy: PolicyOptions, path: string, program: readonly string[]): void {
-  const { quiet, children } = settings
+/**
+ * A shell, say: what it starts of Node joins the node. Or Node itself.
+ * @param children of those of Node's.
+ */
+function runCommand(
+  settings: NetworkSettings,
+  policy: PolicyOptions,
+  path: string,
+  program: readonly string[],
+  children: NetworkSettings['children'],
+): void {
+  const { quiet } = settings
   try {
     checkPolicy(policy)
-    if (children === 'host') {
-      throw new Failure(
-        EXIT.usage,
-        `${path} is not a program of Node's: with --children=host nothing would be on the network`,
-      )
-    }
     process.argv = [process.argv[0] as string, path, ...program]
     const description = startNode(settings)
     if (settings.address.length === 0 && !quiet) say(description.addresses.join(', '))
-    const env = { ...process.env, ...environmentFor(description, { quiet, children: 'share', ...policy }) }
+    const env = { ...process.env, ...environmentFor(description, { quiet, children, ...policy }) }
     attend(spawn(path, program, { stdio: 'inherit', env }))
   } catch (error) {
     throw explainNetwork(error)

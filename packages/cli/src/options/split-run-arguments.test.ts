@@ -23,6 +23,10 @@ const table: [words: string, ours: string, node: string, script: string | undefi
   ['--inspect=0 -q app.js --inspect', '-q', '--inspect=0', 'app.js', '--inspect'],
   ['--import ./hook.mjs app.js', '', '--import ./hook.mjs', 'app.js', ''],
   ['-r ./hook.cjs --max-old-space-size=100 app.js', '', '-r ./hook.cjs --max-old-space-size=100', 'app.js', ''],
+  ['--env-file .env --title x app.js', '', '--env-file .env --title x', 'app.js', ''],
+  ['--import tsx app.ts -a 10.0.0.1', '-a 10.0.0.1', '--import tsx', 'app.ts', ''],
+  ['--max_old_space_size 100 --no-warnings app.js', '', '--max_old_space_size 100 --no-warnings', 'app.js', ''],
+  ['--help app.js', '--help', '', 'app.js', ''],
   ['--adress 10.0.0.1 app.js', '--adress', '', '10.0.0.1', 'app.js'],
   ['--no-create app.js', '--no-create', '', 'app.js', ''],
   ['-a 10.0.0.1', '-a 10.0.0.1', '', undefined, ''],
@@ -36,7 +40,23 @@ const table: [words: string, ours: string, node: string, script: string | undefi
 describe('the words after ioth run', () => {
   test.each(table)('%s', (words, ours, node, script, program) => {
     const split = splitRunArguments(list(words), known)
-    expect(split).toEqual({ ours: list(ours), node: list(node), script, program: list(program) })
+    expect(split).toEqual({ ours: list(ours), node: list(node), nodeIsProgram: false, script, program: list(program) })
+  })
+
+  test.each([
+    ['--test', '', '--test', undefined, ''],
+    ['--test -a 10.0.0.1', '-a 10.0.0.1', '--test', undefined, ''],
+    ['-q --test --test-reporter tap a.mjs b.mjs', '-q', '--test --test-reporter tap', 'a.mjs', 'b.mjs'],
+    ['--watch app.js -a 10.0.0.1 one', '-a 10.0.0.1', '--watch', 'app.js', 'one'],
+    ['--watch-path src app.js', '', '--watch-path src', 'app.js', ''],
+    ['-e code one -a 10.0.0.1', '-a 10.0.0.1', '-e code', 'one', ''],
+    ['-p code -- -a one', '', '-p code', '-a', 'one'],
+    ['-pe code', '', '-pe code', undefined, ''],
+    ['--eval=code', '', '--eval=code', undefined, ''],
+    ['- one', '', '', '-', 'one'],
+  ] as const)('Node itself is the program: %s', (words, ours, node, script, program) => {
+    const split = splitRunArguments(list(words), known)
+    expect(split).toEqual({ ours: list(ours), node: list(node), nodeIsProgram: true, script, program: list(program) })
   })
 })
 

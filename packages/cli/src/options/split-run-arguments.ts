@@ -3,12 +3,15 @@
  *
  * Before the script stand options of ours and of Node. After it, options that ioth knows are still ours, in their full form
  * (`-a VALUE`, `--address VALUE`, `--address=VALUE`), and everything else goes to the program in its order. `--` ends this: whatever
- * follows it is the program's. `--host`, `--strict` and `--report` are ours before the script only: programs have options of these names. `--help` and `--version` after the script are the program's too.
+ * follows it is the program's. `--host`, `--strict` and `--report` are ours before the script only: programs have options of these names. `--help` and `--version`
+ * after the script are the program's too. Where Node itself is the program (`--test`) there may be no script, and all options stand where
+ * they would before it.
  *
  * @module
  */
 
 import { ONLY_BEFORE_SCRIPT } from './network-options.ts'
+import { findNodeOption } from './node-options.ts'
 
 /** The part of an option's definition that sorting needs; commander's own options have this shape. */
 interface KnownOption {
@@ -25,36 +28,34 @@ export interface RunArguments {
   readonly ours: readonly string[]
   /** Options for Node itself: `--inspect`, `--import=…`. */
   readonly node: readonly string[]
+  /** One of them makes Node itself the program: `--test`, `--watch`, `-e`. The script is an argument of it then, if there is one. */
+  readonly nodeIsProgram: boolean
   readonly script: string | undefined
   readonly program: readonly string[]
 }
-
-/** Options of Node whose value may stand in the next word. All others are written with `=`. */
-const NODE_OPTIONS_WITH_VALUE: ReadonlySet<string> = new Set([
-  '--import',
-  '--require',
-  '-r',
-  '--conditions',
-  '-C',
-  '--loader',
-])
 
 export function splitRunArguments(words: readonly string[], known: readonly KnownOption[]): RunArguments {
   const ours: string[] = []
   const node: string[] = []
   const queue = [...words]
   let script: string | undefined
+  let nodeIsProgram = false
 
   while (script === undefined && queue.length > 0) {
     const word = queue.shift() as string
     if (word === '--') {
-      return { ours, node, script: queue.shift(), program: queue }
+      return { ours, node, nodeIsProgram, script: queue.shift(), program: queue }
     }
     const option = find(known, word, true)
-    if (option !== null) take(word, option, queue, ours)
-    else if (isNodeOption(word)) {
+    if (option !== null) {
+      take(word, option, queue, ours)
+      continue
+    }
+    const ofNode = findNodeOption(word)
+    if (ofNode !== null) {
       node.push(word)
-      if (NODE_OPTIONS_WITH_VALUE.has(word) && queue.length > 0) node.push(queue.shift() as string)
+      if (ofNode.takesWord && queue.length > 0) node.push(queue.shift() as string)
+      nodeIsProgram ||= ofNode.isProgram
     } else if (word.startsWith('-') && word !== '-') ours.push(word)
     else script = word
   }
@@ -71,7 +72,7 @@ export function splitRunArguments(words: readonly string[], known: readonly Know
     if (option === null) program.push(word)
     else take(word, option, queue, ours)
   }
-  return { ours, node, script, program }
+  return { ours, node, nodeIsProgram: nodeIsProgram || script === '-', script, program }
 }
 
 function take(word: string, option: KnownOption, queue: string[], into: string[]): void {
@@ -89,9 +90,4 @@ function find(known: readonly KnownOption[], word: string, joined: boolean): Kno
     if (joined && option.short !== undefined && !word.startsWith('--') && word.startsWith(option.short)) return option
   }
   return null
-}
-
-/** Whether Node would take this word as an option of its own. */
-function isNodeOption(word: string): boolean {
-  return word.startsWith('-') && process.allowedNodeEnvironmentFlags.has(word.split('=', 1)[0] as string)
 }
