@@ -18,11 +18,6 @@ export function newest(name) {
   return candidates[0].folder
 }
 
-/** `name@version` */
-export function versionOf(name) {
-  return `${name}@${readManifest(newest(name)).version}`
-}
-
 function readManifest(name) {
   return JSON.parse(readFileSync(new URL(`${name}/package.json`, folder), 'utf8'))
 }

@@ -34,12 +34,6 @@ export const OPTION_KEEP_IDLE = 4
 /** Milliseconds. */
 export const OPTION_KEEP_INTERVAL = 5
 export const OPTION_KEEP_COUNT = 6
-export const OPTION_MULTICAST_TTL = 33
-export const OPTION_MULTICAST_LOOP = 34
-export const OPTION_JOIN = 35
-export const OPTION_LEAVE = 36
-export const OPTION_JOIN_SOURCE = 39
-export const OPTION_LEAVE_SOURCE = 40
 export const OPTION_RECEIVE_BUFFER = 52
 export const OPTION_SEND_BUFFER = 53
 

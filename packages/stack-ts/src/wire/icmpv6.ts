@@ -39,7 +39,6 @@ export const ICMP6_NEIGHBOR_ADVERTISEMENT = 136
 export const ICMP6_REDIRECT = 137
 
 // Codes of "unreachable"
-export const UNREACHABLE6_ADDRESS = 3
 export const UNREACHABLE6_PORT = 4
 // Codes of "time exceeded"
 export const EXCEEDED6_REASSEMBLY = 1
