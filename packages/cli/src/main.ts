@@ -42,8 +42,9 @@ const run = addNetworkOptions(ioth.command('run'))
     'after',
     `
 Options may stand before the script, or after it; what follows -- is the program's alone. Options of Node (--inspect, --import tsx,
---env-file .env) stand before the script; --test, --watch, -e and the like need none, or have it as their own. Every option also has an environment variable: IOTH_ADDRESS, IOTH_FILENAME, IOTH_LIBRARY, ...; the variables
-of pycotcp (PYCOTCP_ADDRESS, ...) are read too. A flag beats the environment, which beats the default.
+--env-file .env) stand before the script; with --test, --watch, -e and the like Node itself is the program. Every option also has an
+environment variable: IOTH_ADDRESS, IOTH_FILENAME, IOTH_LIBRARY, ...; the variables of pycotcp (PYCOTCP_ADDRESS, ...) are read too. A flag
+beats the environment, which beats the default.
 With neither -a nor -f a free address on your default network is taken.
 
 Examples:
