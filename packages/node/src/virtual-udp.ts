@@ -92,7 +92,7 @@ export class VirtualUdp implements DatagramSink {
   /** Lets another process of the node hold the port, too. @throws NetError EBADF when it is not bound. */
   pass(passing: Passing): unknown {
     const { socket } = this
-    if (socket === null || socket.localAddress === null) throw new NetError('EBADF', 'send')
+    if (socket === null || socket.localAddress === null || socket.localPort === 0) throw new NetError('EBADF', 'send')
     return passing.givePort(17, this.family, socket.localAddress, socket.localPort)
   }
 

@@ -86,6 +86,42 @@ const programs: Record<string, Program> = {
     return trace
   },
 
+  async 'the port of a socket that was disconnected'(network) {
+    const trace: Trace = []
+    const server = await bound(network)
+    const gone = await bound(network)
+    const asked = gone.address().port
+    gone.close()
+    await event(gone, 'close')
+    for (const port of [null, 0, asked]) {
+      const { dgram } = network.server
+      const socket = dgram.createSocket('udp4')
+      if (port !== null) await event(socket.bind(port, network.serverAddress), 'listening')
+      socket.connect(server.address().port, network.serverAddress)
+      await event(socket, 'connect')
+      const before = socket.address().port
+      socket.disconnect()
+      const after = socket.address()
+      // Which ports they are is chance; whether one is kept is not.
+      trace.push(
+        `${port === null} ${after.address === network.serverAddress} ${after.port === before} ${after.port}`.replace(
+          `${asked}`,
+          'asked',
+        ),
+      )
+      const arrived = event(server, 'message')
+      socket.send('x', server.address().port, network.serverAddress)
+      const [, { port: from }] = (await arrived) as [Buffer, { port: number }]
+      trace.push(`${from === socket.address().port} ${from === before}`)
+      const answered = event(socket, 'message')
+      server.send('y', from, network.serverAddress)
+      await answered
+      socket.close()
+    }
+    server.close()
+    return trace
+  },
+
   async 'nobody listens'(network) {
     const trace: Trace = []
     const gone = await bound(network)

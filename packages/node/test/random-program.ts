@@ -340,9 +340,7 @@ class Run {
           return void socket.connect(this.ports[command.to] as number, serverAddress, calledBack('connected'))
         case 'disconnect':
           socket.disconnect()
-          // On Linux a socket that was bound to port 0 has no port from here on; nobody else has that.
-          this.datagrams[index] = null
-          return void socket.close()
+          return this.kindOfPort(index, socket)
         default:
           this.datagrams[index] = null
           return void socket.close()
@@ -354,6 +352,23 @@ class Run {
       if (command.do === 'send' || command.do === 'connectTo') this.waiting--
     }
     return undefined
+  }
+
+  /** The last who had a port: a socket that was disconnected gets another one when it sends. */
+  private whoHas(port: number): number {
+    for (const [index, socket] of this.datagrams.entries()) {
+      if (this.attempt(() => socket?.address().port) === port) this.ports[index] = port
+    }
+    return this.ports.indexOf(port)
+  }
+
+  /** Numbers of ports are not the same twice. */
+  private kindOfPort(index: number, socket: dgram.Socket): string {
+    const before = this.ports[index]
+    const { address, port } = socket.address()
+    const known = port === before ? 'the same' : 'another'
+    this.ports[index] = port
+    return `${address === this.network.serverAddress ? 'its address' : address} ${port === 0 ? 'none' : known}`
   }
 
   private datagramSocket(index: number, trace: Trace): dgram.Socket {
@@ -370,7 +385,7 @@ class Run {
     }
     socket.on('message', (data, { port }) => {
       this.events++
-      trace.push(`message ${data.length} from ${this.ports.indexOf(port)}`)
+      trace.push(`message ${data.length} from ${this.whoHas(port)}`)
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.events++

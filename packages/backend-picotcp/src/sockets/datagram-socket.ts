@@ -66,6 +66,8 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
   private local: IpAddress | null = null
   private remote: IpAddress | null = null
   private binding: PortBinding | null = null
+  /** How it is bound to a port of the stack's choice; null: to none, or to one that was asked for. */
+  private choice: { readonly address: IpAddress; readonly flags: BindFlags | undefined } | null = null
   private readonly halves: Half[] = []
   private readonly user: DatagramUser = new DatagramUser(this)
   private readonly waiting: Datagram[] = []
@@ -109,6 +111,7 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
       throw error
     }
     this.binding = binding
+    this.choice = port === 0 ? { address, flags } : null
     this.local = local
     this.localPort = binding.port
   }
@@ -140,7 +143,7 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     if (host.isBroadcast(remote) && this.broadcast === 0) throw new NetError('EACCES', 'connect', where)
     const source = remote.isMulticast ? null : host.sourceFor(remote)
     if (source === null && !host.isBroadcast(remote)) throw new NetError('ENETUNREACH', 'connect', where)
-    if (this.binding === null) this.bind(this.wildcard, 0)
+    this.bindAnywhere()
     if (this.halfFor(remote) === null) throw new NetError('ENETUNREACH', 'connect', where)
     this.remote = remote
     this.remotePort = port
@@ -154,13 +157,19 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     this.remote = null
     this.remotePort = 0
     this.local = this.binding?.address ?? null
+    if (this.choice === null) return
+    // As on Linux: the next one who sends from here gets another port.
+    this.closeHalves()
+    this.binding?.release()
+    this.binding = null
+    this.localPort = 0
   }
 
   send(from: Uint8Array, offset: number, length: number, to: IpAddress | null, port: number): number {
     const { host } = this
     if (this.isClosed) return this.fail('EBADF')
     if (this.pending !== null) return this.tellPending('send')
-    if (this.binding === null) this.bind(this.wildcard, 0)
+    this.bindAnywhere()
     if (to !== null && this.remote !== null) return this.fail('EISCONN')
     const remotePort = to === null ? this.remotePort : port
     if (to !== null && !(remotePort >= 1 && remotePort <= 65535)) return this.fail('EINVAL', to, remotePort)
@@ -306,6 +315,10 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
   }
 
   // ---------- inside ----------
+
+  private bindAnywhere(): void {
+    if (this.binding === null) this.bind(this.choice?.address ?? this.wildcard, 0, this.choice?.flags)
+  }
 
   /** The library's socket that speaks to this address. */
   private halfFor(target: IpAddress): Half | null {

@@ -358,6 +358,42 @@ function connections(suite: Suite): void {
   )
 
   suite.test(
+    'disconnected, a socket gives back a port that the stack chose, and keeps one that was asked for',
+    async ({ lan, a, b }) => {
+      await introduce(lan, a, b)
+      const peer = open(b, 53)
+      for (const address of [null, a.address]) {
+        const socket = a.stack.openUdp(4)
+        if (address !== null) socket.bind(address, 0)
+        socket.connect(b.address, 53)
+        const before = socket.localPort
+        peer.send(Uint8Array.of(1), 0, 1, a.address, before)
+        await lan.until(
+          () => (socket.ready & READABLE) !== 0,
+          5000,
+          () => 'a datagram',
+        )
+        socket.disconnect()
+        expect(`${socket.localAddress} ${socket.localPort}`).toBe(`${address ?? '0.0.0.0'} 0`)
+        open(a, before).close()
+        expect(await collect(lan, socket, 1), 'what has arrived is still there').toHaveLength(1)
+        expect(socket.send(Uint8Array.of(2), 0, 1, b.address, 53)).toBe(1)
+        expect(socket.localPort).toBeGreaterThan(0)
+        expect((await collect(lan, peer, 1))[0]?.from).toBe(`10.0.0.1:${socket.localPort}`)
+        peer.send(Uint8Array.of(3), 0, 1, a.address, socket.localPort)
+        expect(await collect(lan, socket, 1)).toHaveLength(1)
+        socket.close()
+      }
+      const asked = open(a, 1053)
+      asked.connect(b.address, 53)
+      asked.disconnect()
+      expect(asked.localPort).toBe(1053)
+      expectThrow(() => open(a, 1053), 'EADDRINUSE')
+      asked.close()
+    },
+  )
+
+  suite.test(
     'of sockets that share a port the connected one, then the one with an address, then the last has a datagram',
     async ({ lan, a, b }) => {
       await introduce(lan, a, b)

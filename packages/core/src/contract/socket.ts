@@ -111,7 +111,11 @@ export interface Listener extends Endpoint {
 export interface UdpSocket extends Endpoint {
   /** Fixes the peer: only its datagrams are received, and its ICMP errors are reported. @throws NetError as for TCP. */
   connect(address: IpAddress, port: number): void
-  /** @throws NetError ENOTCONN. */
+  /**
+   * Without a peer again. A port that was asked for stays; one of the stack's choice is given back, and {@link localPort} is 0 until the
+   * next `send` or `connect` takes another. What has arrived can still be received.
+   * @throws NetError ENOTCONN.
+   */
   disconnect(): void
   /**
    * @param to the destination, or null on a connected socket.

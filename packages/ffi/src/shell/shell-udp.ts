@@ -38,10 +38,18 @@ interface Datagram {
   readonly to: IpAddress | undefined
 }
 
+interface Membership {
+  readonly group: IpAddress
+  readonly on: Interface | null
+  readonly source: IpAddress | undefined
+}
+
 export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, LocalReceiver {
   private readonly options: SocketOptions
   private line: UdpLine | null = null
   private binding: PortBinding | null = null
+  /** How it is bound to a port of the stack's choice; null: to none, or to one that was asked for. */
+  private choice: { readonly address: IpAddress; readonly flags: BindFlags | undefined } | null = null
   private remote: IpAddress | null = null
   private port = 0
   /** What a wildcard socket speaks from while it has a peer. */
@@ -50,7 +58,7 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
   private octetsQueued = 0
   private receiveLimit: number
   private pending: ErrorCode | null = null
-  private readonly memberships = new Set<string>()
+  private readonly memberships = new Map<string, Membership>()
   /** Its stack is gone. */
   private isDead = false
 
@@ -64,7 +72,7 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
   }
 
   override get localAddress(): IpAddress | null {
-    return this.shown(this.source ?? this.binding?.address ?? null)
+    return this.shown(this.source ?? this.binding?.address ?? this.choice?.address ?? null)
   }
 
   override get localPort(): number {
@@ -98,6 +106,8 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
       throw error
     }
     this.binding = binding
+    this.choice = port === 0 ? { address, flags } : null
+    for (const { group, on, source } of this.memberships.values()) this.line.join(group, on, source)
     if (!host.engine.carriesLoopback) host.local.receivers.add(this)
   }
 
@@ -120,6 +130,13 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
     this.port = 0
     this.source = null
     this.line?.fix(null, 0)
+    if (this.choice === null) return
+    // As on Linux: the next one who sends from here gets another port.
+    this.host.local.receivers.delete(this)
+    this.line?.close()
+    this.line = null
+    this.binding?.release()
+    this.binding = null
   }
 
   send(from: Uint8Array, offset: number, length: number, to: IpAddress | null, port: number): number {
@@ -188,7 +205,7 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
     const key = keyOf(group, on, source)
     if (this.memberships.has(key)) throw new NetError('EADDRINUSE', 'join', where)
     this.bound().join(group, on, source)
-    this.memberships.add(key)
+    this.memberships.set(key, { group, on, source })
   }
 
   leave(group: IpAddress, on: Interface | null, source?: IpAddress): void {
@@ -306,7 +323,7 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
 
   private bound(): UdpLine {
     if (this.isDead) throw new NetError('ENETDOWN', 'bind')
-    if (this.line === null) this.bind(this.wildcard, 0)
+    if (this.line === null) this.bind(this.choice?.address ?? this.wildcard, 0, this.choice?.flags)
     return this.line as UdpLine
   }
 

@@ -54,6 +54,8 @@ const NO_MEMBERSHIPS: readonly Membership[] = []
 export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUser {
   private endpoint: UdpEndpoint | null = null
   private binding: PortBinding | null = null
+  /** How it is bound to a port of the stack's choice; null: to none, or to one that was asked for. */
+  private choice: { readonly address: IpAddress; readonly flags: BindFlags | undefined } | null = null
   /** 0: what the network says. */
   private ttl = 0
   private trafficClass = 0
@@ -77,7 +79,8 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   override get localAddress(): IpAddress | null {
-    return this.shown(this.endpoint?.address ?? this.binding?.address ?? null)
+    const { endpoint, binding, choice } = this
+    return this.shown(endpoint?.address ?? binding?.address ?? choice?.address ?? null)
   }
 
   override get localPort(): number {
@@ -109,7 +112,10 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
       v4: real.family === 4 || (real.isUnspecified && !this.ipv6Only),
       v6: real.family === 6,
     }
-    this.endpoint = new UdpEndpoint(families, host.tcp.pool, this.binding.port, this.receiveBuffer, this)
+    this.choice = port === 0 ? { address, flags } : null
+    if (this.endpoint === null) {
+      this.endpoint = new UdpEndpoint(families, host.tcp.pool, this.binding.port, this.receiveBuffer, this)
+    } else this.endpoint.move(families, this.binding.port)
     this.endpoint.settle(real.isUnspecified ? null : real, network)
     host.udp.add(this.endpoint)
   }
@@ -138,6 +144,11 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     this.forgetRoute()
     if (this.isWildcard) endpoint.settle(null, this.host.ip)
     endpoint.fix(null, 0, null)
+    if (this.choice === null) return
+    // As on Linux: the next one who sends from here gets another port.
+    this.host.udp.remove(endpoint)
+    this.binding?.release()
+    this.binding = null
   }
 
   send(from: Uint8Array, offset: number, length: number, to: IpAddress | null, port: number): number {
@@ -238,6 +249,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
       this.endpoint = null
     }
     this.binding?.release()
+    this.choice = null
     this.lower(READABLE | WRITABLE)
     this.depart()
   }
@@ -421,7 +433,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   }
 
   private bound(): UdpEndpoint {
-    if (this.endpoint === null) this.bind(this.wildcard, 0)
+    if (this.binding === null) this.bind(this.choice?.address ?? this.wildcard, 0, this.choice?.flags)
     return this.endpoint as UdpEndpoint
   }
 

@@ -32,8 +32,8 @@ export interface Families {
 }
 
 export class UdpEndpoint {
-  readonly families: Families
-  readonly port: number
+  families: Families
+  port: number
   /** Null: all of ours, groups among them. */
   address: IpAddress | null = null
   private addressKey = 0
@@ -127,6 +127,12 @@ export class UdpEndpoint {
       if (!goOn) break
     }
     return shown
+  }
+
+  /** Another port, while it receives nothing; what arrived at the old one is kept. */
+  move(families: Families, port: number): void {
+    this.families = families
+    this.port = port
   }
 
   /** Takes what is sent to one address, or to all of ours (null). @param network of the address. */
