@@ -23,6 +23,14 @@ export interface Deviation {
   readonly skip?: boolean
 }
 
+/** A rule of the frame checker that a backend's frames are known to break. Its tests are held all the same. */
+export interface FrameDeviation {
+  /** As the checker names it: `tcp.window-shrunk`. */
+  readonly rule: string
+  /** Why; points at the library's source, its manual or an issue. */
+  readonly reason: string
+}
+
 /** What is held against the suite. */
 export interface Subject {
   readonly name: string
@@ -33,7 +41,12 @@ export interface Subject {
   readonly peer?: Backend
   /** The backend's own options. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** @default virtual when both backends can do it */
+  readonly time?: 'virtual' | 'real'
   readonly deviations?: readonly Deviation[]
+  /** Rules that the subject's frames break, and those that the peer's do. */
+  readonly frameDeviations?: readonly FrameDeviation[]
+  readonly peerFrameDeviations?: readonly FrameDeviation[]
   /** Sees the LAN of each test that passed, before it is closed. */
   readonly record?: (name: string, lan: Lan) => void
   /** Only the suites named so. @default all */
@@ -93,16 +106,22 @@ export class Suite {
   readonly settings: RunSettings = readSettings()
   /** The address families of the stack: properties hold over each. */
   readonly families: readonly (4 | 6)[]
+  /** Rules that the subject's frames are known to break, and how many did; the same of the peer's. */
+  private readonly known: Map<string, number>
+  private readonly knownOfPeer: Map<string, number>
   private readonly registrar: Registrar
   /** Of the addresses on the LANs of its tests. */
   readonly family: 4 | 6
-  private readonly names: string[]
+  /** Of all tests, also those that were not chosen. */
+  readonly names: string[]
 
   constructor(subject: Subject, registrar: Registrar = vitest, family: 4 | 6 = 4, names: string[] = []) {
     this.family = family
     this.names = names
     this.registrar = registrar
     this.subject = subject
+    this.known = new Map(subject.frameDeviations?.map(({ rule }) => [rule, 0]))
+    this.knownOfPeer = new Map(subject.peerFrameDeviations?.map(({ rule }) => [rule, 0]))
     this.capabilities = subject.backend.capabilities
     this.families = this.capabilities.ipv6 && (subject.peer ?? subject.backend).capabilities.ipv6 ? [4, 6] : [4]
   }
@@ -134,10 +153,16 @@ export class Suite {
     else this.skip(name, reason)
   }
 
+  /** What runs on its hosts. */
+  get backends(): readonly [Backend, Backend] {
+    const { backend, peer = backend } = this.subject
+    return [backend, peer]
+  }
+
   /** Whether its LANs live on virtual time. */
   get isVirtual(): boolean {
-    const { backend, peer = backend } = this.subject
-    return backend.capabilities.virtualTime && peer.capabilities.virtualTime
+    const { backend, peer = backend, time } = this.subject
+    return time !== 'real' && backend.capabilities.virtualTime && peer.capabilities.virtualTime
   }
 
   /** How long a stream may be in a property: less when there are many runs, which find more in short ones. */
@@ -198,14 +223,26 @@ export class Suite {
 
   skip(name: string, reason: string): void {
     this.names.push(name)
-    this.registrar.skip(`${name} (skipped: ${reason})`)
+    if (this.isChosen(name)) this.registrar.skip(`${name} (skipped: ${reason})`)
+  }
+
+  /** What the backend does not say that it can: shown, and not run. @param claim the line of the manifest. */
+  notClaimed(name: string, claim: string): void {
+    this.names.push(name)
+    if (this.isChosen(name)) this.registrar.skip(`${name} (not claimed: ${claim})`)
+  }
+
+  private isChosen(name: string): boolean {
+    return this.subject.tests === undefined || this.subject.tests.test(name)
   }
 
   /** Runs a body on a LAN with the subject on a and its peer on b. */
   async withScene(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void> | void): Promise<void> {
     const { limits, schedule, ...lanOptions } = options
     const hosts = [this.host(limits), this.peer(limits)]
-    await withLan({ hosts, name: `${this.subject.name} ${name}`, family: this.family, ...lanOptions }, async (lan) => {
+    const { name: subject, time } = this.subject
+    const own = { hosts, name: `${subject} ${name}`, family: this.family, ...(time === undefined ? {} : { time }) }
+    await withLan({ ...own, ...lanOptions }, async (lan) => {
       const [a, b] = [lan.host(0), lan.host(1)]
       // Address resolution gives up after seconds, so it comes before the faults.
       if (schedule !== undefined) {
@@ -223,6 +260,7 @@ export class Suite {
     const made = create === undefined ? backend : { capabilities: backend.capabilities, createStack: create }
     return {
       backend: made,
+      knownFindings: this.known,
       ...(settings === undefined ? {} : { settings }),
       ...(limits === undefined ? {} : { limits }),
     }
@@ -232,14 +270,28 @@ export class Suite {
   peer(limits?: HostOptions['limits']): HostOptions {
     const { peer } = this.subject
     if (peer === undefined) return this.host(limits)
-    return { backend: peer, ...(limits === undefined ? {} : { limits }) }
+    return { backend: peer, knownFindings: this.knownOfPeer, ...(limits === undefined ? {} : { limits }) }
   }
 
-  /** A deviation that names no test is a mistake. Looked at when all tests are known. */
-  checkDeviations(): void {
+  /** Registers, behind all tests: a rule that no frame breaks any more needs no deviation. */
+  checkFrameDeviations(): void {
+    for (const { rule, reason } of this.subject.frameDeviations ?? []) {
+      const name = `frames that break the rule ${rule}`
+      this.names.push(name)
+      const body = (): void => {
+        if ((this.known.get(rule) ?? 0) === 0) return
+        throw new Error(`${this.known.get(rule)} frames break the rule ${rule}`)
+      }
+      this.registrar.fails(`${name} (deviates: ${reason})`, body, TIMEOUT_MS)
+    }
+  }
+
+  /** A deviation that names no test is a mistake. Looked at when all tests are known. @param others names of tests that are held elsewhere. */
+  checkDeviations(others: readonly string[] = []): void {
+    const names = [...this.names, ...others]
     for (const { test } of this.subject.deviations ?? []) {
       const body = (): void => {
-        if (!this.names.some((name) => isMeant(test, name)))
+        if (!names.some((name) => isMeant(test, name)))
           throw new Error(`no test is called "${test}", or begins with it`)
       }
       this.registrar.test(`the deviation "${test}" names a test`, body, TIMEOUT_MS)
@@ -248,7 +300,7 @@ export class Suite {
 
   private register(name: string, body: () => Promise<void> | void, timeout: number): void {
     this.names.push(name)
-    if (this.subject.tests !== undefined && !this.subject.tests.test(name)) return
+    if (!this.isChosen(name)) return
     const deviation = this.subject.deviations?.find(({ test }) => isMeant(test, name))
     const { registrar } = this
     if (deviation === undefined) registrar.test(name, body, timeout)

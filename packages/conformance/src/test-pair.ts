@@ -9,7 +9,7 @@ import { describe } from 'vitest'
 import { streamPlans } from './arbitraries/stream-plan.ts'
 import { withLan } from './lan/lan.ts'
 import { Service } from './lan/service.ts'
-import { type SocketCommand, socketCommands } from './model/socket-commands.ts'
+import { notClaimedCalls, REAL_COMMANDS, type SocketCommand, socketCommands } from './model/socket-commands.ts'
 import { SocketWorld } from './model/socket-world.ts'
 import { type Registrar, Suite, vitest } from './suite.ts'
 
@@ -36,9 +36,20 @@ export function testPair(first: Backend, second: Backend, options: PairOptions =
       { name: `${first.name} and ${second.name}`, backend: first, peer: second },
       options.registrar ?? vitest,
     )
-    comparePrograms(suite, [first, second], time)
-    compareStreams(suite, [first, second], time)
+    compare(suite, [first, second], { time, runs: time === 'virtual' ? undefined : REAL_RUNS })
   })
+}
+
+interface Comparison {
+  readonly time: 'virtual' | 'real'
+  /** Of each property. @default as asked for by the environment */
+  readonly runs: number | undefined
+}
+
+/** Registers the comparisons with a suite. */
+export function compare(suite: Suite, backends: readonly [Backend, Backend], comparison: Comparison): void {
+  comparePrograms(suite, backends, comparison)
+  compareStreams(suite, backends, comparison)
 }
 
 /** All ways to put two backends on the two hosts. */
@@ -52,9 +63,14 @@ function pairings([a, b]: readonly [Backend, Backend]): readonly (readonly [Back
 }
 
 /** Programs of socket calls. Each stack is held against the reference model on the way; what the programs saw is then compared. */
-function comparePrograms(suite: Suite, backends: readonly [Backend, Backend], time: 'virtual' | 'real'): void {
+function comparePrograms(suite: Suite, backends: readonly [Backend, Backend], { time, runs }: Comparison): void {
   const isVirtual = time === 'virtual'
-  const commands = socketCommands({ cuts: isVirtual, replayPath: suite.settings.commands, most: isVirtual ? 40 : 15 })
+  const commands = socketCommands({
+    cuts: isVirtual,
+    replayPath: suite.settings.commands,
+    most: isVirtual ? 40 : REAL_COMMANDS,
+    without: notClaimedCalls(backends),
+  })
   const outcome = (pair: readonly [Backend, Backend], program: Iterable<SocketCommand>, seed: number, family: 4 | 6) =>
     withLan(
       { hosts: pair.map((backend) => ({ backend })), seed, family, time, name: nameOf('P-25', pair) },
@@ -71,12 +87,12 @@ function comparePrograms(suite: Suite, backends: readonly [Backend, Backend], ti
     async (program, seed, family) => {
       await allTheSame(backends, (pair) => outcome(pair, program, seed, family))
     },
-    isVirtual ? undefined : REAL_RUNS,
+    runs,
   )
 }
 
 /** Conversations: the data, the ends of the streams, and the class of the errors. */
-function compareStreams(suite: Suite, backends: readonly [Backend, Backend], time: 'virtual' | 'real'): void {
+function compareStreams(suite: Suite, backends: readonly [Backend, Backend], { time, runs }: Comparison): void {
   const isVirtual = time === 'virtual'
   suite.familyProperty(
     'P-25 the same conversations have the same outcome on both, and across them',
@@ -98,7 +114,7 @@ function compareStreams(suite: Suite, backends: readonly [Backend, Backend], tim
         )
       await allTheSame(backends, converse)
     },
-    isVirtual ? undefined : REAL_RUNS,
+    runs,
   )
 }
 

@@ -5,7 +5,7 @@
  */
 import { describe, it } from 'vitest'
 import { readSettings } from './settings.ts'
-import { type Subject, Suite } from './suite.ts'
+import { type Registrar, type Subject, Suite } from './suite.ts'
 import { addressing } from './suites/addressing.ts'
 import { alone } from './suites/alone.ts'
 import { arp } from './suites/arp.ts'
@@ -103,6 +103,20 @@ const OVER_IPV6: readonly string[] = [
  * its reason, and a failure when `IOTH_REQUIRE_BACKENDS` names it.
  */
 export function testStack(subject: Subject): void {
+  describeSubject(subject, () => {
+    const suite = new Suite(subject)
+    // A choice of tests leaves groups empty, which vitest takes for a mistake.
+    const group = (title: string, body: () => void): void => {
+      if (subject.tests === undefined) describe(title, body)
+      else body()
+    }
+    registerSuites(suite, group)
+    if (subject.suites === undefined) suite.checkDeviations()
+  })
+}
+
+/** @internal a group of tests for backends that are here, or the reason why they are not. */
+export function describeSubject(subject: Subject, register: () => void): void {
   describe(subject.name, async () => {
     for (const backend of new Set([subject.backend, subject.peer ?? subject.backend])) {
       const probe = await backend.probe()
@@ -115,19 +129,25 @@ export function testStack(subject: Subject): void {
         })
       return
     }
-    const suite = new Suite(subject)
-    // A choice of tests leaves groups empty, which vitest takes for a mistake.
-    const group = (title: string, body: () => void): void => {
-      if (subject.tests === undefined) describe(title, body)
-      else body()
-    }
-    const chosen = Object.entries(SUITES).filter(([name]) => subject.suites?.includes(name) ?? true)
-    for (const [name, register] of chosen) {
-      group(name, () => register(suite))
-      if (suite.families.includes(6) && OVER_IPV6.includes(name)) {
-        group(`${name} over IPv6`, () => register(suite.overIpv6()))
-      }
-    }
-    if (subject.suites === undefined) suite.checkDeviations()
+    register()
   })
+}
+
+/** @internal the names of all tests that {@link testStack} has for a backend. */
+export function namesOfAllTests({ name, backend, peer }: Subject): readonly string[] {
+  const nobody: Registrar = { test: () => {}, fails: () => {}, skip: () => {} }
+  const suite = new Suite({ name, backend, ...(peer === undefined ? {} : { peer }) }, nobody)
+  registerSuites(suite, (_, body) => body())
+  return suite.names
+}
+
+function registerSuites(suite: Suite, group: (title: string, body: () => void) => void): void {
+  const { suites } = suite.subject
+  for (const [name, register] of Object.entries(SUITES)) {
+    if (suites?.includes(name) === false) continue
+    group(name, () => register(suite))
+    if (suite.families.includes(6) && OVER_IPV6.includes(name)) {
+      group(`${name} over IPv6`, () => register(suite.overIpv6()))
+    }
+  }
 }

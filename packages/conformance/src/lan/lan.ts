@@ -51,6 +51,8 @@ export interface HostOptions {
   readonly gateways?: readonly string[]
   /** First and last ephemeral port. */
   readonly ephemeralPorts?: readonly [number, number]
+  /** Rules of the frame checker that this host's stack is known to break: they are counted here, and are no findings. */
+  readonly knownFindings?: Map<string, number>
   /** The backend's own options. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
@@ -184,11 +186,17 @@ export class Lan implements AsyncDisposable {
   /** Lets time pass until something is true. @throws Error when it does not become true within the limit. */
   async until(done: () => boolean, limitMs: number = PATIENCE_MS, what: () => string = () => `${done}`): Promise<void> {
     const since = this.now
-    const reached = await this.settleUntil(done, limitMs * 1000)
+    const reached = await this.settleUntil(() => this.failed || done(), limitMs * 1000)
     this.checkOverdue()
+    for (const { failures } of this.hosts) if (failures.length > 0) throw failures[0]
     if (reached) return
     const waited = Math.round((this.now - since) / 1000)
     throw new Error(`after ${waited} ms still waiting for ${what()}`)
+  }
+
+  /** Whether a program threw in an upcall. */
+  private get failed(): boolean {
+    return this.hosts.some(({ failures }) => failures.length > 0)
   }
 
   /** Lets time pass. @throws NeedsVirtualTime on the host's clock, when it is long. */
@@ -290,7 +298,16 @@ export class Lan implements AsyncDisposable {
     // Sequence numbers and ports must not depend on the order in which stacks draw.
     const [first, last] = options.ephemeralPorts ?? [32768, 60999]
     const ports = createPortTable(createSeededRandom(lineSeed + 500), { first, last })
-    const host = new Host(name, cidr, mtu, ports, line, this.wire)
+    const host = new Host(
+      name,
+      cidr,
+      mtu,
+      ports,
+      line,
+      this.wire,
+      this.virtual !== null,
+      options.knownFindings ?? new Map(),
+    )
     this.hosts.push(host)
     return { host, link: new Observer(line === null ? port : this.guarded(line), host) }
   }

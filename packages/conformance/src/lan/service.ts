@@ -19,17 +19,17 @@ export class Conversation {
   server: StreamDriver | null = null
   private readonly serverPlan: StreamPlan
 
-  constructor(socket: TcpSocket, number: number, clientPlan: StreamPlan, serverPlan: StreamPlan) {
+  constructor(socket: TcpSocket, from: Host, number: number, clientPlan: StreamPlan, serverPlan: StreamPlan) {
     this.up = new ByteStreamModel(`upward stream ${number}`, 2 * number)
     this.down = new ByteStreamModel(`downward stream ${number}`, 2 * number + 1)
-    this.client = new StreamDriver(socket, this.up, this.down, clientPlan)
+    this.client = new StreamDriver(socket, this.up, this.down, clientPlan, (action) => from.attempt(action))
     this.serverPlan = serverPlan
   }
 
   /** @internal */
-  accepted(socket: TcpSocket): void {
+  accepted(socket: TcpSocket, on: Host): void {
     if (this.server !== null) throw new Error(`port ${socket.remotePort} was accepted twice`)
-    this.server = new StreamDriver(socket, this.down, this.up, this.serverPlan)
+    this.server = new StreamDriver(socket, this.down, this.up, this.serverPlan, (action) => on.attempt(action))
   }
 
   /** Both programs ended in order, and everything was read. */
@@ -70,7 +70,7 @@ export class Service {
   /** Connects from a host and lets both sides talk. */
   converse(from: Host, clientPlan: StreamPlan = {}, serverPlan: StreamPlan = {}): Conversation {
     const socket = from.stack.openTcp(this.host.address.family)
-    const conversation = new Conversation(socket, this.conversations.length, clientPlan, serverPlan)
+    const conversation = new Conversation(socket, from, this.conversations.length, clientPlan, serverPlan)
     socket.connect(this.host.address, this.port)
     this.conversations.push(conversation)
     this.awaited.set(`${socket.localAddress}:${socket.localPort}`, conversation)
@@ -83,11 +83,15 @@ export class Service {
 
   private static onReady(source: Pollable): void {
     const service = source.owner as Service
-    const socket = service.listener.accept()
+    service.host.attempt(() => service.accept())
+  }
+
+  private accept(): void {
+    const socket = this.listener.accept()
     if (socket === null) throw new Error('accept found no connection although READABLE was reported')
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
-    const conversation = service.awaited.get(peer)
+    const conversation = this.awaited.get(peer)
     if (conversation === undefined) throw new Error(`accepted a connection from ${peer}, which nobody made`)
-    conversation.accepted(socket)
+    conversation.accepted(socket, this.host)
   }
 }

@@ -43,6 +43,9 @@ export interface StreamPlan {
   readonly paused?: boolean
 }
 
+/** `Host.attempt` of the host that the program runs on. */
+export type Attempt = (action: () => void) => void
+
 const DEFAULT_WRITES = [16_384]
 const DEFAULT_READS = [65_536]
 
@@ -63,6 +66,7 @@ export class StreamDriver implements ByteSink {
   drains = 0
 
   private readonly plan: Required<StreamPlan>
+  private readonly attempt: Attempt
   private readonly scratch: Uint8Array
   private writes = 0
   private reads = 0
@@ -71,8 +75,16 @@ export class StreamDriver implements ByteSink {
   /** The upcall that runs now, to catch an upcall from inside another call. */
   private busy = false
 
-  constructor(socket: TcpSocket, outgoing: ByteStreamModel, incoming: ByteStreamModel, plan: StreamPlan = {}) {
+  /** @param attempt runs an upcall, and takes what it throws. @default it is thrown on */
+  constructor(
+    socket: TcpSocket,
+    outgoing: ByteStreamModel,
+    incoming: ByteStreamModel,
+    plan: StreamPlan = {},
+    attempt: Attempt = (action) => action(),
+  ) {
     this.socket = socket
+    this.attempt = attempt
     this.outgoing = outgoing
     this.incoming = incoming
     this.plan = {
@@ -123,12 +135,16 @@ export class StreamDriver implements ByteSink {
 
   private static onReady(source: Pollable, bits: number): void {
     const driver = source.owner as StreamDriver
-    if (driver.busy) throw new ModelViolation('an upcall runs inside a call of its own socket')
-    driver.busy = true
+    driver.attempt(() => driver.upcall(bits))
+  }
+
+  private upcall(bits: number): void {
+    if (this.busy) throw new ModelViolation('an upcall runs inside a call of its own socket')
+    this.busy = true
     try {
-      driver.onReady(bits)
+      this.onReady(bits)
     } finally {
-      driver.busy = false
+      this.busy = false
     }
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Backend, Capabilities } from '@ioth/core'
 import fc from 'fast-check'
 import type { NetworkModel } from './socket-model.ts'
 import type { SocketWorld } from './socket-world.ts'
@@ -15,15 +16,28 @@ const MOST_SOCKETS = 12
 /** A cut this long is over before anything gives up. */
 const LONGEST_CUT_MS = 8000
 
-type Call = 'bind' | 'listen' | 'connect' | 'accept' | 'write' | 'read' | 'shutdown' | 'close' | 'reset' | 'setOption'
+/** Commands of a program on the host's clock, where each has to settle, at most. */
+export const REAL_COMMANDS = 15
+
+export type SocketCall =
+  | 'bind'
+  | 'listen'
+  | 'connect'
+  | 'accept'
+  | 'write'
+  | 'read'
+  | 'shutdown'
+  | 'close'
+  | 'reset'
+  | 'setOption'
 
 /** A command on a socket, chosen by number among those there are. */
 class OnSocket implements SocketCommand {
-  private readonly name: Call
+  private readonly name: SocketCall
   private readonly place: number
   private readonly argument: number
 
-  constructor(name: Call, place: number, argument: number) {
+  constructor(name: SocketCall, place: number, argument: number) {
     this.name = name
     this.place = place
     this.argument = argument
@@ -119,13 +133,26 @@ export interface CommandOptions {
   readonly replayPath?: string | undefined
   /** @default 40 */
   readonly most?: number
+  /** Calls that a backend does not claim. @default none */
+  readonly without?: readonly SocketCall[]
+}
+
+/** The calls that not all of these backends claim. */
+export function notClaimedCalls(backends: readonly Pick<Backend, 'capabilities'>[]): readonly SocketCall[] {
+  const every = (claims: (capabilities: Capabilities) => boolean): boolean =>
+    backends.every(({ capabilities }) => claims(capabilities))
+  return [
+    ...(every(({ halfClose }) => halfClose !== 'on-close') ? [] : (['shutdown'] as const)),
+    ...(every(({ noDelay }) => noDelay) ? [] : (['setOption'] as const)),
+  ]
 }
 
 /** Programs over both hosts of a LAN, that begin where {@link SocketWorld.create} ends. */
-export function socketCommands({ cuts, replayPath, most = 40 }: CommandOptions): fc.Arbitrary<Iterable<SocketCommand>> {
+export function socketCommands(options: CommandOptions): fc.Arbitrary<Iterable<SocketCommand>> {
+  const { cuts, replayPath, most = 40, without = [] } = options
   // The first sockets are there in every program.
   const place = fc.oneof(fc.nat(3), fc.nat(MOST_SOCKETS - 1))
-  const on = (name: Call, argument: fc.Arbitrary<number>): fc.Arbitrary<SocketCommand> =>
+  const on = (name: SocketCall, argument: fc.Arbitrary<number>): fc.Arbitrary<SocketCommand> =>
     fc.tuple(place, argument).map(([at, value]) => new OnSocket(name, at, value))
   const none = fc.constant(0)
   const size = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 4000 }))
@@ -139,10 +166,10 @@ export function socketCommands({ cuts, replayPath, most = 40 }: CommandOptions):
     on('accept', none),
     on('write', size),
     on('read', size),
-    on('shutdown', none),
+    ...(without.includes('shutdown') ? [] : [on('shutdown', none)]),
     on('close', none),
     on('reset', none),
-    on('setOption', fc.constantFrom(0, 1)),
+    ...(without.includes('setOption') ? [] : [on('setOption', fc.constantFrom(0, 1))]),
   ]
   if (cuts) {
     calls.push(

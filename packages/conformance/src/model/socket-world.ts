@@ -231,7 +231,7 @@ export class SocketWorld {
   }
 
   private disagreementAt(place: number): string | null {
-    const { model, endpoint } = this.at(place)
+    const { model, socket, endpoint } = this.at(place)
     const { name, phase } = model
     const isReadable = (endpoint.ready & READABLE) !== 0
     const hasFailed = (endpoint.ready & ERROR) !== 0
@@ -244,6 +244,7 @@ export class SocketWorld {
     if (phase !== 'connected' || model.isUncertain) return null
     if (model.isReset) return hasFailed ? null : `${name} to hear of the reset`
     if (hasFailed) return `${name} to be sound; ${endpoint.error?.message}`
+    if (socket.state === 'SYN-SENT') return `${name} to be connected`
     const stream = model.in
     const due = stream !== null && (stream.written > stream.read || stream.ended)
     return due === isReadable ? null : `${name} ${due ? 'to be readable' : 'to have nothing to read'}`

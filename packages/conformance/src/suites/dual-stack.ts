@@ -33,14 +33,14 @@ import { withStation } from './ipv6.ts'
 
 export function dualStack(suite: Suite): void {
   if (!suite.capabilities.ipv6) {
-    suite.skip('dual-stack sockets', 'the manifest says ipv6: false')
+    suite.notClaimed('dual-stack sockets', 'ipv6: false')
     return
   }
   streams(suite)
   scopes(suite)
   segments(suite)
   if (suite.capabilities.udp === 'full') datagrams(suite)
-  else suite.skip('datagrams of both families', `the manifest says udp: ${suite.capabilities.udp}`)
+  else suite.notClaimed('datagrams of both families', `udp: ${suite.capabilities.udp}`)
 }
 
 /** Gives both hosts of a scene an IPv6 address beside their IPv4 one. */

@@ -89,7 +89,7 @@ export function campaign(
 }
 
 /** Each frame the hosts sent is sound by itself. Rules across the frames of a connection do not hold where somebody forges its segments. */
-function expectSound(lan: Lan): void {
+export function expectSound(lan: Lan): void {
   const unsound = lan.findings.filter(({ text }) => !/\(\S+>\S+\)$/.test(text))
   expect(unsound.slice(0, 3), 'frames that break the rules').toEqual([])
 }

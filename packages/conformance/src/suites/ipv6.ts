@@ -64,7 +64,7 @@ export async function withStation(
 
 export function ipv6(suite: Suite): void {
   if (!suite.capabilities.ipv6) {
-    suite.skip('IPv6', 'the manifest says ipv6: false')
+    suite.notClaimed('IPv6', 'ipv6: false')
     return
   }
   const test = (name: string, body: (scene: Scene6) => Promise<void>, options?: Partial<LanOptions>): void =>

@@ -27,7 +27,7 @@ interface Link {
 
 export function listenerDiscovery(suite: Suite): void {
   if (!suite.capabilities.ipv6 || !suite.capabilities.multicast) {
-    suite.skip('listener discovery', 'the manifest does not say ipv6: true and multicast: true')
+    suite.notClaimed('listener discovery', 'ipv6: true and multicast: true')
     return
   }
   const test = (name: string, body: (link: Link) => Promise<void>): void => {

@@ -46,12 +46,12 @@ const BLOCK_OLD_SOURCES = 6
 
 export function multicast(suite: Suite): void {
   if (suite.capabilities.udp === 'none') {
-    suite.skip('multicast', 'the manifest says udp: none')
+    suite.notClaimed('multicast', 'udp: none')
     return
   }
   broadcasts(suite)
   if (!suite.capabilities.multicast) {
-    suite.skip('multicast', 'the manifest says multicast: false')
+    suite.notClaimed('multicast', 'multicast: false')
     return
   }
   delivery(suite)

@@ -36,7 +36,7 @@ interface Link {
 
 export function neighborDiscovery(suite: Suite): void {
   if (!suite.capabilities.ipv6) {
-    suite.skip('neighbour discovery', 'the manifest says ipv6: false')
+    suite.notClaimed('neighbour discovery', 'ipv6: false')
     return
   }
   /** A host at fc00::1 and a scripted neighbour that answers for fc00::66. */

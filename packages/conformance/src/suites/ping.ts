@@ -11,7 +11,7 @@ import { expectRejection } from './expect-code.ts'
 
 export function ping(suite: Suite): void {
   if (!suite.capabilities.ping) {
-    suite.skip('ping', 'the manifest says ping: false')
+    suite.notClaimed('ping', 'ping: false')
     return
   }
 

@@ -45,7 +45,7 @@ type Test = (
 
 export function autoconfiguration(suite: Suite): void {
   if (!suite.capabilities.ipv6) {
-    suite.skip('autoconfiguration', 'the manifest says ipv6: false')
+    suite.notClaimed('autoconfiguration', 'ipv6: false')
     return
   }
   /** A host that joins a link with a router that answers with this advertisement; null: with nothing. */

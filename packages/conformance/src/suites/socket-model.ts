@@ -4,14 +4,18 @@
  * @module
  */
 import fc from 'fast-check'
-import { socketCommands } from '../model/socket-commands.ts'
+import { notClaimedCalls, socketCommands } from '../model/socket-commands.ts'
 import { SocketWorld } from '../model/socket-world.ts'
 import type { Suite } from '../suite.ts'
 
 export function socketModel(suite: Suite): void {
   suite.familyProperty(
     'P-23 random programs of socket calls, time and cut lines do what the reference model says',
-    socketCommands({ cuts: suite.capabilities.virtualTime, replayPath: suite.settings.commands }),
+    socketCommands({
+      cuts: suite.isVirtual,
+      replayPath: suite.settings.commands,
+      without: notClaimedCalls(suite.backends),
+    }),
     (commands, seed, family) =>
       suite.withScene('P-23', { seed, family }, async (scene) => {
         const world = await SocketWorld.create(scene)

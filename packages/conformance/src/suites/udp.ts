@@ -32,7 +32,7 @@ import { expectError, expectThrow } from './expect-code.ts'
 export function udp(suite: Suite): void {
   const { capabilities } = suite
   if (capabilities.udp === 'none') {
-    suite.skip('UDP', 'the manifest says udp: none')
+    suite.notClaimed('UDP', 'udp: none')
     return
   }
   const largest = Math.min(capabilities.limits.maxDatagram, 65_507)
