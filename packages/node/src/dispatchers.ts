@@ -31,12 +31,13 @@ interface Destination {
 const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 60_000
 
-const SYMBOLS = ['undici.globalDispatcher.2', 'undici.globalDispatcher.1'].map((name) => Symbol.for(name))
+const FIRST = Symbol.for('undici.globalDispatcher.1')
+const SYMBOLS = [Symbol.for('undici.globalDispatcher.2'), FIRST]
 
 /** The global dispatchers that are there: newer versions of undici have one for each generation of their interface. */
-export function globalDispatchers(): Dispatcher[] {
+export function globalDispatchers(symbols: readonly symbol[] = SYMBOLS): Dispatcher[] {
   const holder = globalThis as unknown as Record<symbol, Dispatcher | undefined>
-  return SYMBOLS.map((symbol) => holder[symbol]).filter((each) => each !== undefined)
+  return symbols.map((symbol) => holder[symbol]).filter((each) => each !== undefined)
 }
 
 let agentClass: AgentClass | null | undefined
@@ -46,7 +47,9 @@ function findAgentClass(): AgentClass | null {
   if (agentClass !== undefined) return agentClass
   // Loads undici.
   void globalThis.Response
-  const agent = globalDispatchers().find((each) => each.constructor.name === 'Agent')
+  // One of npm's may stand for both; before version 8 the interface was another.
+  const isOld = Number.parseInt(process.versions.undici ?? '0', 10) < 8
+  const agent = globalDispatchers(isOld ? [FIRST] : SYMBOLS).find((each) => each.constructor.name === 'Agent')
   agentClass = agent === undefined ? null : (agent.constructor as AgentClass)
   return agentClass
 }

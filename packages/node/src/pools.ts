@@ -2,13 +2,12 @@
  * Connections that are kept for reuse belong to the network that opened them: code in a scope never gets one of another network.
  *
  * Node's agents find a kept connection by a name made of host and port. In a scope whose network is not the process's, the name
- * tells the network too, and the options of a request carry it to where its connection is opened. Node's own undici gets an agent for
- * each network.
+ * tells the network too, and the options of a request carry it to where its connection is opened. For `fetch` see `undici-agents.ts`.
  *
  * @module
  */
 import type { Choice, Choices } from './choices.ts'
-import { dispatcherFor, globalDispatchers } from './dispatchers.ts'
+import { separateUndici } from './undici-agents.ts'
 
 /** Among the options of a request, which are copied from hand to hand: the network that it was made in. */
 const NETWORK = Symbol('ioth network')
@@ -21,27 +20,28 @@ interface AgentMethods {
 
 /** Called before the first scope begins; a program without scopes is not touched. */
 export function separatePools(choices: Choices): void {
-  separateAgents(choices)
-  separateFetch(choices)
+  const nameOf = networkNames()
+  separateAgents(choices, nameOf)
+  separateFetch(choices, nameOf)
 }
 
-function separateAgents(choices: Choices): void {
+/** A word for each network. */
+function networkNames(): (choice: Choice) => string {
+  const names = new WeakMap<object, string>()
+  let count = 0
+  return (choice) => {
+    if (choice === null) return 'host'
+    const name = names.get(choice) ?? `network${++count}`
+    names.set(choice, name)
+    return name
+  }
+}
+
+function separateAgents(choices: Choices, nameOf: (choice: Choice) => string): void {
   // Loaded with the first scope: others need not wait for it.
   const { Agent } = process.getBuiltinModule('node:http')
   const prototype = Agent.prototype as unknown as AgentMethods
   const { getName, createSocket } = prototype
-  const numbers = new WeakMap<object, number>()
-  let count = 0
-
-  function suffix(choice: Choice): string {
-    if (choice === null) return ':host'
-    let number = numbers.get(choice)
-    if (number === undefined) {
-      number = ++count
-      numbers.set(choice, number)
-    }
-    return `:network${number}`
-  }
 
   prototype.getName = function (options = {}) {
     const choice = choices.foreign
@@ -49,7 +49,7 @@ function separateAgents(choices: Choices): void {
       options[NETWORK] = { choice }
     }
     const name = getName.call(this, options)
-    return options[NETWORK] === undefined ? name : name + suffix(options[NETWORK].choice)
+    return options[NETWORK] === undefined ? name : `${name}:${nameOf(options[NETWORK].choice)}`
   }
 
   // A request that waited for a connection gets it when another one closes: not in its own scope.
@@ -60,23 +60,15 @@ function separateAgents(choices: Choices): void {
   }
 }
 
-/** Node loads undici when it is first used; until then there is nothing to separate. */
-function separateFetch(choices: Choices): void {
-  const separated = new WeakSet<object>()
-  const separate = (): void => {
-    void globalThis.Response
-    for (const agent of globalDispatchers()) {
-      if (separated.has(agent)) continue
-      separated.add(agent)
-      const { dispatch } = agent
-      agent.dispatch = function (options, handler) {
-        const choice = choices.foreign
-        const other = choice === undefined ? null : dispatcherFor(choices, choice)
-        return other === null ? dispatch.call(this, options, handler) : other.dispatch(options, handler)
-      }
-    }
+/** Node loads its undici when it is first used; until then there is nothing to separate. */
+function separateFetch(choices: Choices, nameOf: (choice: Choice) => string): void {
+  const separateGlobal = separateUndici(choices, nameOf)
+  for (const name of ['fetch', 'WebSocket', 'EventSource']) {
+    beforeUse(name, () => {
+      void globalThis.Response
+      separateGlobal()
+    })
   }
-  for (const name of ['fetch', 'WebSocket', 'EventSource']) beforeUse(name, separate)
 }
 
 /** Runs something whenever a global of Node's is read. */

@@ -11,6 +11,7 @@ import type http2 from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
 import { defaultPool, defaultScheduler, type Stack } from '@ioth/core'
 import backend from '@ioth/stack-ts'
+import * as undici from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BoundModules, bindNode, nodeStack, runInStack, setProcessStack } from '../src/index.ts'
 import { hostModules } from './networks.ts'
@@ -187,6 +188,71 @@ describe('a pool of connections, shared by networks', () => {
     const answers = places.flatMap(({ stack }) => [1, 2].map(() => runInStack(stack, ask)))
     expect(await Promise.all(answers)).toEqual(names.flatMap((name) => [name, name]))
     agent.destroy()
+  })
+
+  /** Each network in turn, twice: then there are connections of others that were kept. */
+  const inTurn = async (ask: () => Promise<string>): Promise<string[]> => {
+    const answers: string[] = []
+    for (const { stack } of [...places, ...places]) answers.push(await runInStack(stack, ask))
+    return [...answers, await ask()]
+  }
+  const answered = async (dispatcher?: undici.Dispatcher): Promise<string> => {
+    const { body } = await undici.request(`http://127.0.0.1:${port}/`, dispatcher === undefined ? {} : { dispatcher })
+    return body.text()
+  }
+
+  test('an agent of undici asks the network of the scope', async () => {
+    const agent = new undici.Agent()
+    const opened: string[] = []
+    agent.on('connect', (origin) => opened.push(origin.host))
+    expect(await inTurn(() => answered(agent))).toEqual([...names, ...names, 'host'])
+    // Those of the same network were used again.
+    expect(opened).toHaveLength(names.length)
+    expect(await Promise.all(places.map(({ stack }) => runInStack(stack, () => answered(agent))))).toEqual(names)
+    await agent.close()
+    expect(await inTurn(() => answered())).toEqual([...names, ...names, 'host'])
+    expect(await inTurn(async () => (await undici.fetch(`http://127.0.0.1:${port}/`)).text())).toEqual([
+      ...names,
+      ...names,
+      'host',
+    ])
+  })
+
+  test('a connector of the program’s own decides, whatever the scope', async () => {
+    const [, red, green] = places as [Place, Place, Place]
+    const connect = undici.buildConnector({})
+    const inGreen = new undici.Pool(`http://127.0.0.1:${port}`, {
+      connect: (options, done) => runInStack(green.stack, () => connect(options, done)),
+    })
+    const ofGreen = new undici.Agent({
+      connect: ({ hostname, port }, done) => {
+        const socket = green.modules.net.connect(Number(port), hostname, () => done(null, socket))
+        socket.once('error', (error) => done(error, null))
+      },
+    })
+    for (const dispatcher of [inGreen, ofGreen]) {
+      const answers = [await answered(dispatcher), await runInStack(red.stack, () => answered(dispatcher))]
+      expect(answers).toEqual(['green', 'green'])
+      await dispatcher.close()
+    }
+  })
+
+  test('requests that an agent of undici has in a queue are sent on their own network', async () => {
+    const agent = new undici.Agent({ connections: 1 })
+    // The first connection of the process shows undici's classes.
+    await answered(agent)
+    const asked = places.flatMap(({ stack }) => [1, 2, 3].map(() => runInStack(stack, () => answered(agent))))
+    expect(await Promise.all(asked)).toEqual(names.flatMap((name) => [name, name, name]))
+    await agent.close()
+  })
+
+  test('what has connections of one network only fails on another', async () => {
+    const [, red, green] = places as [Place, Place, Place]
+    const pool = new undici.Pool(`http://127.0.0.1:${port}`, { connections: 1 })
+    expect(await runInStack(red.stack, () => answered(pool))).toBe('red')
+    await expect(runInStack(green.stack, () => answered(pool))).rejects.toThrow(/a connection of another network/)
+    expect(await runInStack(red.stack, () => answered(pool))).toBe('red')
+    await pool.close()
   })
 
   test('names of kept connections are Node’s own outside of scopes', () => {
