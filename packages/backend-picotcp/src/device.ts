@@ -31,8 +31,8 @@ export interface DeviceHost {
   arrives(device: PicoDevice, frame: Uint8Array, at: number, length: number): number
   /** What the frame that just arrived acknowledges and does not do besides; null: it is something else. */
   acknowledges(): unknown
-  /** Changes the port it goes to, in a copy that begins at 0. */
-  redirect(device: PicoDevice, frame: Uint8Array, length: number, port: number): void
+  /** Changes the port it goes to, and what else must be, in a copy that begins at 0. @returns its length from now on. */
+  redirect(device: PicoDevice, frame: Uint8Array, length: number, port: number): number
   /** Something was put into the library. */
   touch(): void
   linkChanged(device: PicoDevice, state: LinkState, reason?: NetError): void
@@ -209,8 +209,7 @@ export class PicoDevice implements LinkSink {
     // A frame of the link is not ours to change, nor to keep.
     if (acknowledges === null) {
       if (octets !== scratch) scratch.set(octets.subarray(at, at + length))
-      host.redirect(this, scratch, length, verdict)
-      this.give(scratch, length)
+      this.give(scratch, host.redirect(this, scratch, length, verdict))
       return
     }
     this.acknowledging = acknowledges

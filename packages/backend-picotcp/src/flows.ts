@@ -49,7 +49,9 @@ export class Flow {
   probes = 0
   /** Octets that the library was given. */
   written = 0
-  /** The sequence number of our FIN, once it was seen. */
+  /** All octets were written: the FIN leaves with the last of them, or behind it. */
+  isEnding = false
+  /** The sequence number of our FIN, once it left. */
   finAt: number | null = null
   /** When our FIN left last, and how often. */
   finSince = 0
@@ -57,12 +59,16 @@ export class Flow {
   /** The peer's FIN came, and before ours had left: then the library forgets the connection as soon as ours is acknowledged. */
   peerEnded = false
   peerEndedFirst = false
+  /** The sequence number of the peer's FIN, once one came that lies within what we take. */
+  peerFinAt: number | null = null
   /** Timestamps of our last segment (RFC 7323 3), when they were agreed on. */
   hasTimestamps = false
   timestamp = 0
   timestampEcho = 0
   /** What we said last that we take. */
   rcvWindow = 0
+  /** One beyond the last sequence number that we ever said we take. */
+  rcvEdge: number | null = null
   /** The peer answered our SYN, or acknowledged it. */
   isSynchronised = false
   /** A RST of the peer was let pass. */
@@ -92,8 +98,7 @@ export class Flow {
   get unacknowledged(): number {
     if (!this.isSent) return 0
     // The SYN counts one, and so does the FIN. Sequence numbers go round: what is on its way is always less than half of them.
-    const end = (this.iss + 1 + this.written) | 0
-    const left = (end - this.sndUna) | 0
+    const left = (this.writtenEnd - this.sndUna) | 0
     return Math.max(0, Math.min(left, this.written))
   }
 
@@ -103,6 +108,17 @@ export class Flow {
    */
   get allowance(): number {
     return this.isSent ? Math.max(0, this.peerWindow - this.unacknowledged) : Number.POSITIVE_INFINITY
+  }
+
+  /** One beyond the last sequence number of the octets that were written. */
+  get writtenEnd(): number {
+    return (this.iss + 1 + this.written) | 0
+  }
+
+  /** Whether the FIN may stand behind what was sent: that is all there is, and the peer takes one more. To a shut window a FIN is a probe. */
+  get mayEnd(): boolean {
+    const { inFlight } = this
+    return this.isEnding && this.sndNxt === this.writtenEnd && (inFlight === 0 || inFlight < this.peerWindow)
   }
 
   /** Both sides have ended, and the peer knows. */
@@ -237,8 +253,8 @@ export class Flows {
     } else if (((end - flow.sndNxt) | 0) > 0) flow.sndNxt = end
     if ((flags & TCP_ACK) !== 0) {
       flow.rcvNxt = packet.acknowledgment
-      flow.rcvWindow = packet.window
       if ((flags & TCP_SYN) === 0) noteTimestamps(flow, packet)
+      keepEdge(flow, packet)
     }
     for (let i = 0; i < linkHeader; i++) flow.linkHeader[i] = frame[at + i] as number
     return flow
@@ -275,7 +291,7 @@ export class Flows {
     }
   }
 
-  /** Our FIN is about to leave, made beside the library, behind all that it sent. */
+  /** Our FIN leaves, behind all that the library sent. */
   ended(flow: Flow): void {
     flow.finAt = flow.sndNxt
     flow.finSince = this.clock.now
@@ -318,6 +334,18 @@ export class Flows {
       return
     }
   }
+}
+
+/**
+ * The library counts octets that came before their turn against its window, and so takes back what it offered. It has room for them, as they
+ * lie within the offer, which therefore stands (RFC 9293 3.8.6).
+ */
+function keepEdge(flow: Flow, packet: PacketView): void {
+  const edge = (flow.rcvNxt + packet.window) | 0
+  const shrunk = ((flow.rcvEdge ?? edge) - edge) | 0
+  if (shrunk > 0) packet.window += shrunk
+  flow.rcvWindow = packet.window
+  flow.rcvEdge = (flow.rcvNxt + flow.rcvWindow) | 0
 }
 
 /** The library puts them behind the scale of its window: three octets from the beginning of the options. */

@@ -23,6 +23,7 @@ import {
   TCP_DESTINATION,
   TCP_FIN,
   TCP_HEADER,
+  TCP_PSH,
   TCP_RST,
   TCP_SOURCE,
   TCP_SYN,
@@ -52,6 +53,8 @@ export interface GateHost {
   datagramPort(family: 4 | 6, port: number): number
   /** Lets the library work on what it has, now. */
   settle(): void
+  /** Lets it work on what it was given, in this turn. */
+  touch(): void
   tcpReported(flow: Flow, code: ErrorCode): void
   udpReported(localPort: number, to: IpAddress, port: number, code: ErrorCode): void
   count(what: GateCount): void
@@ -106,7 +109,10 @@ export class Gate {
       const real = host.tcpAliases.real(port)
       if (real !== port) packet.write16(packet.payloadAt + TCP_SOURCE, real)
       const flow = host.flows.sent(packet, frame, at, device.linkHeader, port)
-      if (flow !== null) flow.device = device
+      if (flow !== null) {
+        flow.device = device
+        this.endWith(flow)
+      }
       withoutScale(packet)
       if ((packet.flags & (TCP_RST | TCP_ACK)) === TCP_RST) withoutAcknowledgment(packet)
       return flow?.isOver === true ? 0 : length
@@ -122,6 +128,8 @@ export class Gate {
     const { packet, host } = this
     this.acknowledged = null
     this.unknownFin = null
+    this.hidden = 0
+    this.known = 0
     if (!packet.read(frame, at, length, device.linkHeader)) return PASS
     if (packet.family === 6 && !host.speaksIpv6(device)) return DROP
     const { protocol } = packet
@@ -144,22 +152,52 @@ export class Gate {
   /** Where our FIN stands on the connection that the frame belongs to: the library is not to hear that it was acknowledged. */
   private unknownFin: number | null = null
 
-  /** Changes the destination port of the frame that {@link arrives} just saw, in a copy. */
-  redirect(frame: Uint8Array, length: number, linkHeader: number, port: number): void {
+  /** Flags of the frame that {@link arrives} just saw, which the library is not to see. */
+  private hidden = 0
+
+  /** How many octets of the frame that {@link arrives} just saw the library has: it takes none of a segment that begins with such. */
+  private known = 0
+
+  /**
+   * Changes the destination port of the frame that {@link arrives} just saw, and what else the library is not to see, in a copy.
+   * @returns its length from now on.
+   */
+  redirect(frame: Uint8Array, length: number, linkHeader: number, port: number): number {
     const { packet, unknownFin } = this
-    if (!packet.read(frame, 0, length, linkHeader)) return
+    if (!packet.read(frame, 0, length, linkHeader)) return length
     packet.write16(packet.payloadAt + TCP_DESTINATION, port)
+    if (this.hidden !== 0) packet.flags &= ~this.hidden
+    if (this.known > 0) packet.dropFirst(this.known)
     if (unknownFin !== null && packet.isTcp && ((packet.acknowledgment - unknownFin) | 0) > 0)
       packet.acknowledgment = unknownFin
+    return this.known > 0 ? packet.end : length
   }
 
-  /** Ends our side of a connection, when all the library sent is acknowledged. @returns false when nothing of it was seen on the wire. */
+  /**
+   * Ends our side of a connection, when the library was given all that was written: the FIN leaves with the last octet, or now if that has left.
+   * @returns false when nothing of it was seen on the wire.
+   */
   sendFin(flow: Flow): boolean {
     if (!flow.isSent || flow.device === null) return false
-    if (flow.finAt !== null || flow.isOver) return true
-    this.host.flows.ended(flow)
-    this.emit(flow, TCP_FIN | TCP_ACK, flow.finAt as unknown as number)
+    flow.isEnding = true
+    this.endBehind(flow)
     return true
+  }
+
+  /** Our FIN alone, behind what the library sent. */
+  private endBehind(flow: Flow): void {
+    if (flow.finAt !== null || flow.isOver || !flow.mayEnd) return
+    this.host.flows.ended(flow)
+    this.repeatFin(flow)
+  }
+
+  /** Our FIN on the segment that {@link leaves}, when it is the last one; also when that is sent again. */
+  private endWith(flow: Flow): void {
+    const { packet, host } = this
+    if (!flow.isEnding || packet.end === packet.dataAt || flow.isOver) return
+    if (((packet.sequence + packet.end - packet.dataAt) | 0) !== flow.writtenEnd) return
+    if (flow.finAt === null && flow.mayEnd) host.flows.ended(flow)
+    if (flow.finAt !== null) packet.flags |= TCP_FIN
   }
 
   /** Sends our FIN once more. */
@@ -176,7 +214,69 @@ export class Gate {
   openWindow(flow: Flow, window: number): void {
     if (!flow.isSynchronised || flow.isOver || flow.peerEnded) return
     flow.rcvWindow = window
+    flow.rcvEdge = (flow.rcvNxt + window) | 0
     this.emit(flow, TCP_ACK, flow.sndNxt)
+  }
+
+  /** Flows whose peer's FIN the library does not know of. */
+  private readonly finsToGive = new Set<Flow>()
+
+  /** Tells the library of FINs, when it has acknowledged all octets in front of them. Not to be called from inside a tick. */
+  giveFins(): void {
+    for (const flow of this.finsToGive) {
+      const { peerFinAt, device } = flow
+      const isGone = flow.isOver || flow.wasReset || device === null || peerFinAt === null
+      if (isGone || ((flow.rcvNxt - peerFinAt) | 0) > 0) this.finsToGive.delete(flow)
+      // Only what is established can be accepted: the end of a connection must not come before somebody could take it.
+      if (isGone || flow.rcvNxt !== peerFinAt || flow.owner === null) continue
+      this.finsToGive.delete(flow)
+      device.inject(
+        makeSegment(turned(flow.linkHeader.subarray(0, device.linkHeader)), TCP_FIN | TCP_ACK, {
+          family: flow.family,
+          source: octetsOf(flow, 4),
+          destination: octetsOf(flow, 0),
+          sourcePort: flow.remotePort,
+          destinationPort: flow.libraryPort,
+          sequence: peerFinAt,
+          acknowledgment: flow.finAt !== null && flow.inFlight === 0 ? flow.finAt : flow.sndUna,
+          window: Math.min(flow.peerWindow >>> flow.peerScale, 0xffff),
+        }),
+      )
+      this.host.touch()
+    }
+  }
+
+  /**
+   * The library takes a FIN only from a segment without octets, and only when it is its turn. So one that comes with octets, or before octets
+   * that were lost, is kept until they are there.
+   */
+  private keepFin(flow: Flow): void {
+    const { packet } = this
+    const finAt = (packet.sequence + packet.end - packet.dataAt) | 0
+    const isInWindow = ((finAt - flow.rcvNxt) | 0) >= 0 && (((flow.rcvEdge ?? finAt) - finAt) | 0) >= 0
+    const isAlone = packet.end === packet.dataAt
+    if (!isInWindow) return
+    flow.peerFinAt = finAt
+    if (isAlone && finAt === flow.rcvNxt) return
+    this.finsToGive.add(flow)
+    if (!isAlone) this.hidden = TCP_FIN
+  }
+
+  /**
+   * The library takes nothing of a segment that begins with octets it has; and once it has acknowledged the peer's FIN, it answers octets that
+   * come again by a reset (RFC 9293 3.10.7.4, first: by an acknowledgement).
+   */
+  private hideKnown(flow: Flow): void {
+    const { packet } = this
+    const lead = (flow.rcvNxt - packet.sequence) | 0
+    const length = packet.end - packet.dataAt
+    if (lead <= 0 || length === 0) return
+    if (lead < length) this.known = lead
+    else if (flow.peerFinAt !== null && flow.rcvNxt === ((flow.peerFinAt + 1) | 0)) {
+      this.known = length
+      this.hidden = TCP_FIN | TCP_PSH
+      this.emit(flow, TCP_ACK, flow.sndNxt)
+    }
   }
 
   private emit(flow: Flow, flags: number, sequence: number): void {
@@ -253,10 +353,17 @@ export class Gate {
       if (flow.owner === null && (flags & (TCP_FIN | TCP_RST)) !== 0) this.settle(device, frame, at)
       const before = flow.sndUna
       host.flows.arrived(flow, packet)
+      if (flow.isSynchronised && (flags & TCP_RST) === 0) {
+        if ((flags & TCP_FIN) !== 0) this.keepFin(flow)
+        this.hideKnown(flow)
+      }
+      this.endBehind(flow)
       // Duplicates are told one by one: they say that something was lost.
       if (flags === TCP_ACK && packet.sequenceLength === 0 && flow.sndUna !== before) this.acknowledged = flow
       this.unknownFin = flow.finAt
-      return flow.libraryPort === flow.localPort && flow.finAt === null ? PASS : flow.libraryPort
+      const isChanged =
+        flow.libraryPort !== flow.localPort || flow.finAt !== null || this.hidden !== 0 || this.known > 0
+      return isChanged ? flow.libraryPort : PASS
     }
     const address = addressOf(packet)
     if (!host.isOurs(address)) return PASS

@@ -8,6 +8,7 @@ import {
   ETHERNET_HEADER,
   ETHERTYPE_IP4,
   ETHERTYPE_IP6,
+  IP4_CHECKSUM,
   IP4_DESTINATION,
   IP4_FRAGMENT,
   IP4_HEADER,
@@ -119,6 +120,11 @@ export class PacketView {
     return this.bytes[this.payloadAt + TCP_FLAGS] as number
   }
 
+  set flags(value: number) {
+    const at = this.payloadAt + TCP_DATA_OFFSET
+    this.write16(at, (this.word16(at) & 0xff00) | value)
+  }
+
   get sourcePort(): number {
     return this.word16(this.payloadAt + TCP_SOURCE)
   }
@@ -149,6 +155,10 @@ export class PacketView {
   /** As it stands in the header. */
   get window(): number {
     return this.word16(this.payloadAt + TCP_WINDOW)
+  }
+
+  set window(value: number) {
+    this.write16(this.payloadAt + TCP_WINDOW, value)
   }
 
   /** The scale that a SYN offers; 0 when it offers none. At most 14 (RFC 7323 2.3). */
@@ -205,6 +215,23 @@ export class PacketView {
     if (!isSummed) return
     bytes[sumAt] = (~sum >>> 8) & 0xff
     bytes[sumAt + 1] = ~sum & 0xff
+  }
+
+  /** Takes the first octets of a TCP segment away. */
+  dropFirst(count: number): void {
+    const { bytes, payloadAt, dataAt, ipAt, family } = this
+    bytes.copyWithin(dataAt, dataAt + count, this.end)
+    this.end -= count
+    this.sequence = (this.sequence + count) | 0
+    const view = new DataView(bytes.buffer, bytes.byteOffset)
+    if (family === 4) {
+      view.setUint16(ipAt + IP4_TOTAL_LENGTH, this.end - ipAt)
+      view.setUint16(ipAt + IP4_CHECKSUM, 0)
+      view.setUint16(ipAt + IP4_CHECKSUM, ~sumOf(bytes, ipAt, payloadAt - ipAt, 0))
+    } else view.setUint16(ipAt + IP6_PAYLOAD_LENGTH, this.end - payloadAt)
+    const length = this.end - payloadAt
+    view.setUint16(payloadAt + TCP_CHECKSUM, 0)
+    view.setUint16(payloadAt + TCP_CHECKSUM, ~transportSum(bytes, family, ipAt, payloadAt, length, PROTO_TCP))
   }
 
   /** Whether the sum over the pseudo-header and the segment is right. */

@@ -339,8 +339,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     return this.gate.acknowledged
   }
 
-  redirect(device: PicoDevice, frame: Uint8Array, length: number, port: number): void {
-    this.gate.redirect(frame, length, device.linkHeader, port)
+  redirect(device: PicoDevice, frame: Uint8Array, length: number, port: number): number {
+    return this.gate.redirect(frame, length, device.linkHeader, port)
   }
 
   reset(flow: Flow, isSilent = false): boolean {
@@ -396,6 +396,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   private flushDevices(): void {
+    this.gate.giveFins()
     this.loopback.flush()
     for (const { device } of this.attached) device.flush()
   }

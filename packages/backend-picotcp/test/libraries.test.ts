@@ -1,19 +1,12 @@
 /** Every picoTCP that is installed here, against the TypeScript stack and against itself: both families, both ways, several in one process. */
-import { existsSync } from 'node:fs'
 import { createLan, type Lan, Service } from '@ioth/conformance'
 import { READABLE, type UdpSocket, WRITABLE } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
+import { installed, skipWhereNoneIs } from './installed.ts'
 
-const FOLDERS = ['/usr/local/lib', '/usr/lib', '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu']
-const NAMES = ['libpicotcp.so', 'libpicotcp.so.2', 'libpicotcp-tickless.so']
-const installed = [
-  process.env.IOTH_PICOTCP_LIB ?? '',
-  ...FOLDERS.flatMap((folder) => NAMES.map((name) => `${folder}/${name}`)),
-].filter((path) => path !== '' && existsSync(path))
-
-if (installed.length === 0) it.skip(`picoTCP is not installed: looked for ${NAMES.join(', ')} in ${FOLDERS.join(', ')}`)
+skipWhereNoneIs()
 
 const exchange = async (lan: Lan, from: number, to: number, port: number): Promise<void> => {
   const talk = new Service(lan.host(to), port).converse(

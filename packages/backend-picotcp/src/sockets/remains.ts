@@ -69,7 +69,8 @@ export class Remains extends PicoUser implements FlowOwner {
   /** Whether octets or a FIN wait for their acknowledgement. */
   get isLingering(): boolean {
     if (this.isFinished || this.flow?.isOver === true) return false
-    return this.outbox.length > 0 || (this.flow !== null && this.flow.inFlight > 0)
+    const { flow, outbox } = this
+    return outbox.length > 0 || (flow !== null && (flow.inFlight > 0 || (flow.isEnding && flow.finAt === null)))
   }
 
   override happened(events: number, code: number): void {
@@ -92,20 +93,24 @@ export class Remains extends PicoUser implements FlowOwner {
     else if (!this.isShut) this.host.engine.beforeTick(this)
   }
 
-  /** Gives the library what is left, and then the end: it would put its FIN before octets that it has not sent yet. */
+  /** Gives the library what is left, and then the end. */
   override beforeTick(): void {
     const { host, socket, outbox, flow } = this
     if (this.isFinished || this.isShut || flow?.isOver === true) return
     outbox.feed(flow, (octets) => host.pico.write(socket, octets, octets.length))
     this.wantsRoom = outbox.length > 0
-    if (outbox.length === 0 && (flow === null || flow.unacknowledged === 0)) this.shut()
+    if (outbox.length === 0) this.shut()
   }
 
   private shut(): void {
     if (this.isShut) return
-    this.isShut = true
     const { host, flow } = this
-    if (flow === null || !host.sendFin(flow)) host.pico.close(this.socket)
+    if (flow === null || !host.sendFin(flow)) {
+      // The library puts its FIN before octets that it has not sent yet.
+      if (flow !== null && flow.unacknowledged > 0) return
+      host.pico.close(this.socket)
+    }
+    this.isShut = true
     host.engine.touch()
   }
 

@@ -333,14 +333,13 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     if (socket === null || this.phase !== 'open') return
     outbox.feed(this.flow, (octets) => host.pico.write(socket, octets, octets.length))
     this.user.wantsRoom = outbox.length > 0
-    // The library puts its FIN before octets that it has not sent yet.
-    if (this.finWanted && this.bytesQueued === 0) this.sendFin()
+    if (this.finWanted && outbox.length === 0) this.sendFin()
   }
 
-  /** {@link FlowOwner}: the peer acknowledged something. */
+  /** {@link FlowOwner}: the peer acknowledged something, or takes more: of its window alone the library says nothing. */
   acknowledgedMore(): void {
     this.writable()
-    if (this.finWanted && this.phase === 'open') this.host.engine.beforeTick(this.user)
+    if (this.phase === 'open' && (this.outbox.length > 0 || this.finWanted)) this.host.engine.beforeTick(this.user)
     this.conclude()
   }
 
@@ -362,10 +361,14 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   }
 
   private sendFin(): void {
-    const { host, socket } = this
+    const { host, socket, flow } = this
     if (socket === null || this.finSent) return
+    if (flow === null || !host.sendFin(flow)) {
+      // The library puts its FIN before octets that it has not sent yet.
+      if (this.bytesQueued > 0) return
+      host.pico.shutdown(socket, SHUT_WRITE)
+    }
     this.finSent = true
-    if (this.flow === null || !host.sendFin(this.flow)) host.pico.shutdown(socket, SHUT_WRITE)
     host.engine.touch()
   }
 
