@@ -4,6 +4,7 @@
  * - It is given octets only while half of its send buffer is free, and no more than that half; and no more segments than its queue holds, by
  *   what the peer acknowledged, as the segments on the wire show. Where it has to wait inside a send, octets get lost: an error of the write
  *   is overwritten by the arrival of a segment (`api_msg.c`, do_write and recv_tcp).
+ * - It is given octets only when it has seen every acknowledgement of the connection that went into it (`fence.ts`).
  * - Small octets wait here, not there, while others are under way (RFC 9293 3.7.4): it would only hold them, each in a segment of its own.
  *
  * @module
@@ -13,7 +14,7 @@ import { type Ends, type Flow, type FlowObserver, lastErrno, TcpLine } from '@io
 import type { Device } from './device.ts'
 import type { LwipEngine } from './engine.ts'
 import { streamError } from './errno.ts'
-import { SEND_CHUNK, SEND_SEGMENTS, SEND_WINDOW } from './limits.ts'
+import { SEND_CHUNK, SEND_SEGMENTS, SEND_WINDOW, WIRE_WINDOW } from './limits.ts'
 import type { Watched } from './readiness.ts'
 
 const MSG_DONTWAIT = 0x40
@@ -45,6 +46,13 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
   private taken = 0
   private segments = 0
   private sent: Sent[] = []
+  /** The last acknowledgement that went into the library, by its number at the fence, and the octets that came with it. */
+  private news = { number: 0, octets: 0 }
+  /** Segments that wait until the library has seen those before them; null: none has to. */
+  private held: { readonly frame: Uint8Array; readonly hasNews: boolean; readonly payload: number }[] | null = null
+  private entered = 0
+  /** Octets are under way. */
+  private isBusy = false
   /** The program has closed. */
   private isFinishing = false
   private hasEnded = false
@@ -85,7 +93,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
     const { outgoing } = user
     while (outgoing.length > 0) {
       const { inFlight } = this
-      const room = Math.min(SEND_WINDOW - inFlight, (SEND_SEGMENTS - this.segments - 1) * flow.peerMss, SEND_CHUNK)
+      const room = Math.min(this.window - inFlight, (SEND_SEGMENTS - this.segments - 1) * flow.peerMss, SEND_CHUNK)
       const length = Math.min(outgoing.length, room)
       if (length <= 0) return
       // Nagle: what does not fill a segment waits for the acknowledgement of what is under way.
@@ -94,12 +102,18 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
         this.isBlocked = true
         return
       }
+      if (!this.isSeen) {
+        if (this.held === null) this.device.fence.wait(this.seen)
+        this.held ??= []
+        return
+      }
       const taken = engine.lwip.send(fd, outgoing.peek(length), length, 0)
       if (taken < 0) {
         this.fail(flow.wasReset ? 'ECONNRESET' : streamError(lastErrno()))
         return
       }
       this.given += taken
+      this.setBusy(true)
       const segments = Math.ceil(taken / flow.peerMss)
       this.segments += segments
       this.sent.push({ end: this.given, segments })
@@ -108,6 +122,40 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
       if (taken < length) return
     }
     if (user.isEnding) flow.end(this.given)
+  }
+
+  /** Whether the library has seen the last acknowledgement that went into it: because of the fence, or as its octets have come out. */
+  private get isSeen(): boolean {
+    const { number, octets } = this.news
+    return this.device.fence.hasSeen(number) || (octets > 0 && this.taken >= octets)
+  }
+
+  private readonly seen = (): void => {
+    if (!this.isSeen && !this.isOver) {
+      this.device.fence.wait(this.seen)
+      return
+    }
+    this.worked()
+    const held = this.held ?? []
+    this.held = null
+    for (const { frame, hasNews, payload } of held) {
+      if (this.entering(frame, frame.length, hasNews, payload)) this.device.bridge.toLibrary(frame)
+    }
+  }
+
+  /**
+   * A segment of the peer's on its way into the library.
+   * @param hasNews whether it acknowledges more than those before, or is a RST.
+   * @returns whether it goes on now; else it is kept, and goes when it may.
+   */
+  entering(frame: Uint8Array, length: number, hasNews: boolean, payload: number): boolean {
+    if (this.held !== null) {
+      this.held.push({ frame: frame.slice(0, length), hasNews, payload })
+      return false
+    }
+    if (hasNews) this.news = { number: this.device.fence.enter(), octets: payload > 0 ? this.entered + payload : 0 }
+    this.entered += payload
+    return true
   }
 
   override resume(): void {
@@ -173,6 +221,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
     while (this.sent[0] !== undefined && this.sent[0].end <= acknowledgedOctets) {
       this.segments -= (this.sent.shift() as Sent).segments
     }
+    if (this.inFlight === 0) this.setBusy(false)
     this.user.drained()
     this.engine.scheduler.defer(this.work)
   }
@@ -220,6 +269,20 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
   private outgoingDropped(): void {
     this.sent = []
     this.segments = 0
+    this.setBusy(false)
+  }
+
+  /** Octets that may be under way: as much as the library takes, or a share of what its wire takes, but two segments at least. */
+  private get window(): number {
+    const { busy } = this.engine
+    const share = WIRE_WINDOW / (this.isBusy ? busy : busy + 1)
+    return Math.min(SEND_WINDOW, Math.max(share, 2 * (this.flow?.peerMss ?? 0)))
+  }
+
+  private setBusy(isBusy: boolean): void {
+    if (isBusy === this.isBusy) return
+    this.isBusy = isBusy
+    this.engine.busy += isBusy ? 1 : -1
   }
 
   private closeDescriptor(): void {

@@ -25,16 +25,24 @@ import {
 } from '@ioth/core'
 import { type ArmouredLink, armour } from '@ioth/core/armour'
 import {
+  addressToGroup,
+  answerArp,
   closeDescriptor,
+  destinationOf,
   errnoError,
   FlowTable,
   FrameBridge,
   type FrameGuard,
+  isArp,
   NeighborProbe,
   TcpFrame,
 } from '@ioth/ffi'
-import { AF_INET, ipAddr, maskOf } from './addresses.ts'
+import { ipAddr, maskOf } from './addresses.ts'
 import type { Lwip, Pointer } from './bindings.ts'
+import type { Connection } from './connection.ts'
+import { FENCE_ADDRESS, Fence } from './fence.ts'
+import { Hops } from './hops.ts'
+import { changeMac } from './ioctl.ts'
 import { UNREAD_SEGMENTS } from './limits.ts'
 
 /** What a device needs of its engine. */
@@ -44,17 +52,15 @@ export interface DeviceOwner {
   readonly lwip: Lwip
   readonly stack: Pointer
   sourceFor(destination: IpAddress): IpAddress | null
+  /** The neighbour that packets to an address go to; null: there is no way. */
+  nextHop(destination: IpAddress): IpAddress | null
+  /** Whether an address is heard by all of a network of ours. */
+  isBroadcast(address: IpAddress): boolean
   /** A SYN has come for a port of ours. @returns whether it may go on: there is room for the connection. */
   admits(device: Device, frame: TcpFrame): boolean
   /** A segment that may complete a handshake. @returns whether it may go on now; else the device keeps it back until {@link Device.releaseHeld}. */
   mayComplete(device: Device, frame: TcpFrame): boolean
 }
-
-const SIOCSIFHWADDR = 0x8924
-const SIOCGIFHWADDR = 0x8927
-const IFREQ = 40
-const IFNAMSIZ = 16
-const SOCK_DGRAM = 2
 
 export interface DeviceCounters {
   dropFragment: number
@@ -68,9 +74,12 @@ export class Device implements FrameGuard {
   readonly bridge: FrameBridge
   readonly flows: FlowTable
   readonly neighbors: NeighborProbe
+  readonly fence: Fence
   readonly counters: DeviceCounters = { dropFragment: 0, dropBacklog: 0, dropUnread: 0 }
   private readonly owner: DeviceOwner
   private readonly nif: Pointer
+  private readonly hops: Hops
+  private readonly hardware: Uint8Array
   private readonly segment = { in: new TcpFrame(), out: new TcpFrame() }
   private held: Uint8Array[] = []
 
@@ -90,6 +99,7 @@ export class Device implements FrameGuard {
     this.link = armour(link, { scheduler, fragments: 'drop', clampMss: true })
     const chosen = mac ?? randomMac(scheduler.random)
     this.mac = chosen.toLowerCase()
+    this.hardware = parseMac(this.mac)
     this.bridge = new FrameBridge({ scheduler, pool, link: this.link, guard: this })
     this.segment.in.use(this.bridge.incoming)
     this.segment.out.use(this.bridge.outgoing)
@@ -100,10 +110,11 @@ export class Device implements FrameGuard {
     })
     this.neighbors = new NeighborProbe({
       clock,
-      mac: parseMac(this.mac),
+      mac: this.hardware,
       sourceFor: (destination) => owner.sourceFor(destination),
       toPeer: (frame) => this.bridge.toLink(frame),
     })
+    this.fence = new Fence({ clock, mac: this.hardware, toLibrary: (frame) => this.bridge.toLibrary(frame) })
     const nif = lwip.addVdeif(stack, `seqpacket://${this.bridge.libraryEnd}`, 0)
     if (nif === null) {
       closeDescriptor(this.bridge.libraryEnd)
@@ -114,10 +125,14 @@ export class Device implements FrameGuard {
       })
     }
     this.nif = nif
-    const linkLocal = this.setMac(`vd${place}`)
+    const named = { lwip, stack, name: `vd${place}` }
+    // Before the interface is up: it would announce the random one it was made with.
+    const linkLocal = linkLocalOf(changeMac(named, this.mac))
+    this.hops = new Hops(named, nif)
     if (lwip.ifUp(nif, 0) < 0) throw errnoError('interface')
     // The library would speak to everybody from it, and it is that of the hardware address it invented.
     lwip.delAddr(nif, ipAddr(linkLocal), maskOf(6, 64))
+    lwip.addAddr(nif, ipAddr(FENCE_ADDRESS), maskOf(4, 32))
   }
 
   /** Frames begin to flow. */
@@ -125,27 +140,22 @@ export class Device implements FrameGuard {
     this.bridge.attach()
   }
 
+  /** @throws NetError ENOBUFS */
   addAddress(address: IpAddress, prefixLength: number): void {
-    const { lwip } = this.owner
-    if (lwip.addAddr(this.nif, ipAddr(address), maskOf(address.family, prefixLength)) < 0) throw errnoError('address')
+    this.hops.addAddress(address, prefixLength)
   }
 
-  removeAddress(address: IpAddress, prefixLength: number): void {
-    this.owner.lwip.delAddr(this.nif, ipAddr(address), maskOf(address.family, prefixLength))
+  removeAddress(address: IpAddress): void {
+    this.hops.removeAddress(address)
   }
 
-  /** @throws NetError EINVAL */
+  /** @throws NetError ENETUNREACH, EINVAL */
   addRoute(destination: IpAddress, prefixLength: number, via: IpAddress | null): void {
-    const { lwip, stack } = this.owner
-    const mask = maskOf(destination.family, prefixLength)
-    const result = lwip.addRoute(stack, ipAddr(destination), mask, ipAddr(via ?? destination), this.nif, 0)
-    if (result < 0) throw errnoError('route', -result)
+    this.hops.addRoute(destination, prefixLength, via)
   }
 
-  removeRoute(destination: IpAddress, prefixLength: number, via: IpAddress | null): void {
-    const { lwip, stack } = this.owner
-    const mask = maskOf(destination.family, prefixLength)
-    lwip.delRoute(stack, ipAddr(destination), mask, ipAddr(via ?? destination), this.nif, 0)
+  removeRoute(destination: IpAddress, prefixLength: number): void {
+    this.hops.removeRoute(destination, prefixLength)
   }
 
   /** Frames that were kept back go into the library. */
@@ -159,10 +169,15 @@ export class Device implements FrameGuard {
     const { in: segment } = this.segment
     if (!segment.parse(length)) {
       this.neighbors.arriving(bytes, length)
-      return true
+      if (!isArp(bytes, length)) return true
+      // The library would give entries of its table to those who ask, and has none to spare.
+      const reply = answerArp(bytes, this.hardware, (address) => this.hops.has(address))
+      if (reply !== null) this.bridge.toLink(reply)
+      return false
     }
     const flow = this.flows.find(segment, 'in')
     if (flow === null) return this.arrivingNew(segment)
+    const { acknowledgedOctets } = flow
     if (!flow.arriving(segment)) return false
     if (segment.payload > 0 && ++flow.unread > UNREAD_SEGMENTS) {
       this.counters.dropUnread++
@@ -172,17 +187,37 @@ export class Device implements FrameGuard {
       this.held.push(bytes.slice(0, length))
       return false
     }
-    return true
+    const hasNews = flow.acknowledgedOctets !== acknowledgedOctets || flow.wasReset
+    return (flow.observer as Connection | null)?.entering(bytes, length, hasNews, segment.payload) ?? true
   }
 
   leaving(bytes: Uint8Array, length: number): boolean {
     const { out: segment } = this.segment
-    if (!segment.parse(length)) {
-      if (!isFragment(bytes, length)) return true
+    if (segment.parse(length)) {
+      const flow = this.flows.find(segment, 'out')
+      // A flow has its peer's hardware address.
+      if (flow !== null) return flow.leaving(segment)
+    } else if (isFragment(bytes, length)) {
       this.counters.dropFragment++
       return false
     }
-    return this.flows.find(segment, 'out')?.leaving(segment) ?? true
+    return this.address(bytes, length)
+  }
+
+  /** Where the library's frame goes, which knows no neighbours. @returns whether it can go now. */
+  private address(bytes: Uint8Array, length: number): boolean {
+    const destination = destinationOf(bytes, length)
+    if (destination === null) {
+      // It may have questions of its own; neighbours are asked for beside it.
+      if (isArp(bytes, length)) this.fence.answer(bytes, length)
+      return false
+    }
+    if (destination.isMulticast || this.owner.isBroadcast(destination)) {
+      addressToGroup(bytes, destination)
+      return true
+    }
+    const hop = this.owner.nextHop(destination)
+    return hop !== null && this.neighbors.address(bytes, length, hop)
   }
 
   // ---------- ending ----------
@@ -190,7 +225,9 @@ export class Device implements FrameGuard {
   /** The library lets go of its end: all its sockets are closed. */
   down(): void {
     this.neighbors.close()
+    this.fence.close()
     this.flows.clear()
+    this.hops.close()
     this.owner.lwip.ifDown(this.nif)
   }
 
@@ -203,26 +240,12 @@ export class Device implements FrameGuard {
     }
     return true
   }
+}
 
-  /** Before the interface is up: it would announce the random one it was made with. @returns the link-local address of that one. */
-  private setMac(name: string): IpAddress {
-    const { lwip, stack } = this.owner
-    const s = lwip.socket(stack, AF_INET, SOCK_DGRAM, 0)
-    if (s < 0) throw errnoError('interface')
-    try {
-      const request = new Uint8Array(IFREQ)
-      request.set(new TextEncoder().encode(name))
-      if (lwip.ioctl(s, SIOCGIFHWADDR, request) !== 0) throw errnoError('interface')
-      const [a = 0, b, c, d, e, f] = request.subarray(IFNAMSIZ + 2)
-      const linkLocal = fromBytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f] as number[])
-      // The hardware address follows its family.
-      request.set(parseMac(this.mac), IFNAMSIZ + 2)
-      if (lwip.ioctl(s, SIOCSIFHWADDR, request) !== 0) throw errnoError('interface')
-      return linkLocal
-    } finally {
-      lwip.close(s)
-    }
-  }
+/** The one that the library makes of a hardware address (RFC 4291, appendix A). */
+function linkLocalOf(mac: Uint8Array): IpAddress {
+  const [a, b, c, d, e, f] = mac as unknown as [number, number, number, number, number, number]
+  return fromBytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
 }
 
 /** A fragment of the library's own: it cannot make another library of its kind reassemble, which corrupts that one's heap. */

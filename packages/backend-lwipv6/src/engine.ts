@@ -87,6 +87,8 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   readonly stack: Pointer
   readonly readiness: Readiness
   dropUdpFull = 0
+  /** Connections with octets under way. */
+  busy = 0
   private readonly shell: ShellStack
   private readonly devices = new Map<string, Device>()
   private readonly removed: Device[] = []
@@ -140,7 +142,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     const device = this.devices.get(on.name)
     if (device === undefined) return
     this.devices.delete(on.name)
-    for (const { address, prefixLength } of on.addresses) device.removeAddress(address, prefixLength)
+    for (const { address } of on.addresses) device.removeAddress(address)
     device.down()
     // The library has no way to take an interface out: it keeps it, down, until the stack ends.
     this.removed.push(device)
@@ -152,20 +154,28 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   }
 
   removeAddress(on: Interface, address: IpAddress): void {
-    const known = on.addresses.find((own) => own.address.equals(address))
-    if (known !== undefined) this.deviceOf(on)?.removeAddress(address, known.prefixLength)
+    this.deviceOf(on)?.removeAddress(address)
   }
 
   addRoute({ interface: on, destination, prefixLength, via }: Readonly<Route>): void {
     this.deviceOf(on)?.addRoute(destination, prefixLength, via)
   }
 
-  removeRoute({ interface: on, destination, prefixLength, via }: Readonly<Route>): void {
-    this.deviceOf(on)?.removeRoute(destination, prefixLength, via)
+  removeRoute({ interface: on, destination, prefixLength }: Readonly<Route>): void {
+    this.deviceOf(on)?.removeRoute(destination, prefixLength)
   }
 
   sourceFor(destination: IpAddress): IpAddress | null {
     return this.shell.sourceFor(destination)
+  }
+
+  nextHop(destination: IpAddress): IpAddress | null {
+    const route = this.shell.book.routeTo(destination)
+    return route === null ? null : (route.via ?? destination)
+  }
+
+  isBroadcast(address: IpAddress): boolean {
+    return this.shell.book.isBroadcast(address)
   }
 
   // ---------- sockets ----------
@@ -300,7 +310,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     const add = (name: string, count: number): void => {
       sum[name] = (sum[name] ?? 0) + count
     }
-    for (const { bridge, counters, link } of this.devices.values()) {
+    for (const { bridge, counters, link, neighbors } of this.devices.values()) {
       for (const [name, count] of Object.entries(link.counters())) add(name, count)
       add('frames.in', bridge.counters.framesIn)
       add('frames.out', bridge.counters.framesOut)
@@ -308,6 +318,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
       add('drop.link.no-room', bridge.counters.dropNoRoom)
       add('drop.link.too-long', bridge.counters.dropTooLong)
       add('drop.ip.fragment', counters.dropFragment)
+      add('drop.neighbor.unresolved', neighbors.dropped)
       add('drop.tcp.backlog', counters.dropBacklog)
       add('drop.tcp.unread', counters.dropUnread)
     }

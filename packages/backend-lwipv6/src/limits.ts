@@ -5,6 +5,7 @@
  * |---|---|
  * | 120 sockets | a socket is 5 descriptors, a listener 7, and the library's mailboxes `select()` on them: one numbered 1024 or more writes beyond an `fd_set` |
  * | backlog 64 | the library has none; SYNs beyond it are dropped before they reach it |
+ * | 9 addresses in one process | the library's table of neighbours has ten entries, for all stacks of a process |
  * | datagrams of 1452 octets | a packet with the headers of IPv6 in one frame: the library's fragments corrupt its heap |
  * | no options of TCP | `TCP_NODELAY` sets a wrong field, buffer sizes are not looked at |
  * | no multicast | the library has neither IGMP nor MLD |
@@ -48,10 +49,17 @@ export const CAPABILITIES: Capabilities = Object.freeze({
   limits: LIMITS,
 })
 
+/** Addresses in one process: each has an entry of the library's table of ten neighbours (`lwipopts.h`, ARP_TABLE_SIZE) for good. */
+export const MOST_ADDRESSES = 9
 /** Descriptors from here on cannot be waited for by the library, which opens up to seven for a socket. */
 export const DESCRIPTOR_LIMIT: number = 1024 - 8
 /** The library's send buffer (`lwipopts.h`, TCP_SND_BUF): what it takes without waiting. */
 export const SEND_WINDOW = 32_768
+/**
+ * Octets of all connections together that may be under way: what the library sends is lost when it is more than its wire holds, on Debian some
+ * 400 KiB of memory, of which a frame of full size takes 2.5.
+ */
+export const WIRE_WINDOW = 131_072
 /** Segments it queues (TCP_SND_QUEUELEN, 88), with a margin. */
 export const SEND_SEGMENTS = 80
 /** Octets of one send: the larger, the fewer the chances of its semaphore's use after free (`api_lib.c`, netconn_write and sent_tcp). */

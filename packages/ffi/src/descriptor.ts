@@ -36,6 +36,16 @@ export function makeNonBlocking(fd: number): void {
   if (fcntl(fd, F_SETFD, 'int', FD_CLOEXEC) === -1) throw errnoError('fcntl')
 }
 
+/** Lets a socket hold so many octets that its peer has not read, or as many as the system grants. */
+export function widenSendBuffer(fd: number, octets: number): void {
+  const value = new Uint8Array(new Int32Array([octets]).buffer)
+  const [level, name] = SEND_BUFFER
+  libc().setsockopt(fd, level, name, value, value.length)
+}
+
+/** SOL_SOCKET and SO_SNDBUF. */
+const SEND_BUFFER: readonly [number, number] = process.platform === 'linux' ? [1, 7] : [0xffff, 0x1001]
+
 /**
  * Receives what is there: octets of a stream, or one message (what is longer than `into` is cut).
  * @returns a count, 0 at the end of a stream, or {@link WOULD_BLOCK}.

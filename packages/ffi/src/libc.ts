@@ -10,6 +10,7 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, length: number): number
   connect(fd: number, address: Uint8Array, length: number): number
   socketpair(domain: number, type: number, protocol: number, pair: [number, number]): number
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number
   fcntl(fd: number, command: number, type: 'int', argument: number): number
   recv(fd: number, into: Uint8Array, length: number, flags: number): number
   send(fd: number, from: Uint8Array, length: number, flags: number): number
@@ -36,6 +37,7 @@ function bind(process: LibraryHandle): Libc {
     bind: process.func('int bind(int, const void *, uint32_t)'),
     connect: process.func('int connect(int, const void *, uint32_t)'),
     socketpair: process.func('int socketpair(int, int, int, _Out_ int *)'),
+    setsockopt: process.func('int setsockopt(int, int, int, const void *, uint32_t)'),
     fcntl: process.func('int fcntl(int, int, ...)'),
     recv: process.func('intptr_t recv(int, void *, size_t, int)'),
     send: process.func('intptr_t send(int, const void *, size_t, int)'),

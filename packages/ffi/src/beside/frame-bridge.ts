@@ -2,8 +2,8 @@
  * The way of frames between a link and a library that has its end of a `seqpacket` pair for a wire. Each frame is shown on its way: it can
  * be changed, or kept back.
  *
- * Neither side can make the other wait. What the library cannot take now is dropped and counted, as a full receive queue of a network card
- * would drop it, for a library that waits for a wire waits with all its sockets, and so would the thread that calls it.
+ * Neither side can make the other wait: a library that waits for a wire waits with all its sockets, and so would the thread that calls it.
+ * What the library cannot take now is queued, and beyond that dropped and counted, as a full receive queue of a network card would drop it.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import {
   type Scheduler,
   WOULD_BLOCK,
 } from '@ioth/core'
-import { closeDescriptor, readDescriptor, socketPair, writeDescriptor } from '../descriptor.ts'
+import { closeDescriptor, readDescriptor, socketPair, widenSendBuffer, writeDescriptor } from '../descriptor.ts'
 import { DescriptorWatch } from '../descriptor-watch.ts'
 
 /** Who sees each frame. Both may change the first `length` octets of it in place. */
@@ -54,6 +54,12 @@ export interface BridgeCounters {
 }
 
 const ROUND = 64
+/** Frames that wait for the library: about what the windows of a hundred connections let their peers send. */
+const MOST_WAITING = 2048
+/** Octets of frames that the library may send before they are read here; those beyond are lost. */
+const LIBRARY_BUFFER = 1 << 20
+/** The library has closed its end: its interface is gone, or going. */
+const GONE = 0
 /** Ethernet header and one VLAN tag. */
 const LONGEST_HEADER = 18
 
@@ -72,6 +78,8 @@ export class FrameBridge extends Job implements LinkSink {
   private readonly fd: number
   private readonly watch: DescriptorWatch
   private readonly batch: FrameBatch
+  /** Frames that the library could not take yet, in their order. */
+  private waiting: Uint8Array[] = []
   private isReadable = false
   private isDetached = false
   private isClosed = false
@@ -86,10 +94,12 @@ export class FrameBridge extends Job implements LinkSink {
     this.outgoing = new Uint8Array(link.mtu + LONGEST_HEADER + 1)
     this.batch = createBatch(pool, ROUND)
     const [ours, theirs] = socketPair('seqpacket')
+    widenSendBuffer(theirs, LIBRARY_BUFFER)
     this.fd = ours
     this.libraryEnd = theirs
-    this.watch = new DescriptorWatch(ours, { readable: true }, () => {
-      this.isReadable = true
+    this.watch = new DescriptorWatch(ours, { readable: true }, ({ readable, writable }) => {
+      if (readable) this.isReadable = true
+      if (writable) this.feed()
       scheduler.defer(this)
     })
     // Whoever uses a stack holds the process, not its wires.
@@ -164,6 +174,7 @@ export class FrameBridge extends Job implements LinkSink {
   async detach(): Promise<void> {
     if (this.isDetached) return
     this.isDetached = true
+    this.waiting = []
     this.watch.close()
     await this.link.close()
   }
@@ -201,12 +212,36 @@ export class FrameBridge extends Job implements LinkSink {
     batch.count = 0
   }
 
+  /** @returns whether the library has it, or will have. */
   private write(frame: Uint8Array, length: number): boolean {
+    const { waiting } = this
+    const written = waiting.length === 0 ? this.writeNow(frame, length) : WOULD_BLOCK
+    if (written !== WOULD_BLOCK) return written !== GONE
+    if (waiting.length >= MOST_WAITING) return false
+    if (waiting.length === 0) this.watch.watch({ readable: true, writable: true })
+    waiting.push(frame.slice(0, length))
+    return true
+  }
+
+  /** The library has taken some. */
+  private feed(): void {
+    const { waiting } = this
+    let taken = 0
+    while (taken < waiting.length) {
+      const frame = waiting[taken] as Uint8Array
+      if (this.writeNow(frame, frame.length) === WOULD_BLOCK) break
+      taken++
+    }
+    this.waiting = waiting.slice(taken)
+    if (this.waiting.length === 0) this.watch.watch({ readable: true })
+  }
+
+  /** @returns a count, {@link WOULD_BLOCK} or {@link GONE}. */
+  private writeNow(frame: Uint8Array, length: number): number {
     try {
-      return writeDescriptor(this.fd, frame, length) !== WOULD_BLOCK
+      return writeDescriptor(this.fd, frame, length)
     } catch {
-      // The library has closed its end: its interface is gone, or going.
-      return false
+      return GONE
     }
   }
 

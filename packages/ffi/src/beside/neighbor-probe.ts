@@ -1,6 +1,7 @@
 /**
- * Asks for neighbours in a library's place, before the library is made to speak to them: a library may wait for an absent one with the thread
- * that asked. ARP (RFC 826) and neighbour solicitations (RFC 4861); what the library asks and hears itself teaches as well.
+ * Asks for neighbours in a library's place: before the library is made to speak to them, as it may wait for an absent one with the thread
+ * that asked; or for each of its frames, where it has no table of its own worth the name. ARP (RFC 826) and neighbour solicitations
+ * (RFC 4861).
  *
  * @module
  */
@@ -55,8 +56,14 @@ const INTERVAL = 1_000_000
 const FRESH = 30_000_000
 /** Neighbours remembered, at most. */
 const MOST = 1024
+/** Neighbours asked for at once: whoever makes the library answer to many absent ones must not make it flood its network (RFC 6583). */
+const MOST_QUESTIONS = 64
+/** Frames that wait for one neighbour (RFC 1122 2.3.2.2 asks for one at least). */
+const MOST_WAITING = 16
 
 export class NeighborProbe {
+  /** Frames whose neighbour did not answer, or that had no room to wait. */
+  dropped = 0
   private readonly wires: NeighborWires
   private readonly known = new Map<string, KnownNeighbor>()
   private readonly questions = new Map<string, Question>()
@@ -74,14 +81,43 @@ export class NeighborProbe {
       done(known.mac)
       return
     }
-    const asked = this.questions.get(key)
-    if (asked !== undefined) {
-      asked.waiting.push(done)
-      return
+    const question = this.question(key, address)
+    if (question === null) done(null)
+    else question.waiting.push(done)
+    question?.begin()
+  }
+
+  /**
+   * Addresses a frame of the library's to a neighbour, in place. @returns whether it can go now; else it was copied and goes when the
+   * neighbour has answered.
+   */
+  address(frame: Uint8Array, length: number, neighbor: IpAddress): boolean {
+    const key = neighbor.withScope(0).toString()
+    const known = this.known.get(key)
+    if (known !== undefined) {
+      // One not heard of for a while is asked on the way (RFC 4861 7.3.3).
+      if (this.wires.clock.now - known.at >= FRESH) this.question(key, neighbor)?.begin()
+      frame.set(known.mac)
+      return true
     }
-    const question = new Question(() => this.ask(key, question), address, done)
+    const question = this.question(key, neighbor)
+    if (question === null || question.frames.length >= MOST_WAITING) {
+      this.dropped++
+      return false
+    }
+    question.frames.push(frame.slice(0, length))
+    question.begin()
+    return false
+  }
+
+  /** The question that is being asked, or a new one; null: there are too many. */
+  private question(key: string, address: IpAddress): Question | null {
+    const asked = this.questions.get(key)
+    if (asked !== undefined) return asked
+    if (this.questions.size >= MOST_QUESTIONS) return null
+    const question: Question = new Question(() => this.ask(key, question), address)
     this.questions.set(key, question)
-    this.ask(key, question)
+    return question
   }
 
   list(): Iterable<KnownNeighbor> {
@@ -153,7 +189,15 @@ export class NeighborProbe {
   private answer(key: string, question: Question, mac: Uint8Array | null): void {
     this.wires.clock.disarm(question)
     this.questions.delete(key)
+    if (mac === null) this.known.delete(key)
     for (const done of question.waiting) done(mac)
+    for (const frame of question.frames) {
+      if (mac === null) this.dropped++
+      else {
+        frame.set(mac)
+        this.wires.toPeer(frame)
+      }
+    }
   }
 
   private request(source: IpAddress, target: IpAddress): Uint8Array {
@@ -197,15 +241,21 @@ export class NeighborProbe {
 
 class Question extends Timer {
   readonly address: IpAddress
-  readonly waiting: ((mac: Uint8Array | null) => void)[]
+  readonly waiting: ((mac: Uint8Array | null) => void)[] = []
+  /** They go when the answer comes. */
+  readonly frames: Uint8Array[] = []
   count = 0
   private readonly again: () => void
 
-  constructor(again: () => void, address: IpAddress, done: (mac: Uint8Array | null) => void) {
+  constructor(again: () => void, address: IpAddress) {
     super()
     this.again = again
     this.address = address
-    this.waiting = [done]
+  }
+
+  /** Asks, unless it was asked already. */
+  begin(): void {
+    if (this.count === 0) this.again()
   }
 
   override fire(): void {

@@ -1,0 +1,121 @@
+/**
+ * The addresses of an interface, and a library without neighbours.
+ *
+ * LWIPv6 has one table of ten neighbours for all stacks of a process. Its two threads change it without a lock, with the packets that wait
+ * for an answer in it, one for each neighbour: with more neighbours than ten packets get lost, and what both threads touch at once is freed
+ * twice (`etharp.c`: etharp_query in the one, update_arp_entry in the other). So the library is never left without an answer: each network
+ * of an interface is routed over the interface's own address, which the table has for good, and where a frame really goes is decided beside
+ * the library.
+ *
+ * @module
+ */
+import { fromBytes, type IpAddress, inPrefix, NetError, toBytes } from '@ioth/core'
+import { errnoError } from '@ioth/ffi'
+import { ipAddr, maskOf } from './addresses.ts'
+import type { Pointer } from './bindings.ts'
+import { dropNeighbor, keepNeighbor, type NamedInterface } from './ioctl.ts'
+import { MOST_ADDRESSES } from './limits.ts'
+
+/** Entries of the library's table that addresses of this process have. */
+let entries = 0
+
+interface Network {
+  readonly destination: IpAddress
+  readonly prefixLength: number
+  /** Its router; without one an address of the network itself: whose network it is reached from. */
+  readonly via: IpAddress
+}
+
+export class Hops {
+  private readonly on: NamedInterface
+  private readonly nif: Pointer
+  private readonly own: { readonly address: IpAddress; readonly prefixLength: number }[] = []
+  /** What was routed by {@link addRoute}. */
+  private readonly routes: Network[] = []
+
+  constructor(on: NamedInterface, nif: Pointer) {
+    this.on = on
+    this.nif = nif
+  }
+
+  /** Whether an address is the interface's. */
+  has(address: IpAddress): boolean {
+    return this.own.some((each) => each.address.equals(address))
+  }
+
+  /** @throws NetError ENOBUFS when the process has as many addresses as the library's table has entries. */
+  addAddress(address: IpAddress, prefixLength: number): void {
+    const { on, nif, own } = this
+    if (entries >= MOST_ADDRESSES) {
+      const message = `address ENOBUFS: LWIPv6 keeps ${MOST_ADDRESSES} addresses in one process`
+      throw new NetError('ENOBUFS', 'address', { address: `${address}`, message })
+    }
+    if (on.lwip.addAddr(nif, ipAddr(address), maskOf(address.family, prefixLength)) < 0) throw errnoError('address')
+    entries++
+    keepNeighbor(on, address)
+    own.push({ address, prefixLength })
+    this.route(networkOf(address, prefixLength))
+  }
+
+  removeAddress(address: IpAddress): void {
+    const { on, nif, own, routes } = this
+    const index = own.findIndex((each) => each.address.equals(address))
+    const [gone] = index < 0 ? [] : own.splice(index, 1)
+    if (gone === undefined) return
+    on.lwip.delAddr(nif, ipAddr(address), maskOf(address.family, gone.prefixLength))
+    this.forget(address)
+    // What went over it goes over another one now.
+    const others = own.filter((each) => each.address.family === address.family)
+    if (others.length === 0) return
+    for (const { address: other, prefixLength } of others) this.route(networkOf(other, prefixLength))
+    for (const each of routes) if (each.destination.family === address.family) this.route(each)
+  }
+
+  /** @throws NetError ENETUNREACH without an address of the family. */
+  addRoute(destination: IpAddress, prefixLength: number, via: IpAddress | null): void {
+    const added = { ...networkOf(destination, prefixLength), via: via ?? destination }
+    this.route(added)
+    this.routes.push(added)
+  }
+
+  removeRoute(destination: IpAddress, prefixLength: number): void {
+    const { on, nif, routes } = this
+    const to = networkOf(destination, prefixLength).destination
+    const index = routes.findIndex((each) => each.destination.equals(to) && each.prefixLength === prefixLength)
+    if (index >= 0) routes.splice(index, 1)
+    on.lwip.delRoute(on.stack, ipAddr(to), maskOf(to.family, prefixLength), ipAddr(to), nif, 0)
+  }
+
+  /** The library's table has room again. */
+  close(): void {
+    for (const { address } of this.own.splice(0)) this.forget(address)
+  }
+
+  private forget(address: IpAddress): void {
+    dropNeighbor(this.on, address)
+    entries--
+  }
+
+  private route({ destination, prefixLength, via }: Network): void {
+    const { on, nif, own } = this
+    const { lwip, stack } = on
+    const ofFamily = own.filter(({ address }) => address.family === destination.family)
+    const hop = ofFamily.find((each) => inPrefix(via, each.address, each.prefixLength)) ?? ofFamily[0]
+    if (hop === undefined) throw new NetError('ENETUNREACH', 'route', { address: `${destination}` })
+    const [to, mask, over] = [ipAddr(destination), maskOf(destination.family, prefixLength), ipAddr(hop.address)]
+    // Each address has brought a route of its own, and the library takes no second one.
+    lwip.delRoute(stack, to, mask, over, nif, 0)
+    const result = lwip.addRoute(stack, to, mask, over, nif, 0)
+    if (result < 0) throw errnoError('route', -result)
+  }
+}
+
+/** The network of an address. */
+function networkOf(address: IpAddress, prefixLength: number): Network {
+  const octets = toBytes(address)
+  for (let index = 0; index < octets.length; index++) {
+    const kept = Math.max(0, Math.min(8, prefixLength - 8 * index))
+    octets[index] = (octets[index] as number) & (0xff00 >> kept)
+  }
+  return { destination: fromBytes(octets), prefixLength, via: address }
+}

@@ -1,0 +1,82 @@
+/** Many neighbours and many connections at once: the library has room for ten neighbours, and for few frames. */
+import { createLan, type HostOptions, Service } from '@ioth/conformance'
+import type { Backend } from '@ioth/core'
+import { backend as ts } from '@ioth/stack-ts'
+import { expect, it } from 'vitest'
+import { backend } from '../src/index.ts'
+
+const probe = await backend.probe()
+const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').includes('lwipv6') ?? false
+const lwip: HostOptions = { backend }
+const other: HostOptions = { backend: ts as Backend }
+
+if (!probe.usable && !isRequired) {
+  it.skip(`lwipv6 is not usable here: ${probe.reason}; tried ${probe.tried.join(', ')}`)
+} else {
+  it('thirty hosts at once, none of which has to be asked for', async () => {
+    const lan = await createLan({ hosts: [lwip, ...Array.from({ length: 30 }, () => other)], time: 'real' })
+    try {
+      const [server, ...clients] = lan.hosts
+      const service = new Service(lan.host(0), 80)
+      const talks = clients.map((client) => service.converse(client, { send: 1000 }, { send: 40_000 }))
+      await lan.until(
+        () => talks.every(({ isDone }) => isDone),
+        50_000,
+        () => talks.filter(({ isDone }) => !isDone).join('\n'),
+      )
+      const questions = server?.frames.filter(({ direction, octets }) => direction === 'out' && isQuestion(octets))
+      expect(questions).toEqual([])
+    } finally {
+      await lan.close()
+    }
+  })
+
+  it('sixty connections that all write at once, round after round', async () => {
+    const lan = await createLan({ hosts: [lwip, other], time: 'real' })
+    try {
+      const service = new Service(lan.host(0), 80)
+      for (let round = 0; round < 3; round++) {
+        const talks = Array.from({ length: 60 }, () =>
+          service.converse(lan.host(1), { send: 30_000 }, { send: 20_000 }),
+        )
+        await lan.until(
+          () => talks.every(({ isDone }) => isDone),
+          50_000,
+          () => talks.filter(({ isDone }) => !isDone).join('\n'),
+        )
+      }
+      expect(lan.host(0).stack.counters()['drop.link.library-full']).toBe(0)
+    } finally {
+      await lan.close()
+    }
+  })
+
+  it('a neighbour that is asked for by the first datagrams gets them all', async () => {
+    const lan = await createLan({ hosts: [lwip, other], time: 'real' })
+    try {
+      const [a, b] = [lan.host(0), lan.host(1)]
+      const receiver = b.openUdp()
+      receiver.bind(b.any, 53)
+      const sender = a.openUdp()
+      for (let number = 0; number < 8; number++) sender.send(Uint8Array.of(number), 0, 1, b.address, 53)
+      const got: number[] = []
+      const sink = { datagram: (memory: Uint8Array, offset: number) => got.push(memory[offset] as number) > 0 }
+      await lan.until(
+        () => {
+          receiver.receive(8, sink)
+          return got.length === 8
+        },
+        20_000,
+        () => got.join(),
+      )
+      expect(got).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    } finally {
+      await lan.close()
+    }
+  })
+}
+
+/** An ARP request. */
+function isQuestion(frame: Uint8Array): boolean {
+  return frame[12] === 0x08 && frame[13] === 0x06 && frame[21] === 1
+}

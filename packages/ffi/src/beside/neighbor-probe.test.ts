@@ -1,0 +1,95 @@
+/** Neighbours beside a library: questions, answers, and frames that wait for them. */
+import { createVirtualScheduler, parseIpAddress, toBytes } from '@ioth/core'
+import { beforeEach, expect, test } from 'vitest'
+import { answerArp, isArp } from './arp-answer.ts'
+import { addressToGroup, destinationOf } from './ip-frame.ts'
+import { NeighborProbe } from './neighbor-probe.ts'
+
+const own = parseIpAddress('10.0.0.1')
+const mac = Uint8Array.of(2, 0, 0, 0, 0, 1)
+const otherMac = Uint8Array.of(2, 0, 0, 0, 0, 9)
+const other = parseIpAddress('10.0.0.9')
+
+let sent: Uint8Array[] = []
+let time = createVirtualScheduler({ seed: 1 })
+let probe: NeighborProbe
+
+beforeEach(() => {
+  sent = []
+  time = createVirtualScheduler({ seed: 1 })
+  const toPeer = (frame: Uint8Array): void => void sent.push(frame)
+  probe = new NeighborProbe({ clock: time.clock, mac, sourceFor: () => own, toPeer })
+})
+
+/** A frame with an IPv4 packet, numbered. */
+function packet(number: number): Uint8Array {
+  const frame = new Uint8Array(60)
+  frame.set([8, 0, 0x45], 12)
+  frame.set(toBytes(other), 30)
+  frame[59] = number
+  return frame
+}
+
+function answer(question: Uint8Array): void {
+  const reply = answerArp(question, otherMac, (address) => address.equals(other)) as Uint8Array
+  probe.arriving(reply, reply.length)
+}
+
+test('frames wait for their neighbour and go when it answers; later ones go at once', () => {
+  expect([1, 2, 3].map((number) => probe.address(packet(number), 60, other))).toEqual([false, false, false])
+  expect(sent.map((frame) => isArp(frame, frame.length))).toEqual([true])
+  answer(sent[0] as Uint8Array)
+  const waited = sent.slice(1)
+  expect(waited.map((frame) => [frame.subarray(0, 6), frame[59]])).toEqual([1, 2, 3].map((n) => [otherMac, n]))
+  const next = packet(4)
+  expect(probe.address(next, 60, other)).toBe(true)
+  expect(next.subarray(0, 6)).toEqual(otherMac)
+})
+
+test('a neighbour that does not answer is asked three times, and what waited is dropped and counted', () => {
+  for (let number = 0; number < 20; number++) probe.address(packet(number), 60, other)
+  expect(probe.dropped).toBe(4)
+  time.advance(5_000_000)
+  expect(sent.length).toBe(3)
+  expect(probe.dropped).toBe(20)
+})
+
+test('many absent neighbours draw a bounded number of questions', () => {
+  for (let host = 1; host < 250; host++) probe.address(packet(0), 60, parseIpAddress(`10.0.1.${host}`))
+  expect(sent.length).toBe(64)
+})
+
+test('one that was not heard of for a while is asked again on the way, and forgotten when it is silent', () => {
+  probe.resolve(other, () => {})
+  answer(sent[0] as Uint8Array)
+  time.advance(60_000_000)
+  expect(probe.address(packet(1), 60, other)).toBe(true)
+  expect(sent.length).toBe(2)
+  time.advance(5_000_000)
+  expect(probe.address(packet(2), 60, other)).toBe(false)
+})
+
+test('requests for others are not answered', () => {
+  probe.resolve(other, () => {})
+  expect(answerArp(sent[0] as Uint8Array, otherMac, (address) => address.equals(own))).toBe(null)
+})
+
+test('groups and broadcasts have addresses of their own', () => {
+  const macOf = (text: string): string => {
+    const frame = new Uint8Array(60)
+    addressToGroup(frame, parseIpAddress(text))
+    return Buffer.from(frame.subarray(0, 6)).toString('hex')
+  }
+  expect(['224.129.2.3', '255.255.255.255', '10.0.0.255', 'ff02::1:ff00:9'].map(macOf)).toEqual([
+    '01005e010203',
+    'ffffffffffff',
+    'ffffffffffff',
+    '3333ff000009',
+  ])
+})
+
+test('where a packet goes is read from whole headers only', () => {
+  expect(destinationOf(packet(0), 60)?.toString()).toBe('10.0.0.9')
+  expect(destinationOf(packet(0), 30)).toBe(null)
+  expect(destinationOf(new Uint8Array(60), 60)).toBe(null)
+})
