@@ -76,6 +76,7 @@ export class PicoDevice implements LinkSink {
   readonly pointer: Pointer
   /** Octets in front of the IP header. */
   readonly linkHeader: number
+  readonly mtu: number
   private readonly pico: Pico
   private readonly pool: FramePool
   private readonly host: DeviceHost
@@ -103,6 +104,7 @@ export class PicoDevice implements LinkSink {
     this.pool = pool
     this.host = host
     this.link = link
+    this.mtu = mtu
     this.linkHeader = link.type === 'ethernet' ? 14 : 0
     this.outgoing = createBatch(pool, OUTGOING)
     this.scratch = new Uint8Array(mtu + 64)
@@ -157,11 +159,14 @@ export class PicoDevice implements LinkSink {
   /** Puts a frame of our own on the wire. */
   emit(frame: Uint8Array): void {
     const { outgoing, pool } = this
+    if (outgoing.count === outgoing.capacity) this.flush()
     if (this.isGone || outgoing.count === outgoing.capacity) return
     const slot = pool.take(frame.length)
     if (slot === -1) return
     pool.bytes.set(frame, slot)
     pushFrame(outgoing, slot, frame.length)
+    this.counters.framesOut++
+    this.counters.octetsOut += frame.length
   }
 
   /** Puts a frame of our own into the library. */

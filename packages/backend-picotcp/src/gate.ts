@@ -7,11 +7,7 @@
 import {
   type ErrorCode,
   ETHERNET_HEADER,
-  IP4_CHECKSUM,
-  IP4_HEADER,
-  IP4_TOTAL_LENGTH,
   IP6_DESTINATION,
-  IP6_PAYLOAD_LENGTH,
   IP6_SOURCE,
   IpAddress,
   PROTO_ICMP,
@@ -27,11 +23,11 @@ import {
   TCP_RST,
   TCP_SOURCE,
   TCP_SYN,
-  UDP_CHECKSUM,
   UDP_HEADER,
-  UDP_LENGTH,
   UDP_SOURCE,
 } from '@ioth/core'
+import { datagramFrames } from './datagram-frames.ts'
+import type { DatagramMarks } from './datagram-marks.ts'
 import type { PicoDevice } from './device.ts'
 import type { Flow, Flows } from './flows.ts'
 import { LIBRARY_SOCKETS } from './limits.ts'
@@ -58,6 +54,9 @@ export interface GateHost {
   tcpReported(flow: Flow, code: ErrorCode): void
   udpReported(localPort: number, to: IpAddress, port: number, code: ErrorCode): void
   count(what: GateCount): void
+  readonly marks: DatagramMarks
+  /** For the fragments of a datagram. */
+  randomId(): number
 }
 
 /** {@link Gate.arrives}: the library shall not see the frame. */
@@ -87,16 +86,22 @@ const UNREACHABLE6: Readonly<Record<number, ErrorCode>> = {
   4: 'ECONNREFUSED',
 }
 
+/** Errors whose second word is not used. That of "fragmentation needed" the library does not send. */
+const UNUSED4: readonly number[] = [3, 11]
+const UNUSED6: readonly number[] = [1, 3]
+const ECHO_REPLY4 = 0
+const ECHO_REPLY6 = 129
+const ICMP_CODE = 1
+const ICMP_CHECKSUM = 2
+const ICMP_REST = 4
+
 export class Gate {
-  /** Octets that stand for an empty datagram; nobody else can know them. */
-  readonly emptyMark: Uint8Array
   private readonly host: GateHost
   private readonly packet = new PacketView()
   private readonly inner = new PacketView()
 
-  constructor(host: GateHost, emptyMark: Uint8Array) {
+  constructor(host: GateHost) {
     this.host = host
-    this.emptyMark = emptyMark
   }
 
   /** A frame of the library. @returns whether it may leave. */
@@ -104,6 +109,7 @@ export class Gate {
     const { packet, host } = this
     if (!packet.read(frame, at, length, device.linkHeader)) return length
     if (packet.family === 6 && (!host.speaksIpv6(device) || isOfNobody(packet))) return 0
+    if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) cleanIcmp(packet)
     if (packet.isTcp) {
       const port = packet.sourcePort
       const real = host.tcpAliases.real(port)
@@ -114,13 +120,15 @@ export class Gate {
         this.endWith(flow)
       }
       withoutScale(packet)
+      // Those of the peer's SYN come back.
+      if (packet.reserved !== 0) packet.reserved = 0
       if ((packet.flags & (TCP_RST | TCP_ACK)) === TCP_RST) withoutAcknowledgment(packet)
       return flow?.isOver === true ? 0 : length
     }
     if (packet.protocol !== PROTO_UDP || packet.isFragment) return length
     const real = host.udpAliases.real(packet.sourcePort)
     if (real !== packet.sourcePort) packet.write16(packet.payloadAt + UDP_SOURCE, real)
-    return this.emptied(packet, frame, at, length)
+    return this.sendDatagram(device, frame, at, length)
   }
 
   /** A frame of the link. @returns {@link DROP}, {@link PASS}, or the port that the library shall see it go to: see {@link redirect}. */
@@ -134,7 +142,7 @@ export class Gate {
     if (packet.family === 6 && !host.speaksIpv6(device)) return DROP
     const { protocol } = packet
     if (protocol === PROTO_TCP && !packet.isFragment) return this.segmentArrives(device, frame, at)
-    if (protocol === PROTO_UDP && !packet.isFragment && packet.payloadAt + UDP_HEADER <= packet.end) {
+    if (protocol === PROTO_UDP && packet.isFirst && packet.payloadAt + UDP_HEADER <= packet.end) {
       const port = packet.destinationPort
       const inside = host.datagramPort(packet.family, port)
       return inside === port ? PASS : inside
@@ -463,24 +471,17 @@ export class Gate {
     return false
   }
 
-  /** An empty datagram left the program as a mark that is taken off here. */
-  private emptied(packet: PacketView, frame: Uint8Array, at: number, length: number): number {
-    const { emptyMark } = this
-    const { payloadAt, ipAt, family, end } = packet
-    const dataAt = payloadAt + UDP_HEADER
-    if (end - dataAt !== emptyMark.length) return length
-    for (let i = 0; i < emptyMark.length; i++) if (frame[dataAt + i] !== emptyMark[i]) return length
-    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
-    view.setUint16(payloadAt + UDP_LENGTH, UDP_HEADER)
-    if (family === 4) {
-      view.setUint16(ipAt + IP4_TOTAL_LENGTH, dataAt - ipAt)
-      view.setUint16(ipAt + IP4_CHECKSUM, 0)
-      view.setUint16(ipAt + IP4_CHECKSUM, ~sumOf(frame, ipAt, Math.max(payloadAt - ipAt, IP4_HEADER), 0))
-    } else view.setUint16(ipAt + IP6_PAYLOAD_LENGTH, UDP_HEADER)
-    view.setUint16(payloadAt + UDP_CHECKSUM, 0)
-    const sum = ~transportSum(frame, family, ipAt, payloadAt, UDP_HEADER, PROTO_UDP) & 0xffff
-    view.setUint16(payloadAt + UDP_CHECKSUM, sum === 0 ? 0xffff : sum)
-    return dataAt - at
+  /** Sends the datagram that a mark of the library stands for. @returns the length of the frame that shall leave besides: none. */
+  private sendDatagram(device: PicoDevice, frame: Uint8Array, at: number, length: number): number {
+    const { packet, host } = this
+    const dataAt = packet.payloadAt + UDP_HEADER
+    if (!host.marks.isMark(frame, dataAt, packet.end - dataAt)) return length
+    // Groups hear it by more than one device, perhaps.
+    const isGroup = device.linkHeader > 0 && ((frame[at] as number) & 1) !== 0
+    const octets = host.marks.behind(frame, dataAt, !isGroup)
+    if (octets === null) return 0
+    for (const each of datagramFrames(packet, at, octets, device.mtu, host.randomId())) device.emit(each)
+    return 0
   }
 }
 
@@ -504,6 +505,28 @@ function isOfNobody({ protocol, bytes, payloadAt, ipAt }: PacketView): boolean {
   if (protocol !== PROTO_ICMP6 || (type !== 133 && type !== 135)) return false
   for (let at = ipAt + IP6_SOURCE; at < ipAt + IP6_DESTINATION; at++) if (bytes[at] !== 0) return type === 133
   return true
+}
+
+/**
+ * The library leaves whatever there was in its memory in the field of errors that nobody uses, and answers an echo with the code that the
+ * question had (RFC 792: both are 0).
+ */
+function cleanIcmp(packet: PacketView): void {
+  const { bytes, payloadAt, end, family, ipAt, isFragment } = packet
+  const at = payloadAt + ICMP_REST
+  if (isFragment || at + 4 > end) return
+  const type = bytes[payloadAt] as number
+  const isError = (family === 4 ? UNUSED4 : UNUSED6).includes(type)
+  const isReply = type === (family === 4 ? ECHO_REPLY4 : ECHO_REPLY6)
+  if (isError && packet.word32(at) !== 0) bytes.fill(0, at, at + 4)
+  else if (isReply && bytes[payloadAt + ICMP_CODE] !== 0) bytes[payloadAt + ICMP_CODE] = 0
+  else return
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  view.setUint16(payloadAt + ICMP_CHECKSUM, 0)
+  const length = end - payloadAt
+  const sum =
+    family === 4 ? sumOf(bytes, payloadAt, length, 0) : transportSum(bytes, 6, ipAt, payloadAt, length, PROTO_ICMP6)
+  view.setUint16(payloadAt + ICMP_CHECKSUM, ~sum)
 }
 
 /** The library leaves a number where a RST has no ACK (RFC 9293 3.10.7.1: the field is 0). */

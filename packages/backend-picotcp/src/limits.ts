@@ -12,13 +12,8 @@ import type { Capabilities, Limits } from '@ioth/core'
 export const LIBRARY_SOCKETS = 200
 /** Open sockets of programs: some places stay for connections that are ending. */
 const SOCKETS = 160
-/**
- * One frame. What is larger the library sends in fragments whose UDP header has the length of the first one, and nobody but itself puts
- * that together again. Large datagrams of others are received.
- */
-const LARGEST_DATAGRAM = 1464
-/** The same over IPv6, whose header is longer. */
-export const LARGEST_DATAGRAM_V6 = 1444
+/** What IPv4 carries. Fragments are made beside the library. */
+const LARGEST_DATAGRAM = 65_507
 const SEND_BUFFER = 128 * 1024
 /** What a window can say without a scale: the library changes its scale during a connection, which nobody else understands. */
 const RECEIVE_BUFFER = 65_535

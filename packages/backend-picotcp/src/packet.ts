@@ -37,18 +37,23 @@ import {
   UDP_CHECKSUM,
 } from '@ioth/core'
 
+export const IP6_NEXT_FRAGMENT = 44
+export const IP6_FRAGMENT_HEADER = 8
+
 /** Beginning and end of what is looked at, in some memory. */
 export class PacketView {
   family: 4 | 6 = 4
   /** Where the IP header begins. */
   ipAt = 0
-  /** The protocol, or the first next header of IPv6. */
+  /** The protocol, or the first next header of IPv6 that is no fragment header. */
   protocol = 0
-  /** Where what follows the IP header begins; IPv6 extension headers are not skipped. */
+  /** Where what follows the IP header begins; of IPv6 extension headers only that of a fragment is skipped. */
   payloadAt = 0
   /** Where the packet ends, by its own length. */
   end = 0
   isFragment = false
+  /** It is no fragment, or the one that holds the beginning of what was cut. */
+  isFirst = true
   bytes: Uint8Array = new Uint8Array(0)
 
   /**
@@ -72,12 +77,18 @@ export class PacketView {
       this.payloadAt = ipAt + ((bytes[ipAt] as number) & 15) * 4
       this.end = ipAt + this.word16(ipAt + IP4_TOTAL_LENGTH)
       this.isFragment = (this.word16(ipAt + IP4_FRAGMENT) & 0x3fff) !== 0
+      this.isFirst = (this.word16(ipAt + IP4_FRAGMENT) & 0x1fff) === 0
     } else if (version === 6 && ipAt + IP6_HEADER <= limit) {
       this.family = 6
       this.protocol = bytes[ipAt + IP6_NEXT_HEADER] as number
       this.payloadAt = ipAt + IP6_HEADER
       this.end = this.payloadAt + this.word16(ipAt + IP6_PAYLOAD_LENGTH)
-      this.isFragment = false
+      this.isFragment = this.protocol === IP6_NEXT_FRAGMENT && this.payloadAt + IP6_FRAGMENT_HEADER <= this.end
+      this.isFirst = !this.isFragment || (this.word16(this.payloadAt + 2) & 0xfff8) === 0
+      if (this.isFragment) {
+        this.protocol = bytes[this.payloadAt] as number
+        this.payloadAt += IP6_FRAGMENT_HEADER
+      }
     } else return false
     return this.end <= limit && this.payloadAt <= this.end
   }
@@ -114,6 +125,16 @@ export class PacketView {
 
   get dataAt(): number {
     return this.payloadAt + ((this.bytes[this.payloadAt + TCP_DATA_OFFSET] as number) >>> 4) * 4
+  }
+
+  /** Bits beside the data offset (RFC 9293 3.1). */
+  get reserved(): number {
+    return (this.bytes[this.payloadAt + TCP_DATA_OFFSET] as number) & 15
+  }
+
+  set reserved(value: number) {
+    const at = this.payloadAt + TCP_DATA_OFFSET
+    this.write16(at, (this.word16(at) & 0xf0ff) | (value << 8))
   }
 
   get flags(): number {

@@ -44,6 +44,7 @@ import {
 import { createStation } from '@ioth/core/station'
 import { Callbacks, type LibraryHandle } from '@ioth/ffi'
 import type { Pico } from './bindings.ts'
+import { DatagramMarks } from './datagram-marks.ts'
 import { type DeviceHost, PicoDevice } from './device.ts'
 import { Engine, type PicoUser } from './engine.ts'
 import { type Flow, Flows } from './flows.ts'
@@ -62,8 +63,6 @@ import type { ListenerSocket } from './sockets/listener-socket.ts'
 import type { Remains } from './sockets/remains.ts'
 import { StreamSocket } from './sockets/stream-socket.ts'
 
-/** Octets of the mark for an empty datagram. */
-const MARK = 24
 /** The library forgets a handshake after this, at the latest. */
 const HANDSHAKE_US = 80_000_000
 /** A FIN that was not acknowledged leaves again after twice this, then after twice as long as the time before. */
@@ -97,7 +96,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   readonly remains: Set<PicoUser> = new Set()
   readonly datagramPorts: Map<number, number> = new Map()
   readonly scratch: Uint8Array = new Uint8Array(65_536)
-  readonly emptyMark: Uint8Array = new Uint8Array(MARK)
+  readonly marks: DatagramMarks
   readonly routes: RoutingTable
   readonly neighbors: Table<Neighbor> = unlisted
   nameServers: readonly IpAddress[]
@@ -141,11 +140,11 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     this.tcpAliases = new PortAliases((port) => this.listeners.has(port) || this.flows.isBusy(port))
     this.udpAliases = new PortAliases((port) => [...this.openSockets].some((socket) => socket.localPort === port))
     this.flows = new Flows(scheduler.clock, this.tcpAliases)
-    scheduler.random.fill(this.emptyMark)
+    this.marks = new DatagramMarks(scheduler.clock, scheduler.random)
     const { handle, pico } = loadLibrary(found, quiet)
     this.library = handle
     this.pico = pico
-    this.gate = new Gate(this, this.emptyMark)
+    this.gate = new Gate(this)
     this.engine = new Engine(
       pico,
       this.callbacks,
@@ -391,6 +390,10 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     }
   }
 
+  randomId(): number {
+    return this.scheduler.random.int32()
+  }
+
   count(what: GateCount): void {
     this.counts[what]++
   }
@@ -411,6 +414,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
       (this.waitingForRoom.shift() as () => void)()
     if (now - this.lookedAt < LOOK_US) return
     this.lookedAt = now
+    this.marks.sweep()
     for (const socket of [...this.openSockets]) if (socket instanceof StreamSocket) socket.check(now)
     this.flows.forgetBefore(now - HANDSHAKE_US)
     for (const flow of this.flows.all()) this.repeat(flow, now)

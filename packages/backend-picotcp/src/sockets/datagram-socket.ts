@@ -24,10 +24,9 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
-import { EVENT_READ, networkPort, type Pointer, PROTO_UDP } from '../bindings.ts'
+import { EVENT_READ, networkPort, OPTION_RECEIVE_BUFFER, type Pointer, PROTO_UDP } from '../bindings.ts'
 import { PicoUser } from '../engine.ts'
 import { picoError } from '../errno.ts'
-import { LARGEST_DATAGRAM_V6 } from '../limits.ts'
 import {
   addressFrom,
   bindPico,
@@ -35,6 +34,7 @@ import {
   invalid,
   notImplemented,
   openPico,
+  optionValue,
   PicoSocket,
   type SocketHost,
 } from './endpoint.ts'
@@ -44,6 +44,8 @@ const WHOLE_DATAGRAM = 65_535
 /** Datagrams and octets that wait here; what comes beyond is dropped, as everywhere. */
 const MOST_WAITING = 1024
 const SMALLEST_BUFFER = 2048
+/** Of the library's, which holds what comes between two ticks. By default it holds ten frames. */
+const LIBRARY_BUFFER = 256 * 1024
 
 interface Datagram {
   readonly octets: Uint8Array
@@ -130,6 +132,7 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     }
     if (inside === shared) host.udpAliases.retain(inside)
     if (family === 6) host.datagramPorts.set(port, inside)
+    host.pico.setOption(socket, OPTION_RECEIVE_BUFFER, optionValue(LIBRARY_BUFFER))
     host.engine.register(socket, this.user, false)
     this.halves.push({ socket, family, address, port: inside })
   }
@@ -183,8 +186,7 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
       }
     }
     if (target === null) return this.fail('EDESTADDRREQ')
-    const most = target.family === 4 ? host.limits.maxDatagram : Math.min(host.limits.maxDatagram, LARGEST_DATAGRAM_V6)
-    if (length > most) return this.fail('EMSGSIZE', target, remotePort)
+    if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', target, remotePort)
     const isBroadcast = host.isBroadcast(target)
     if (isBroadcast && this.broadcast === 0) return this.fail('EACCES', target, remotePort)
     if (target.isMulticast || (!isBroadcast && host.sourceFor(target) === null)) {
@@ -192,11 +194,12 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     }
     const half = this.halfFor(target)
     if (half === null) return this.fail('ENETUNREACH', target, remotePort)
-    const isEmpty = length === 0
-    const octets = isEmpty ? host.emptyMark : from.subarray(offset, offset + length)
-    const sent = host.pico.sendTo(half.socket, octets, octets.length, toBytes(target), networkPort(remotePort))
+    const mark = host.marks.for(from, offset, length)
     host.engine.touch()
-    if (sent >= octets.length) return length
+    if (mark === null) return WOULD_BLOCK
+    const sent = host.pico.sendTo(half.socket, mark, mark.length, toBytes(target), networkPort(remotePort))
+    if (sent >= mark.length) return length
+    host.marks.takeBack()
     if (sent >= 0) return WOULD_BLOCK
     const { code } = picoError(host.pico.error(), 'send')
     return code === 'EAGAIN' || code === 'ENOMEM' ? WOULD_BLOCK : this.fail(code, target, remotePort)
@@ -281,8 +284,13 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
       const fromPort = ((port[0] as number) << 8) | (port[1] as number)
       if (this.remote !== null && !(this.remotePort === fromPort && this.remote.equals(from))) continue
       if (this.octetsWaiting + length > this.receiveBuffer || this.waiting.length >= MOST_WAITING) continue
-      this.octetsWaiting += length
-      this.waiting.push({ octets: scratch.slice(0, length), from, port: fromPort })
+      // What the library handed to itself did not pass by where marks are replaced.
+      const octets = host.marks.isMark(scratch, 0, length)
+        ? host.marks.behind(scratch, 0, false)
+        : scratch.slice(0, length)
+      if (octets === null) continue
+      this.octetsWaiting += octets.length
+      this.waiting.push({ octets, from, port: fromPort })
     }
   }
 

@@ -21,6 +21,7 @@ import {
   toBytes,
 } from '@ioth/core'
 import { NET_IPV4, NET_IPV6, type Pico, type Pointer } from '../bindings.ts'
+import type { DatagramMarks } from '../datagram-marks.ts'
 import type { Engine, PicoUser } from '../engine.ts'
 import { EADDRINUSE, EINVAL, picoError } from '../errno.ts'
 import type { Flow, Flows } from '../flows.ts'
@@ -48,8 +49,8 @@ export interface SocketHost {
   readonly remains: Set<PicoUser>
   /** Into this library calls read; its octets are good until the next one. */
   readonly scratch: Uint8Array
-  /** Sent in the place of nothing, which the library does not send; cut off on the way out. */
-  readonly emptyMark: Uint8Array
+  /** What the library is given in the place of datagrams. */
+  readonly marks: DatagramMarks
   isOurs(address: IpAddress): boolean
   isBroadcast(address: IpAddress): boolean
   sourceFor(destination: IpAddress): IpAddress | null
