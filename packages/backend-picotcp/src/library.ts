@@ -5,11 +5,10 @@
  */
 import { realpathSync } from 'node:fs'
 import { NetError } from '@ioth/core'
-import { koffi, type LibraryHandle, type LibraryRequest, openLibrary } from '@ioth/ffi'
+import { koffi, type LibraryHandle, type LibraryRequest, openLibrary, silence } from '@ioth/ffi'
 import { type Abi, abiOf, NEEDED } from './abi.ts'
 import { bindPico, type Pico } from './bindings.ts'
 import { type LibrarySymbols, readSymbols } from './library-symbols.ts'
-import { silence } from './silence.ts'
 
 export const LIBRARY_VARIABLE = 'IOTH_PICOTCP_LIB'
 

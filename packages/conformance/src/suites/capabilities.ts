@@ -79,11 +79,19 @@ export function capabilities(suite: Suite): void {
       const socket = a.stack.openUdp(4)
       const { maxDatagram } = manifest.limits
       const octets = new Uint8Array(maxDatagram + 1)
-      expect(socket.send(octets, 0, maxDatagram, b.address, 9)).toBe(maxDatagram)
-      expect(socket.send(octets, 0, maxDatagram + 1, b.address, 9)).toBe(FAILED)
+      socket.connect(b.address, 9)
+      expect(socket.send(octets, 0, maxDatagram, null, 0)).toBe(maxDatagram)
+      expect(socket.send(octets, 0, maxDatagram + 1, null, 0)).toBe(FAILED)
       expect(socket.error?.code).toBe('EMSGSIZE')
       socket.close()
     })
+    if (manifest.udp === 'connected') {
+      suite.test('the UDP sockets speak to one peer: a destination is ERR_IOTH_NOT_IMPLEMENTED', ({ a, b }) => {
+        const socket = a.stack.openUdp(4)
+        expectThrow(() => socket.send(new Uint8Array(1), 0, 1, b.address, 9), 'ERR_IOTH_NOT_IMPLEMENTED')
+        socket.close()
+      })
+    }
   }
 
   suite.test('TCP options work or say that they do not', ({ a }) => {

@@ -17,7 +17,9 @@ export interface FlowWires {
   /** Onto the link. */
   toPeer(frame: Uint8Array): void
   /** Into the library, as if it had come from the link. */
-  toLibrary(frame: Uint8Array): void
+  toLibrary(frame: Uint8Array, flow: Flow): void
+  /** The library takes no RST with an ACK once it knows its peer's numbers. */
+  readonly bareResets?: boolean
 }
 
 /** Who wants to know what the peer did. */
@@ -53,6 +55,8 @@ export class Flow {
   unread = 0
   /** The largest segment that the peer takes. */
   peerMss: number = DEFAULT_MSS
+  /** The window that the peer announced last, as it stands in its segments. */
+  peerWindow = 0
   /** Where the peer's segments come from, or its router's: what libraries remember of neighbours may be old. */
   private readonly mac = new Uint8Array(6)
   private isLocated = false
@@ -74,6 +78,8 @@ export class Flow {
   private finSent = false
   /** The library has sent a FIN of its own. */
   private libraryEnded = false
+  /** The peer's SYN has come. */
+  private isIrsKnown = false
 
   constructor(wires: FlowWires) {
     this.wires = wires
@@ -150,6 +156,7 @@ export class Flow {
     if ((flags & TCP_SYN) !== 0) this.arrivingSyn(frame)
     if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.seq + frame.payload - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
+    this.peerWindow = frame.window
     if (!this.isEstablished && ((frame.ack - this.iss) | 0) > 0) this.isEstablished = this.hasBegun
     let { ack } = frame
     const hasFin = this.finSent || this.libraryEnded
@@ -185,6 +192,7 @@ export class Flow {
   private arrivingSyn(frame: TcpFrame): void {
     this.peerMss = frame.mss ?? DEFAULT_MSS
     this.irs = frame.seq
+    this.isIrsKnown = true
     this.rcvNxt = (frame.seq + 1) | 0
     const isAnswer = (frame.flags & TCP_ACK) !== 0 && frame.ack === ((this.iss + 1) | 0)
     // The library lets the peer wait for the end of the handshake, up to a quarter of a second.
@@ -217,10 +225,41 @@ export class Flow {
   resetLibrary(): void {
     if (this.out === null) return
     const turned = this.out.reversed()
-    const frame = this.isEstablished
-      ? turned.make(TCP_RST | TCP_ACK, this.rcvNxt, this.sndNxt, 0)
-      : turned.make(TCP_RST | TCP_ACK, 0, (this.iss + 1) | 0, 0)
-    this.wires.toLibrary(frame)
+    const { bareResets = false } = this.wires
+    const frame =
+      bareResets && this.isIrsKnown
+        ? turned.make(TCP_RST, this.rcvNxt, 0, 0)
+        : this.isEstablished
+          ? turned.make(TCP_RST | TCP_ACK, this.rcvNxt, this.sndNxt, 0)
+          : turned.make(TCP_RST | TCP_ACK, 0, (this.iss + 1) | 0, 0)
+    this.wires.toLibrary(frame, this)
+  }
+
+  /** Tells the peer that there is room again, when it was told of less than half of it: libraries may tell only of the end of none. */
+  announceRoom(window: number): void {
+    if (this.isDead || !this.isEstablished || this.peerOctets >= 0 || this.window * 2 >= window) return
+    this.window = window
+    this.emit(TCP_ACK, this.finSent ? (this.finAt + 1) | 0 : this.sndNxt, this.rcvNxt)
+  }
+
+  /** Asks the peer for its window (RFC 9293 3.8.6.1): a segment that it must answer, of what it has already. */
+  probe(): void {
+    this.emit(TCP_ACK, (this.sndUna - 1) | 0, this.rcvNxt)
+  }
+
+  /** A segment for a connection that the library has forgotten: the peer's end is acknowledged, and what else it sends is refused. */
+  late(frame: TcpFrame): void {
+    const { flags } = frame
+    if (this.isDead || (flags & TCP_RST) !== 0) return
+    const end = (frame.seq + frame.space) | 0
+    const isNew = ((frame.seq + frame.payload - this.rcvNxt) | 0) > 0
+    if (frame.payload > 0 && isNew) {
+      this.isDead = true
+      this.emit(TCP_RST, frame.ack, 0)
+    } else if (frame.space > 0) {
+      if ((flags & TCP_FIN) !== 0) this.rcvNxt = end
+      this.emit(TCP_ACK, (this.finAt + 1) | 0, this.rcvNxt)
+    }
   }
 
   /** Nothing is repeated any more. */
@@ -250,7 +289,7 @@ export class Flow {
   /** The library's FIN is acknowledged by us: the peer has acknowledged it long ago. */
   private answerLibrary(): void {
     if (this.out === null) return
-    this.wires.toLibrary(this.out.reversed().make(TCP_ACK, this.rcvNxt, (this.finAt + 1) | 0, 0xffff))
+    this.wires.toLibrary(this.out.reversed().make(TCP_ACK, this.rcvNxt, (this.finAt + 1) | 0, 0xffff), this)
   }
 
   private emit(flags: number, seq: number, ack: number): void {

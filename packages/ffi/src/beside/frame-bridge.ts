@@ -1,6 +1,6 @@
 /**
- * The way of frames between a link and a library that has its end of a `seqpacket` pair for a wire. Each frame is shown on its way: it can
- * be changed, or kept back.
+ * The way of frames between a link and a library that has its end of a `seqpacket` pair, or of a plug, for a wire. Each frame is shown on its
+ * way: it can be changed, or kept back.
  *
  * Neither side can make the other wait: a library that waits for a wire waits with all its sockets, and so would the thread that calls it.
  * What the library cannot take now is queued, and beyond that dropped and counted, as a full receive queue of a network card would drop it.
@@ -34,6 +34,10 @@ export interface FrameGuard {
   arriving(frame: Uint8Array, length: number): boolean
   /** A frame of the library's, for the link. @returns whether it goes on. */
   leaving(frame: Uint8Array, length: number): boolean
+  /** The library's end holds one frame more: for a library that is worked by whoever gives it frames. */
+  delivered?(): void
+  /** All frames that came together were shown. */
+  arrived?(): void
 }
 
 export interface BridgeOptions {
@@ -41,6 +45,8 @@ export interface BridgeOptions {
   readonly pool: FramePool
   readonly link: Link
   readonly guard: FrameGuard
+  /** Our end of a wire that the library has already, one frame a message, non-blocking; the bridge closes it. @default a pair is made */
+  readonly wire?: number
 }
 
 export interface BridgeCounters {
@@ -70,7 +76,7 @@ export class FrameBridge extends Job implements LinkSink {
   /** Memory of a frame that arrives, and of one that leaves: what the guard is shown. */
   readonly incoming: Uint8Array
   readonly outgoing: Uint8Array
-  /** The library's end of the pair, until it takes it over. */
+  /** The library's end of the pair, until it takes it over; -1: it has its wire already. */
   readonly libraryEnd: number
   private readonly scheduler: Scheduler
   private readonly pool: FramePool
@@ -84,7 +90,7 @@ export class FrameBridge extends Job implements LinkSink {
   private isDetached = false
   private isClosed = false
 
-  constructor({ scheduler, pool, link, guard }: BridgeOptions) {
+  constructor({ scheduler, pool, link, guard, wire }: BridgeOptions) {
     super()
     this.scheduler = scheduler
     this.pool = pool
@@ -93,8 +99,8 @@ export class FrameBridge extends Job implements LinkSink {
     this.incoming = new Uint8Array(link.mtu + LONGEST_HEADER + 1)
     this.outgoing = new Uint8Array(link.mtu + LONGEST_HEADER + 1)
     this.batch = createBatch(pool, ROUND)
-    const [ours, theirs] = socketPair('seqpacket')
-    widenSendBuffer(theirs, LIBRARY_BUFFER)
+    const [ours, theirs] = wire === undefined ? socketPair('seqpacket') : [wire, -1]
+    if (theirs >= 0) widenSendBuffer(theirs, LIBRARY_BUFFER)
     this.fd = ours
     this.libraryEnd = theirs
     this.watch = new DescriptorWatch(ours, { readable: true }, ({ readable, writable }) => {
@@ -114,7 +120,14 @@ export class FrameBridge extends Job implements LinkSink {
   /** A frame that did not come from the link goes into the library. */
   toLibrary(frame: Uint8Array): void {
     if (this.isDetached) return
-    if (!this.write(frame, frame.length)) this.counters.dropLibraryFull++
+    if (this.write(frame, frame.length)) this.guard.delivered?.()
+    else this.counters.dropLibraryFull++
+  }
+
+  /** The library may have sent something: it is looked for in the next job. */
+  look(): void {
+    this.isReadable = true
+    this.scheduler.defer(this)
   }
 
   /** A frame that did not come from the library goes onto the link. */
@@ -135,9 +148,12 @@ export class FrameBridge extends Job implements LinkSink {
       }
       readFrame(batch, index, incoming)
       if (!guard.arriving(incoming, length)) continue
-      if (this.write(incoming, length)) counters.framesIn++
-      else counters.dropLibraryFull++
+      if (this.write(incoming, length)) {
+        counters.framesIn++
+        guard.delivered?.()
+      } else counters.dropLibraryFull++
     }
+    guard.arrived?.()
   }
 
   run(): void {
@@ -231,6 +247,7 @@ export class FrameBridge extends Job implements LinkSink {
       const frame = waiting[taken] as Uint8Array
       if (this.writeNow(frame, frame.length) === WOULD_BLOCK) break
       taken++
+      this.guard.delivered?.()
     }
     this.waiting = waiting.slice(taken)
     if (this.waiting.length === 0) this.watch.watch({ readable: true })

@@ -118,6 +118,14 @@ export class TcpFrame {
     return this.view.getUint16(this.at + TCP_WINDOW)
   }
 
+  /** Changes 16 bits of the TCP header at an even place of it. */
+  set16(place: number, value: number): void {
+    const before = this.view.getUint16(this.at + place)
+    if (before === value) return
+    this.view.setUint16(this.at + place, value)
+    this.patchSum(before, value)
+  }
+
   setSeq(value: number): void {
     this.replace32(this.at + TCP_SEQUENCE, value)
     this.seq = value

@@ -141,6 +141,8 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
 
   send(from: Uint8Array, offset: number, length: number, to: IpAddress | null, port: number): number {
     const { host } = this
+    if (to !== null && host.capabilities.udp === 'connected')
+      throw this.notImplemented('send', 'datagrams without connect')
     if (this.isClosed) return this.fail('EBADF')
     if (this.pending !== null) return this.tellPending('send')
     if (this.isDead) return this.fail('ENETDOWN')
@@ -199,7 +201,7 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
 
   join(group: IpAddress, on: Interface | null, source?: IpAddress): void {
     const { multicast } = this.host.capabilities
-    if (!multicast) throw this.noMulticast()
+    if (!multicast) throw this.notImplemented('join', 'multicast')
     const where = { address: group.toString() }
     if (!group.isMulticast || group.family !== this.family) throw new NetError('EINVAL', 'join', where)
     const key = keyOf(group, on, source)
@@ -209,7 +211,7 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
   }
 
   leave(group: IpAddress, on: Interface | null, source?: IpAddress): void {
-    if (!this.host.capabilities.multicast) throw this.noMulticast()
+    if (!this.host.capabilities.multicast) throw this.notImplemented('leave', 'multicast')
     if (!this.memberships.delete(keyOf(group, on, source))) {
       throw new NetError('EADDRNOTAVAIL', 'leave', { address: group.toString() })
     }
@@ -291,9 +293,9 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
 
   // ---------- inside ----------
 
-  private noMulticast(): NetError {
-    const message = `the stack "${this.host.backend}" does not implement multicast`
-    return new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'join', { message })
+  private notImplemented(syscall: string, what: string): NetError {
+    const message = `the stack "${this.host.backend}" does not implement ${what}`
+    return new NetError('ERR_IOTH_NOT_IMPLEMENTED', syscall, { message })
   }
 
   private get isWildcard(): boolean {

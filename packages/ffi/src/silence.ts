@@ -1,14 +1,14 @@
 /**
- * Standard output belongs to the program, and the library prints to it. It does so by C's `stdout`, which nothing of Node uses: that variable
+ * Standard output belongs to the program, and some libraries print to it. They do so by C's `stdout`, which nothing of Node uses: that variable
  * is pointed elsewhere, once for the process. The descriptor 1 stays what it is.
  *
  * @module
  */
-import { koffi } from '@ioth/ffi'
+import { koffi } from './koffi.ts'
 
 let isSilent = false
 
-/** Other C code of the process that prints by `stdout` is silenced as well; the setting `quiet` keeps it. */
+/** All C code of the process that prints by `stdout` is silent from now on. Idempotent. */
 export function silence(): void {
   if (isSilent) return
   isSilent = true

@@ -1,0 +1,56 @@
+/**
+ * The backend `fdpicotcp`.
+ *
+ * @module
+ */
+import type { Backend, Probe, Stack, StackOptions } from '@ioth/core'
+import { builtFile, createRemoteStack, createShellStack, probeLibrary, remoteCapabilities } from '@ioth/ffi'
+import { REQUEST, startLibrary } from './bindings.ts'
+import { FdPicoEngine } from './engine.ts'
+import { CAPABILITIES } from './limits.ts'
+import { type FdPicoSettings, readSettings } from './settings.ts'
+
+const NAME = 'fdpicotcp'
+
+/** Options of {@link createStack}: the contract's, with this backend's settings. */
+export interface FdPicoStackOptions extends Omit<StackOptions, 'settings'> {
+  readonly settings?: FdPicoSettings
+}
+
+/**
+ * Makes a stack of fd_picoTCP.
+ * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
+ */
+export async function createStack(options: FdPicoStackOptions): Promise<Stack> {
+  const { library, isolation } = readSettings(options.settings as Record<string, unknown>)
+  if (isolation === 'process') {
+    return await createRemoteStack({
+      backend: NAME,
+      capabilities: CAPABILITIES,
+      module: builtFile(import.meta.url),
+      settings: { isolation: 'none', ...(library === undefined ? {} : { library }) },
+      stack: options as StackOptions,
+    })
+  }
+  const { scheduler, pool } = options
+  return await createShellStack({
+    backend: NAME,
+    capabilities: CAPABILITIES,
+    stack: options as StackOptions,
+    engine: (shell) => new FdPicoEngine({ scheduler, pool, library: startLibrary(library) }, shell),
+  })
+}
+
+/** The library tells no version; its repository has had one state since 2016. */
+async function probe(): Promise<Probe> {
+  const found = probeLibrary(REQUEST)
+  return found.usable ? { ...found, version: 'fd_picoTCP, picoTCP 1.7' } : found
+}
+
+export const backend: Backend = Object.freeze({
+  name: NAME,
+  license: 'MIT AND (GPL-2.0-only OR GPL-3.0-only)',
+  capabilities: remoteCapabilities(CAPABILITIES),
+  probe,
+  createStack: (options: StackOptions) => createStack(options as FdPicoStackOptions),
+})

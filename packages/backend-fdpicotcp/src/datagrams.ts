@@ -1,0 +1,170 @@
+/**
+ * A UDP socket. The library's descriptors can only speak to one peer: so there is one of them only while there is a peer, and datagrams of
+ * others do not reach it.
+ *
+ * @module
+ */
+import { type ErrorCode, type IpAddress, NetError, type OptionName } from '@ioth/core'
+import type { UdpLine, UdpUser } from '@ioth/ffi'
+import { EVENT_READ } from './bindings.ts'
+import type { Device, Exchange } from './device.ts'
+import type { FdPicoEngine, SocketUser } from './engine.ts'
+import { picoCode } from './errno.ts'
+
+const scratch = new Uint8Array(65_535)
+
+export class Datagrams implements UdpLine, SocketUser {
+  private readonly engine: FdPicoEngine
+  private readonly user: UdpUser
+  private readonly bound: IpAddress
+  private readonly port: number
+  private exchange: OpenExchange | null = null
+
+  constructor(engine: FdPicoEngine, user: UdpUser, bound: IpAddress, port: number) {
+    this.engine = engine
+    this.user = user
+    this.bound = bound
+    this.port = port
+  }
+
+  fix(remote: IpAddress | null, port: number): void {
+    this.partFrom()
+    if (remote === null || remote.isLoopback || this.engine.isOurs(remote)) return
+    const local = this.bound.isUnspecified ? this.engine.sourceFor(remote) : this.bound
+    const [own] = local === null ? [] : this.engine.addressesOf(local, false)
+    if (local === null || own === undefined) throw new NetError('ENETUNREACH', 'connect')
+    this.exchange = this.open(own.device, local, remote, port)
+  }
+
+  send(from: Uint8Array, offset: number, length: number): boolean {
+    const { engine, exchange, user } = this
+    if (exchange === null) return true
+    const { library } = engine
+    const octets = from.subarray(offset, offset + length)
+    // A queue that is full has room again when the library has worked.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const sent = library.write(exchange.fd, length === 0 ? NOTHING : octets, length)
+      engine.touch()
+      if (sent < 0) user.failed(picoCode(library.error()))
+      if (sent !== 0) return true
+      library.tick()
+    }
+    return true
+  }
+
+  happened(events: number): void {
+    if ((events & EVENT_READ) !== 0) this.read()
+  }
+
+  resume(): void {}
+
+  join(): void {
+    throw notImplemented('multicast')
+  }
+
+  leave(): void {
+    throw notImplemented('multicast')
+  }
+
+  set(name: OptionName): void {
+    throw notImplemented(name)
+  }
+
+  close(): void {
+    this.partFrom()
+  }
+
+  private read(): void {
+    const { engine, exchange, user } = this
+    if (exchange === null) return
+    for (;;) {
+      const count = engine.library.read(exchange.fd, scratch, scratch.length)
+      // Of an empty datagram the library says what it says of none.
+      if (count < 0 || !exchange.has(count)) return
+      const { remote, remotePort, local } = exchange
+      if (!user.datagram(scratch, 0, count, remote, remotePort, local)) engine.dropUdpFull++
+    }
+  }
+
+  private open(device: Device, local: IpAddress, remote: IpAddress, remotePort: number): OpenExchange {
+    const { engine } = this
+    const { library } = engine
+    const fd = engine.openSocket(local.family, 'udp', this)
+    const inside = device.udpPorts.take(this.port)
+    const exchange = new OpenExchange(device, fd, inside, local, this.port, remote, remotePort, (code) =>
+      engine.soon(() => this.user.failed(code)),
+    )
+    if (library.bind(fd, local, inside) === 0 && library.connect(fd, remote, remotePort) === 0) {
+      device.exchanges.add(exchange)
+      return exchange
+    }
+    const code = picoCode(library.error())
+    engine.closeSilent(fd)
+    device.udpPorts.release(inside)
+    throw new NetError(code, 'connect', { address: remote.toString(), port: remotePort })
+  }
+
+  /** Lets go of the peer. */
+  private partFrom(): void {
+    const { exchange, engine } = this
+    if (exchange === null) return
+    this.exchange = null
+    exchange.device.exchanges.delete(exchange)
+    exchange.device.udpPorts.release(exchange.inside)
+    engine.closeSilent(exchange.fd)
+  }
+}
+
+class OpenExchange implements Exchange {
+  readonly device: Device
+  readonly fd: number
+  readonly inside: number
+  readonly local: IpAddress
+  readonly localPort: number
+  readonly remote: IpAddress
+  readonly remotePort: number
+  readonly reported: (code: ErrorCode) => void
+  /** Lengths of the datagrams that the library was given. */
+  private lengths: number[] = []
+
+  constructor(
+    device: Device,
+    fd: number,
+    inside: number,
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+    reported: (code: ErrorCode) => void,
+  ) {
+    this.device = device
+    this.fd = fd
+    this.inside = inside
+    this.local = local
+    this.localPort = localPort
+    this.remote = remote
+    this.remotePort = remotePort
+    this.reported = reported
+  }
+
+  arriving(length: number): void {
+    this.lengths.push(length)
+    if (this.lengths.length > MOST_WAITING) this.lengths.shift()
+  }
+
+  /** Whether one of this length was given; those before it were dropped by the library. */
+  has(length: number): boolean {
+    const at = this.lengths.indexOf(length)
+    if (at < 0) return false
+    this.lengths = this.lengths.slice(at + 1)
+    return true
+  }
+}
+
+/** More do not fit into the library's queue. */
+const MOST_WAITING = 1024
+const NOTHING = new Uint8Array(1)
+
+function notImplemented(what: string): NetError {
+  return new NetError('ERR_IOTH_NOT_IMPLEMENTED', what, { message: `the stack "fdpicotcp" does not implement ${what}` })
+}

@@ -1,0 +1,565 @@
+/**
+ * fd_picoTCP as the engine of a shell: a copy of the library, its device and its sockets.
+ *
+ * The library has no thread of its own here: it works when it is let to, after each frame that it was given, after each call that may have made
+ * it something to do, and on a heartbeat for its timers. So each call finds it at rest. What it tells from inside is noted, and acted on after.
+ *
+ * @module
+ */
+import {
+  type ErrorCode,
+  type FramePool,
+  formatMac,
+  type Interface,
+  type InterfaceOptions,
+  IpAddress,
+  Job,
+  type Link,
+  type Neighbor,
+  NetError,
+  type PingReply,
+  parseCidr,
+  type Route,
+  type Scheduler,
+  type Table,
+  Timer,
+} from '@ioth/core'
+import {
+  Callbacks,
+  type Ends,
+  type Engine,
+  type EngineInterface,
+  type EngineOptions,
+  type Flow,
+  type ListenerUser,
+  type ListenLine,
+  type ShellInterface,
+  type ShellStack,
+  type TcpFrame,
+  type TcpLine,
+  type UdpLine,
+  type UdpUser,
+} from '@ioth/ffi'
+import {
+  EVENT_CONNECTION,
+  EVENT_ERROR,
+  EVENT_FIN,
+  EVENT_WRITE,
+  type FdPico,
+  type Pointer,
+  WAKEUP_TYPE,
+} from './bindings.ts'
+import { Connection } from './connection.ts'
+import { Datagrams } from './datagrams.ts'
+import { Device, type DeviceOwner, NO_ROOM, NOBODY } from './device.ts'
+import { picoCode } from './errno.ts'
+import { LIBRARY_SOCKETS } from './limits.ts'
+import { FdPicoListener } from './listener.ts'
+
+/** Turns in a row in which the library is let to work when nothing came of the one before: a frame crosses its layers in some. */
+const QUIET_TICKS = 3
+/** Of its timers the shortest is 70 ms. */
+const HEARTBEAT = 10_000
+/** Without connections only its neighbour tables wait for the time. */
+const IDLE_HEARTBEAT = 100_000
+/** How long a connection that is over still answers late segments, in microseconds, and how many do. */
+const RETIRED = 5_000_000
+const MOST_RETIRED = 512
+/** How long a stack that is closed waits for its peers to end, too, in microseconds. */
+const FAREWELL = 500_000
+/** The library's own duplicate address detection takes 1.1 seconds; it is looked at as often as this, and given up after that. */
+const LOOK = 20_000
+const SETTLE = 5_000_000
+
+/** Whoever holds a socket of the library. */
+export interface SocketUser {
+  /** Something came of it: `events`, and the library's error number with those that have one. */
+  happened(events: number, error: number): unknown
+}
+
+export interface FdPicoOptions {
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly library: FdPico
+}
+
+export class FdPicoEngine extends Job implements Engine, DeviceOwner {
+  readonly carriesLoopback = false
+  readonly canHalfClose = true
+  readonly tcpOptions: EngineOptions = { noDelay: 0 }
+  readonly udpOptions: EngineOptions = {}
+  readonly neighbors: Table<Neighbor>
+  readonly scheduler: Scheduler
+  readonly pool: FramePool
+  readonly library: FdPico
+  readonly wakeup: Pointer
+  dropUdpFull = 0
+  private readonly shell: ShellStack
+  private readonly callbacks = new Callbacks()
+  private readonly devices = new Map<string, Device>()
+  private devicesMade = 0
+  /** Sockets of the library, those that it has not let go of yet among them. */
+  private readonly users = new Map<Pointer, SocketUser>()
+  private readonly listeners = new Map<number, Set<FdPicoListener>>()
+  private readonly lines = new Map<Flow, Connection>()
+  private work: (() => void)[] = []
+  private noted: { readonly socket: Pointer; readonly events: number; readonly error: number }[] = []
+  private retired: { readonly device: Device; readonly flow: Flow; readonly since: number }[] = []
+  /** Turns that the library still has to work. */
+  private left = 0
+  private readonly heartbeat = new Alarm(() => this.beat())
+  private isClosed = false
+
+  constructor({ scheduler, pool, library }: FdPicoOptions, shell: ShellStack) {
+    super()
+    this.scheduler = scheduler
+    this.pool = pool
+    this.library = library
+    this.shell = shell
+    this.wakeup = this.callbacks.add(
+      WAKEUP_TYPE,
+      (events: number, socket: Pointer) => this.note(events, socket),
+      undefined,
+    )
+    this.neighbors = new DeviceNeighbors(() => this.shell.interfaces.map((on) => [on, this.deviceOf(on)]))
+  }
+
+  // ---------- interfaces ----------
+
+  async addInterface(options: InterfaceOptions, _index: number, name: string): Promise<EngineInterface> {
+    const { link, addresses = [], mac } = options
+    if ('vnl' in link) {
+      throw new NetError('EINVAL', 'interface', {
+        message: `the stack "fdpicotcp" takes a link, not the locator ${link.vnl}`,
+      })
+    }
+    if (this.devicesMade > 0) {
+      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'interface', {
+        message: 'the stack "fdpicotcp" has one interface: the library knows one device',
+      })
+    }
+    this.devicesMade++
+    const device = await Device.open(this, link as Link, 0, mac)
+    this.devices.set(name, device)
+    device.attach()
+    this.beat()
+    const cidrs = addresses.map((text) => parseCidr(text))
+    await Promise.all(cidrs.map(({ address, prefixLength }) => this.give(device, address, prefixLength)))
+    return { mac: device.mac, mtu: link.mtu, addresses: cidrs }
+  }
+
+  async removeInterface(on: Interface): Promise<void> {
+    const device = this.devices.get(on.name)
+    if (device === undefined) return
+    this.devices.delete(on.name)
+    for (const { address } of on.addresses) this.takeAway(device, address)
+    await this.end(device)
+  }
+
+  async addAddress(on: Interface, address: IpAddress, prefixLength: number): Promise<void> {
+    const device = this.deviceOf(on)
+    if (device === undefined) return
+    await this.give(device, address, prefixLength)
+    // Listeners on any address have this one, too, once the shell knows it.
+    this.soon(() => this.eachListener((listener) => listener.spread()))
+  }
+
+  removeAddress(on: Interface, address: IpAddress): void {
+    const device = this.deviceOf(on)
+    if (device === undefined) return
+    this.eachListener((listener) => listener.withdraw(address))
+    this.takeAway(device, address)
+  }
+
+  conflict(device: Device, address: IpAddress): void {
+    for (const [name, each] of this.devices) {
+      const on = each === device ? this.shell.interfaces.find((known) => known.name === name) : undefined
+      if (on !== undefined && this.isOurs(address)) this.shell.removeAddress(on as ShellInterface, address)
+    }
+  }
+
+  addRoute({ destination, prefixLength, via }: Readonly<Route>): void {
+    const { library } = this
+    const mask = maskOf(destination.family, prefixLength)
+    const gateway = via ?? (destination.family === 4 ? IpAddress.v4(0) : new IpAddress(6, 0, 0, 0, 0))
+    if (library.addRoute(destination, mask, gateway) !== 0) throw new NetError(picoCode(library.error()), 'route')
+  }
+
+  removeRoute({ destination, prefixLength }: Readonly<Route>): void {
+    this.library.removeRoute(destination, maskOf(destination.family, prefixLength))
+  }
+
+  isOurs(address: IpAddress): boolean {
+    return !address.isLoopback && this.shell.book.isOurs(address)
+  }
+
+  sourceFor(destination: IpAddress): IpAddress | null {
+    return this.shell.sourceFor(destination)
+  }
+
+  /** Addresses of ours that a socket is bound to, with their devices. */
+  *addressesOf(local: IpAddress, isDual: boolean): Iterable<{ readonly address: IpAddress; readonly device: Device }> {
+    for (const on of this.shell.interfaces) {
+      const device = this.deviceOf(on)
+      if (device === undefined) continue
+      for (const { address } of on.addresses) {
+        const isMeant = local.isUnspecified ? local.family === address.family || isDual : local.equals(address)
+        if (isMeant) yield { address, device }
+      }
+    }
+  }
+
+  // ---------- sockets ----------
+
+  connect(ends: Ends, options: EngineOptions): TcpLine {
+    const route = this.shell.book.routeTo(ends.remote)
+    const device = route === null ? undefined : this.deviceOf(route.interface)
+    if (route === null || device === undefined) {
+      throw new NetError('ENETUNREACH', 'connect', { address: `${ends.remote}` })
+    }
+    const line = new Connection(this, device, ends, options.noDelay === 1)
+    // Not from inside this call: the line has no user yet. The library would look for an absent neighbour for a minute.
+    this.soon(() => {
+      device.neighbors.resolve(route.via ?? ends.remote, (mac) => {
+        if (line.isOver) return
+        if (mac === null) line.fail('EHOSTUNREACH')
+        else line.dial(mac)
+      })
+    })
+    return line
+  }
+
+  listen(user: ListenerUser, local: IpAddress, port: number, isDual: boolean, options: EngineOptions): ListenLine {
+    const listener = new FdPicoListener(this, user, local, port, isDual, options.noDelay === 1)
+    const others = this.listeners.get(port)
+    if (others === undefined) this.listeners.set(port, new Set([listener]))
+    else others.add(listener)
+    this.soon(() => listener.spread())
+    return listener
+  }
+
+  openUdp(user: UdpUser, local: IpAddress, port: number): UdpLine {
+    return new Datagrams(this, user, local, port)
+  }
+
+  ping(): Promise<PingReply> {
+    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'ping')
+  }
+
+  /** A socket of the library has somebody who hears of it. @throws NetError EMFILE, ENOMEM. */
+  openSocket(family: 4 | 6, protocol: 'tcp' | 'udp', user: SocketUser): number {
+    if (!this.hasRoom) throw new NetError('EMFILE', 'socket')
+    const fd = this.library.open(family, protocol, this.wakeup)
+    this.users.set(this.library.socketOf(fd), user)
+    return fd
+  }
+
+  /** Somebody hears of a socket that the library made. */
+  adopt(fd: number, user: SocketUser): void {
+    this.users.set(this.library.socketOf(fd), user)
+  }
+
+  /** Ends the socket of a connection. @param gone called when the library has let go of it. */
+  closeSocket(fd: number, gone: () => void = () => {}): void {
+    const { library, users, noted } = this
+    const socket = library.socketOf(fd)
+    if (noted.some((each) => each.socket === socket && (each.events & (EVENT_FIN | EVENT_ERROR)) !== 0)) {
+      users.delete(socket)
+      library.forget(fd)
+      gone()
+    } else {
+      users.set(socket, { happened: (events) => (events & (EVENT_FIN | EVENT_ERROR)) !== 0 && gone() })
+      library.close(fd)
+    }
+    this.touch()
+  }
+
+  /** Ends a listener or a datagram socket: of those the library tells no end. */
+  closeSilent(fd: number): void {
+    this.users.delete(this.library.socketOf(fd))
+    this.library.close(fd)
+    this.touch()
+  }
+
+  /** Whether the library may have one more socket. */
+  get hasRoom(): boolean {
+    let handshakes = 0
+    this.eachListener((listener) => {
+      handshakes += listener.handshaking
+    })
+    return this.users.size + handshakes < LIBRARY_SOCKETS
+  }
+
+  // ---------- connections ----------
+
+  /** A connection has a line that hears of it. */
+  follow(flow: Flow, line: Connection): void {
+    this.lines.set(flow, line)
+  }
+
+  admits(device: Device, frame: TcpFrame): number {
+    const local = addressOf(frame, 'destination')
+    const listeners = this.listeners.get(frame.destinationPort)
+    const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.insidePort(local) > 0)
+    if (listener === undefined) return NOBODY
+    const inside = listener.insidePort(local)
+    if (!listener.hasRoom || !this.hasRoom || device.isTaken(inside, frame.sourcePort)) return NO_ROOM
+    const flow = device.flows.addFor(frame)
+    device.begin(flow, inside, frame.sourcePort)
+    flow.isPassive = true
+    flow.arriving(frame)
+    listener.begin(device, flow, local, addressOf(frame, 'source'), frame.sourcePort)
+    return inside
+  }
+
+  reported(flow: Flow, code: ErrorCode): void {
+    const line = this.lines.get(flow)
+    if (line !== undefined) this.soon(() => line.reported(code))
+  }
+
+  wasReset(flow: Flow): void {
+    this.lines.get(flow)?.drain()
+  }
+
+  /** A connection that is over: it still answers what comes late. */
+  retire(device: Device, flow: Flow, remotePort: number): void {
+    flow.observer = null
+    this.lines.delete(flow)
+    device.retire(flow, remotePort)
+    this.retired.push({ device, flow, since: this.scheduler.clock.now })
+  }
+
+  // ---------- work ----------
+
+  /** In the next job, in order. */
+  soon(work: () => void): void {
+    this.work.push(work)
+    this.scheduler.defer(this)
+  }
+
+  /** The library has something to do. */
+  touch(): void {
+    this.left = QUIET_TICKS
+    this.scheduler.defer(this)
+  }
+
+  delivered(): void {
+    this.touch()
+    this.library.tick()
+    // A connection can be accepted only while its peer has not ended: before the next segment is looked at.
+    if (this.noted.some(({ events }) => (events & EVENT_CONNECTION) !== 0)) this.tell()
+  }
+
+  run(): void {
+    if (this.isClosed) return
+    const { work } = this
+    this.work = []
+    for (const each of work) each()
+    this.tell()
+    while (this.left > 0) {
+      this.left--
+      this.library.tick()
+      this.tell()
+    }
+    for (const device of this.devices.values()) device.bridge.look()
+    this.forgetRetired()
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    const sum: Record<string, number> = { 'drop.udp.full': this.dropUdpFull }
+    const add = (name: string, count: number): void => {
+      sum[name] = (sum[name] ?? 0) + count
+    }
+    for (const { bridge, counters, link } of this.devices.values()) {
+      for (const [name, count] of Object.entries(link.counters())) add(name, count)
+      add('frames.in', bridge.counters.framesIn)
+      add('frames.out', bridge.counters.framesOut)
+      add('drop.link.library-full', bridge.counters.dropLibraryFull)
+      add('drop.link.no-room', bridge.counters.dropNoRoom)
+      add('drop.link.too-long', bridge.counters.dropTooLong)
+      add('drop.ip.fragment', counters.dropFragment)
+      add('drop.tcp.backlog', counters.dropBacklog)
+      add('drop.tcp.stray', counters.dropStray)
+      add('drop.udp.stranger', counters.dropStranger)
+      add('tcp.resetsOut', counters.resetsOut)
+      add('icmp.errors', counters.icmpErrors)
+    }
+    return sum
+  }
+
+  flush(): boolean {
+    let isAllOut = true
+    this.run()
+    for (const { bridge } of this.devices.values()) isAllOut = bridge.flush() && isAllOut
+    return isAllOut
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    // A peer that ends now, too, has its end acknowledged; nobody would answer it afterwards.
+    const until = this.scheduler.clock.now + FAREWELL
+    const isWaiting = (): boolean => this.work.length > 0 || this.retired.some(({ flow }) => flow.awaitsPeer)
+    while (isWaiting() && this.scheduler.clock.now < until) await this.pause(LOOK)
+    this.run()
+    this.isClosed = true
+    for (const device of [...this.devices.values()]) await this.end(device)
+    this.devices.clear()
+    this.scheduler.clock.disarm(this.heartbeat)
+    // The library calls nobody from now on, for nobody lets it work.
+    this.callbacks.release()
+  }
+
+  // ---------- inside ----------
+
+  /** Called by the library, from inside a call: nothing is done here but noting. */
+  private note(events: number, socket: Pointer): void {
+    // That there is room is told in every tick.
+    if (events === EVENT_WRITE && this.noted.some((each) => each.socket === socket)) return
+    const error = (events & (EVENT_FIN | EVENT_ERROR)) === 0 ? 0 : this.library.error()
+    this.noted.push({ socket, events, error })
+    this.scheduler.defer(this)
+  }
+
+  private tell(): void {
+    const { noted } = this
+    if (noted.length === 0) return
+    this.noted = []
+    for (const { socket, events, error } of noted) {
+      const user = this.users.get(socket)
+      if (user === undefined) continue
+      if ((events & (EVENT_FIN | EVENT_ERROR)) !== 0) this.users.delete(socket)
+      user.happened(events, error)
+    }
+  }
+
+  private beat(): void {
+    if (this.isClosed) return
+    const { clock } = this.scheduler
+    this.left = Math.max(this.left, 1)
+    this.scheduler.defer(this)
+    for (const line of this.lines.values()) line.beat()
+    clock.arm(this.heartbeat, clock.now + (this.users.size > 0 ? HEARTBEAT : IDLE_HEARTBEAT))
+  }
+
+  /** The address is usable when this settles. @throws NetError EADDRINUSE… */
+  private async give(device: Device, address: IpAddress, prefixLength: number): Promise<void> {
+    const { library } = this
+    const { family } = address
+    const where = { address: address.toString() }
+    if (family === 6) device.ipv6Addresses++
+    try {
+      await device.link.acquire(address)
+      if (library.addLink(device.pointer, address, maskOf(family, prefixLength)) !== 0) {
+        throw new NetError(picoCode(library.error()), 'address', where)
+      }
+      this.touch()
+      const end = this.scheduler.clock.now + SETTLE
+      while (family === 6 && !library.isSettled(address)) {
+        if (this.isClosed) throw new NetError('ENETDOWN', 'address', where)
+        if (this.scheduler.clock.now >= end) throw new NetError('EADDRINUSE', 'address', where)
+        await this.pause(LOOK)
+        this.touch()
+      }
+    } catch (error) {
+      if (family === 6) device.ipv6Addresses--
+      device.link.release(address)
+      throw error
+    }
+  }
+
+  private takeAway(device: Device, address: IpAddress): void {
+    this.library.removeLink(device.pointer, address)
+    device.link.release(address)
+    if (address.family === 6) device.ipv6Addresses--
+    this.touch()
+  }
+
+  private async end(device: Device): Promise<void> {
+    device.down()
+    this.library.destroyDevice(device.pointer)
+    await device.close()
+  }
+
+  private eachListener(call: (listener: FdPicoListener) => void): void {
+    for (const listeners of this.listeners.values()) for (const listener of listeners) call(listener)
+  }
+
+  /** @internal */
+  listenerClosed(listener: FdPicoListener): void {
+    const listeners = this.listeners.get(listener.port)
+    listeners?.delete(listener)
+    if (listeners?.size === 0) this.listeners.delete(listener.port)
+  }
+
+  private pause(microseconds: number): Promise<void> {
+    const { clock } = this.scheduler
+    this.scheduler.defer(this)
+    return new Promise((resolve) => clock.arm(new Alarm(resolve), clock.now + microseconds))
+  }
+
+  private deviceOf(on: Interface): Device | undefined {
+    return this.devices.get(on.name)
+  }
+
+  private forgetRetired(): void {
+    const { now } = this.scheduler.clock
+    while (this.retired.length > 0) {
+      const [first] = this.retired
+      if (first === undefined || (now - first.since < RETIRED && this.retired.length <= MOST_RETIRED)) return
+      first.device.forget(first.flow)
+      this.retired.shift()
+    }
+  }
+}
+
+class Alarm extends Timer {
+  private readonly ring: () => void
+
+  constructor(ring: () => void) {
+    super()
+    this.ring = ring
+  }
+
+  override fire(): void {
+    this.ring()
+  }
+}
+
+function addressOf(frame: TcpFrame, which: 'source' | 'destination'): IpAddress {
+  const word = (n: 0 | 1 | 2 | 3): number => (which === 'source' ? frame.source(n) : frame.destination(n))
+  return frame.family === 4 ? IpAddress.v4(word(3)) : new IpAddress(6, word(0), word(1), word(2), word(3))
+}
+
+/** The mask of a prefix. */
+function maskOf(family: 4 | 6, prefixLength: number): IpAddress {
+  const word = (index: number): number => {
+    const bits = Math.min(32, Math.max(0, prefixLength - index * 32))
+    return bits === 0 ? 0 : -1 << (32 - bits)
+  }
+  return family === 4 ? IpAddress.v4(word(0)) : new IpAddress(6, word(0), word(1), word(2), word(3))
+}
+
+/** Who was heard of on the wire. */
+class DeviceNeighbors implements Table<Neighbor> {
+  private readonly devices: () => readonly (readonly [Interface, Device | undefined])[]
+
+  constructor(devices: DeviceNeighbors['devices']) {
+    this.devices = devices
+  }
+
+  *list(): Iterable<Readonly<Neighbor>> {
+    for (const [on, device] of this.devices()) {
+      for (const { address, mac } of device?.neighbors.list() ?? []) {
+        yield { address, mac: formatMac(mac), state: 'REACHABLE', interface: on }
+      }
+    }
+  }
+
+  add(): void {
+    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
+  }
+
+  remove(): void {
+    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
+  }
+}
