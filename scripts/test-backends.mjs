@@ -1,33 +1,34 @@
 /**
- * `npm run test:backends`: the conformance suite over every backend that is present, every ordered pair of them on one link, and the
- * hostile corpus. Prints a table and writes docs/backends.md. Exit code 1 when a test failed that nobody has explained, or a process died.
+ * `npm run test:backends`: every backend that is here against the short profile and the whole suite, every ordered pair of them on one
+ * link, and the hostile corpus. Prints a table and writes docs/backends-conformance.md. Exit code 1 when a test failed that nobody has
+ * explained, or a process died.
  *
  *   npm run test:backends -- --backends ts,lwipv6 --only pairs
  *   npm run test:backends -- --frames 10000 --runs 2
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
-import { release, type } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runPart } from './backends/job.mjs'
-import { classify, page, SUMMARY, summaryRow, textTable } from './backends/tables.mjs'
+import { addRun, emptySum, page, textReport, unexplained } from './backends/tables.mjs'
 import { main, prepare, root } from './prepare.mjs'
 
-/** What a pair is asked: streams, ends, silence, datagrams, programs of calls; many of them over bad lines. */
-const PAIR_TESTS = '^P-(01|02|08|10|22)\\b'
+const PROPERTIES = ['P-01', 'P-02', 'P-08', 'P-10', 'P-22', 'P-23']
+/** What a pair is asked only once, whichever of them is first: it compares both ways by itself. */
+const COMPARED = 'P-25'
+const LINES = ['a sound line', 'a line that loses frames', 'a line that reorders frames', 'a line that doubles frames']
 /** Suites that are run together, in one process; when it dies they are run apart. */
 const TOGETHER = 6
 
 const { values: options } = parseArgs({
   options: {
     backends: { type: 'string' },
-    only: { type: 'string', default: 'suite,pairs,corpus' },
+    only: { type: 'string', default: 'profile,suite,pairs,corpus' },
     suites: { type: 'string' },
     runs: { type: 'string', default: '3' },
-    'pair-runs': { type: 'string', default: '2' },
-    'pair-tests': { type: 'string', default: PAIR_TESTS },
+    'pair-runs': { type: 'string', default: '1' },
     frames: { type: 'string', default: '100000' },
-    output: { type: 'string', default: 'docs/backends.md' },
+    output: { type: 'string', default: 'docs/backends-conformance.md' },
   },
 })
 
@@ -38,30 +39,33 @@ await main(async () => {
   const usable = subjects.filter(({ name, probe }) => probe.usable || tellAbsent(name, probe))
   const wants = (part) => options.only.split(',').includes(part)
   const report = {
-    date: new Date().toISOString().slice(0, 10),
-    host: `${type()} ${release()}, Node ${process.version}`,
-    versions: subjects.map(({ name, probe }) => [
+    versions: subjects.map(({ name, license, probe }) => [
       name,
-      probe.version ?? '-',
-      probe.usable ? (probe.path ?? '-') : `not usable: ${probe.reason}`,
+      probe.usable ? (probe.version ?? 'of this repository') : 'was not there',
+      license,
     ]),
-    capabilities: capabilityTable(usable),
     suites: [],
     pairs: [],
-    pairTests: options['pair-tests'],
+    lines: LINES,
     corpus: [],
   }
-  if (wants('suite')) report.suites = await overEach(usable, options.suites?.split(';') ?? suites)
-  if (wants('pairs')) report.pairs = await overPairs(usable)
-  if (wants('corpus')) report.corpus = await overCorpus(usable)
+  for (const subject of usable) {
+    if (wants('profile')) report.suites.push(await profile(subject))
+    if (wants('suite')) report.suites.push(await wholeSuite(subject, options.suites?.split(';') ?? suites))
+  }
+  if (wants('pairs')) {
+    for (const [index, a] of usable.entries()) {
+      for (const [other, b] of usable.entries()) report.pairs.push(await pair(a, b, index < other))
+    }
+  }
+  if (wants('corpus')) for (const subject of usable) report.corpus.push(await corpus(subject))
+  process.stdout.write(`\n${textReport(report)}`)
   writeFileSync(resolve(root, options.output), page(report))
   process.stdout.write(`\nwritten: ${options.output}\n`)
-  const unexplained = [
-    ...report.suites.map(({ sum }) => sum.counts.failed + sum.crashes.length),
-    ...report.pairs.map((row) => row[3]),
-    ...report.corpus.map(([, , outcome]) => (outcome === 'survived, and serves' ? 0 : 1)),
-  ].reduce((sum, count) => sum + count, 0)
-  if (unexplained > 0) throw new Error(`${unexplained} failures that nobody has explained`)
+  const failures =
+    [...report.suites, ...report.pairs].reduce((count, { sum }) => count + unexplained(sum), 0) +
+    report.corpus.filter((row) => row.at(-1) !== SERVES).length
+  if (failures > 0) throw new Error(`${failures} failures that nobody has explained`)
 })
 
 /** The packages of this repository that are backends. */
@@ -85,101 +89,68 @@ function tellAbsent(name, { reason, tried, next }) {
   return false
 }
 
-function capabilityTable(subjects) {
-  const keys = Object.keys(subjects[0]?.capabilities ?? {}).filter((key) => key !== 'limits')
-  const limits = Object.keys(subjects[0]?.capabilities.limits ?? {})
-  const rows = keys.map((key) => [key, ...subjects.map(({ capabilities }) => worded(capabilities[key]))])
-  const bounds = limits.map((key) => [`limits.${key}`, ...subjects.map(({ capabilities }) => capabilities.limits[key])])
-  return [['capability', ...subjects.map(({ name }) => name)], ...rows, ...bounds]
+/** The short profile over one backend. */
+async function profile({ name, deviations }) {
+  const sum = emptySum()
+  const variables = { SUBJECT: name, RUNS: options.runs }
+  await halving('profile', variables, 'TESTS', [], deviations, sum)
+  return told(`${name}, short profile`, sum)
 }
 
-function worded(value) {
-  return value === true ? 'yes' : value === false ? 'no' : `${value ?? 'unlimited'}`
-}
-
-// ---------- the suite ----------
-
-async function overEach(subjects, suites) {
-  const done = []
-  for (const { name, deviations } of subjects) {
-    const sum = { counts: { passed: 0, deviates: 0, failed: 0, 'not claimed': 0 }, rows: [], crashes: [], deaths: 0 }
-    for (let at = 0; at < suites.length; at += TOGETHER) {
-      await runSuites({ name, deviations }, suites.slice(at, at + TOGETHER), sum)
-      process.stderr.write(`${name}: ${Math.min(at + TOGETHER, suites.length)} of ${suites.length} suites\n`)
-    }
-    done.push({ name, sum })
+/** The whole suite, some groups of tests at a time. */
+async function wholeSuite({ name, deviations }, suites) {
+  const sum = emptySum()
+  const variables = { SUBJECT: name, IOTH_RUNS: options.runs }
+  for (let at = 0; at < suites.length; at += TOGETHER) {
+    await halving('suite', variables, 'SUITES', suites.slice(at, at + TOGETHER), deviations, sum)
+    process.stderr.write(`${name}: ${Math.min(at + TOGETHER, suites.length)} of ${suites.length} groups of the suite\n`)
   }
-  process.stdout.write(
-    `\n${textTable(
-      SUMMARY,
-      done.map(({ name, sum }) => summaryRow(name, sum)),
-    )}`,
-  )
-  for (const { name, sum } of done) {
-    for (const { test, reason } of sum.rows.filter(({ kind }) => kind === 'failed')) {
-      process.stdout.write(`${name}: ${test}\n    ${reason}\n`)
-    }
-    for (const { part, what } of sum.crashes) process.stdout.write(`${name}: ${part}: ${what}\n`)
-  }
-  return done
+  return told(`${name}, suite`, sum)
 }
 
-/** Runs suites in one process; when that dies, each half apart, until the one that killed it is found. */
-async function runSuites(subject, suites, sum) {
-  const variables = { SUBJECT: subject.name, SUITES: suites.join(';'), IOTH_RUNS: options.runs }
-  const { results, crash, deaths } = await runPart('suite', variables)
-  if (crash !== null && suites.length > 1) {
-    const half = Math.ceil(suites.length / 2)
-    await runSuites(subject, suites.slice(0, half), sum)
-    await runSuites(subject, suites.slice(half), sum)
+/** Two backends on one link. */
+async function pair(a, b, isCompared) {
+  const sum = emptySum()
+  const variables = { SUBJECT: a.name, PEER: b.name, LINES: LINES.join(';'), FRAMES: '0', RUNS: options['pair-runs'] }
+  const properties = isCompared ? [...PROPERTIES, COMPARED] : PROPERTIES
+  await halving('profile', variables, 'TESTS', properties, [...a.deviations, ...b.deviations], sum)
+  return told(`${a.name} and ${b.name}`, sum)
+}
+
+function told(title, sum) {
+  const { counts, crashes } = sum
+  process.stderr.write(`${title}: ${counts.passed} passed, ${counts.failed} failed, ${crashes.length} crashes\n`)
+  return { title, sum }
+}
+
+/** Runs parts in one process; when that dies, each half apart, until the one that killed it is found. */
+async function halving(file, variables, variable, parts, deviations, sum) {
+  const value = variable === 'TESTS' ? `^(${parts.join('|')})\\b` : parts.join(';')
+  const run = await runPart(file, parts.length === 0 ? variables : { ...variables, [variable]: value })
+  if (run.crash === null || parts.length === 1) {
+    addRun(sum, run, deviations, parts[0] ?? file)
     return
   }
-  if (crash !== null) sum.crashes.push({ part: suites[0], what: crash })
-  sum.deaths += deaths
-  for (const result of results) {
-    const { kind, reason } = classify(result, subject.deviations)
-    sum.counts[kind]++
-    sum.rows.push({ group: result.group, test: result.name, kind, reason })
-  }
-}
-
-// ---------- pairs ----------
-
-async function overPairs(subjects) {
-  const rows = []
-  for (const a of subjects) {
-    for (const b of subjects) {
-      const variables = { SUBJECT: a.name, PEER: b.name, TESTS: options['pair-tests'], IOTH_RUNS: options['pair-runs'] }
-      const { results, crash } = await runPart('suite', variables)
-      const counts = { passed: 0, deviates: 0, failed: 0, 'not claimed': 0 }
-      const bad = []
-      for (const result of results) {
-        const { kind, reason } = classify(result, [...a.deviations, ...b.deviations])
-        counts[kind]++
-        if (kind === 'failed') bad.push(`${result.name}: ${reason}`)
-      }
-      if (crash !== null) bad.push(crash)
-      const failed = counts.failed + (crash === null ? 0 : 1)
-      rows.push([a.name, b.name, counts.passed, failed, counts.deviates + counts['not claimed'], bad.join('; ')])
-      process.stderr.write(`${a.name} and ${b.name}: ${counts.passed} passed, ${failed} failed\n`)
+  if (parts.length === 0) {
+    // Of the whole profile.
+    for (const property of [...PROPERTIES, 'P-11', 'P-14', COMPARED, '(?!P-)']) {
+      await halving(file, variables, variable, [property], deviations, sum)
     }
+    return
   }
-  process.stdout.write(`\n${textTable(['A', 'B', 'PASSED', 'FAILED', 'NOT CLAIMED', 'WHAT FAILED'], rows)}`)
-  return rows
+  const half = Math.ceil(parts.length / 2)
+  await halving(file, variables, variable, parts.slice(0, half), deviations, sum)
+  await halving(file, variables, variable, parts.slice(half), deviations, sum)
 }
 
-// ---------- the hostile corpus ----------
+const SERVES = 'survived, and serves'
 
-async function overCorpus(subjects) {
-  const rows = []
-  for (const { name } of subjects) {
-    const { results, crash, deaths, told } = await runPart('corpus', { SUBJECT: name, FRAMES: options.frames })
-    const [result] = results
-    const isFine = crash === null && result?.status === 'passed'
-    const what = isFine ? `${told}; ${deaths} helper deaths` : (crash ?? result?.message ?? 'no result')
-    rows.push([name, options.frames, isFine ? 'survived, and serves' : 'failed', what])
-    process.stderr.write(`corpus, ${name}: ${what}\n`)
-  }
-  process.stdout.write(`\n${textTable(['BACKEND', 'FRAMES', 'OUTCOME', 'WHAT HAPPENED'], rows)}`)
-  return rows
+/** The hostile corpus against one backend. */
+async function corpus({ name }) {
+  const { results, crash, deaths } = await runPart('corpus', { SUBJECT: name, FRAMES: options.frames })
+  const [result] = results
+  const isFine = crash === null && result?.status === 'passed'
+  const outcome = isFine ? SERVES : `failed: ${crash ?? result?.message ?? 'no result'}`
+  process.stderr.write(`corpus, ${name}: ${outcome}, ${deaths} helper deaths\n`)
+  return [name, options.frames, deaths, ((1000 * deaths) / Number(options.frames)).toFixed(3), outcome]
 }

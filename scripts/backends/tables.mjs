@@ -1,23 +1,94 @@
 /**
- * What the runs over all backends say, for a terminal and for docs/backends.md.
+ * What the runs over all backends say, for a terminal and for docs/backends-conformance.md: nothing that differs between two runs with the
+ * same outcome.
  */
 
-/** A test as it came out. */
-export function classify({ name, status, message }, deviations) {
-  const skipped = /\(skipped: (.*)\)$/.exec(name)
-  if (skipped !== null) return { kind: 'not claimed', reason: skipped[1] }
-  if (status === 'pending' || status === 'skipped')
-    return { kind: 'not claimed', reason: 'the manifest says virtualTime: false' }
-  if (status === 'passed') return { kind: 'passed', reason: '' }
-  const bare = name.replace(/, over IPv6$/, '')
-  const known = deviations.find(({ test }) => bare === test || name === test || name.startsWith(`${test} `))
-  return known === undefined ? { kind: 'failed', reason: message } : { kind: 'deviates', reason: known.reason }
+/** Kinds of outcomes, as they are counted. */
+const KINDS = ['passed', 'deviates', 'failed', 'not claimed']
+
+/** How the tests of a part came out. */
+export function emptySum() {
+  return { counts: Object.fromEntries(KINDS.map((kind) => [kind, 0])), rows: [], crashes: [], deaths: 0 }
 }
 
+/** Adds a run of `runPart`. @param deviations what may fail. @param part for crashes. */
+export function addRun(sum, { results, crash, deaths }, deviations, part) {
+  sum.deaths += deaths
+  if (crash !== null) sum.crashes.push({ part, what: crash })
+  for (const result of results) {
+    const outcome = classify(result, deviations)
+    if (outcome === null) continue
+    sum.counts[outcome.kind]++
+    sum.rows.push({ group: result.group, test: outcome.test, kind: outcome.kind, reason: outcome.reason })
+  }
+}
+
+/** What nobody has explained. */
+export function unexplained({ counts, crashes }) {
+  return counts.failed + crashes.length
+}
+
+/** A test as it came out; null when it is about a deviation that is looked after elsewhere. */
+function classify({ name, status, message }, deviations) {
+  const [, test = name, excuse, reason = ''] = /^(.*) \((skipped|not claimed|deviates): (.*)\)$/.exec(name) ?? []
+  if (/^the deviation ".*" names a test$/.test(name)) return status === 'passed' ? null : fail(name, message)
+  if (excuse === 'deviates') {
+    // It is run and must fail, or is too dangerous to be run.
+    return status === 'failed' ? fail(test, 'it passes now: the deviation can go') : { kind: 'deviates', test, reason }
+  }
+  if (excuse === 'skipped') return { kind: 'not claimed', test, reason: `virtualTime: false; ${reason}` }
+  if (excuse === 'not claimed') return { kind: 'not claimed', test, reason }
+  if (status === 'pending' || status === 'skipped') {
+    return { kind: 'not claimed', test, reason: 'virtualTime: false; it waits for minutes' }
+  }
+  const bare = test.replace(/, over IPv6$/, '')
+  const known = deviations.find(
+    (deviation) => [bare, test].includes(deviation.test) || test.startsWith(`${deviation.test} `),
+  )
+  if (status === 'passed') return { kind: 'passed', test, reason: known === undefined ? '' : 'although it may fail' }
+  return known === undefined ? fail(test, message) : { kind: 'deviates', test, reason: known.reason }
+}
+
+function fail(test, reason) {
+  return { kind: 'failed', test, reason }
+}
+
+const SUMMARY = ['', 'passed', 'deviates', 'failed', 'not claimed', 'crashes', 'helper deaths', 'per 1000 tests']
+
+function summaryRow(title, { counts, crashes, deaths }) {
+  const ran = counts.passed + counts.deviates + counts.failed
+  const rate = ran === 0 ? '-' : ((1000 * deaths) / ran).toFixed(1)
+  return [title, ...KINDS.map((kind) => counts[kind]), crashes.length, deaths, rate]
+}
+
+/** All of a report for a terminal. */
+export function textReport({ suites, pairs, corpus }) {
+  const all = [...suites, ...pairs]
+  const parts =
+    all.length === 0
+      ? []
+      : [
+          textTable(
+            SUMMARY,
+            all.map(({ title, sum }) => summaryRow(title, sum)),
+          ),
+        ]
+  for (const { title, sum } of all) {
+    for (const { test, reason } of sum.rows.filter(({ kind }) => kind === 'failed')) {
+      parts.push(`${title}: ${test}\n    ${reason}\n`)
+    }
+    for (const { part, what } of sum.crashes) parts.push(`${title}: ${part}: the process did not survive: ${what}\n`)
+  }
+  if (corpus.length > 0) parts.push(textTable(CORPUS, corpus))
+  return parts.join('\n')
+}
+
+const CORPUS = ['backend', 'frames', 'helper deaths', 'per 1000 frames', 'outcome']
+
 /** Columns as wide as they must be. */
-export function textTable(columns, rows) {
+function textTable(columns, rows) {
   const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => `${row[i] ?? ''}`.length)))
-  return [columns, ...rows]
+  return [columns.map((column) => column.toUpperCase()), ...rows]
     .map(
       (row) =>
         `${row
@@ -28,74 +99,81 @@ export function textTable(columns, rows) {
     .join('')
 }
 
-export function markdownTable(columns, rows) {
+function markdownTable(columns, rows) {
   const cell = (value) => `${value ?? ''}`.replaceAll('|', '\\|').replaceAll('\n', ' ')
-  return [columns, columns.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n')
+  return `${[columns, columns.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n')}\n`
 }
 
-export const SUMMARY = [
-  'backend',
-  'passed',
-  'failed, known',
-  'failed',
-  'not claimed',
-  'crashes',
-  'helper deaths',
-  'per 1000 tests',
-]
+const INTRODUCTION = `# What the conformance suite says of each backend
 
-export function summaryRow(name, { counts, crashes, deaths }) {
-  const ran = counts.passed + counts.deviates + counts.failed
-  const rate = ran === 0 ? '-' : ((1000 * deaths) / ran).toFixed(1)
-  return [name, counts.passed, counts.deviates, counts.failed, counts['not claimed'], crashes.length, deaths, rate]
-}
+Written by \`npm run test:backends\`; do not edit. What each backend claims stands in [backends.md](backends.md), what the tests are in
+[the package of the suite](../packages/conformance/README.md).
 
-const INTRODUCTION = `# Backends
-
-What each TCP/IP stack can do, and what the conformance suite says about it. Written by \`npm run test:backends\`; do not edit.
+*Passed*: as the suite asks for. *Deviates*: the library does otherwise, for the reason that its package gives; the tests are run all the same.
+*Failed*: nobody has explained it. *Not claimed*: the manifest says that the backend cannot, or the test waits for minutes of the network's time, and the
+library lives on the host's clock. *Crashes*: the process that ran the tests did not survive. *Helper deaths*: a library that runs in a process of its own
+took that one with it; its connections were reset and the program went on.
 `
 
 /** The whole page. */
-export function page({ date, host, capabilities, suites, pairs, pairTests, corpus, versions }) {
-  const parts = [INTRODUCTION, `Made on ${date}, ${host}.\n`]
-  parts.push('## What was there\n', markdownTable(['backend', 'version', 'library'], versions), '')
-  if (capabilities.length > 0) parts.push('## Manifests\n', markdownTable(capabilities[0], capabilities.slice(1)), '')
+export function page({ versions, suites, pairs, lines, corpus }) {
+  const parts = [INTRODUCTION, '## Libraries\n', markdownTable(['backend', 'version', 'licence'], versions)]
   if (suites.length > 0) {
+    parts.push('## Each backend\n')
     parts.push(
-      '## The suite\n',
-      markdownTable(
-        SUMMARY,
-        suites.map(({ name, sum }) => summaryRow(name, sum)),
-      ),
-      '',
+      'With the TypeScript stack on the other host: the short profile, on the host’s clock, and the whole suite.\n',
     )
-    parts.push(
-      '*Failed, known*: the library does otherwise, for the reason below. *Not claimed*: the manifest says that the backend cannot, or the',
-      'test needs virtual time. C backends run on the host’s clock.\n',
-    )
-    for (const { name, sum } of suites) parts.push(...details(name, sum))
+    parts.push(summaryTable(suites))
+    for (const { title, sum } of suites) parts.push(...details(title, sum))
   }
   if (pairs.length > 0) {
-    parts.push('## Pairs\n', `Each backend on host a with each on host b of one link. The tests: \`${pairTests}\`.\n`)
-    parts.push(markdownTable(['a', 'b', 'passed', 'failed', 'not claimed', 'what failed'], pairs), '')
+    parts.push('## Pairs\n')
+    parts.push(
+      `Each backend on host a with each on host b of one link, on the host’s clock: streams, ends, backpressure, datagrams and programs of socket calls, over
+IPv4 and IPv6, on ${lines.join(', ')}.\n`,
+    )
+    parts.push(summaryTable(pairs))
+    for (const { title, sum } of pairs) parts.push(...details(title, sum, false))
   }
   if (corpus.length > 0) {
-    parts.push(
-      '## The hostile corpus\n',
-      'Frames of H-01 to H-43 against each backend; a client is served after every 10 000.\n',
-    )
-    parts.push(markdownTable(['backend', 'frames', 'outcome', 'what happened'], corpus), '')
+    parts.push('## The hostile corpus\n')
+    parts.push('Frames of H-01 to H-43 against each backend; a client is served after every 10 000.\n')
+    parts.push(markdownTable(CORPUS, corpus))
   }
   return `${parts.join('\n').trimEnd()}\n`
 }
 
-function details(name, { rows, crashes }) {
-  const bad = rows.filter(({ kind }) => kind === 'deviates' || kind === 'failed')
-  if (bad.length === 0 && crashes.length === 0) return []
-  const lines = bad.map(({ group, test, kind, reason }) => [
-    `${group}: ${test}`,
-    kind === 'failed' ? `unexplained: ${reason}` : reason,
-  ])
-  const crashed = crashes.map(({ part, what }) => [`${part}: the process did not survive`, what])
-  return [`### ${name}: what failed, and why\n`, markdownTable(['test', 'reason'], [...crashed, ...lines]), '']
+function summaryTable(all) {
+  return markdownTable(
+    SUMMARY,
+    all.map(({ title, sum }) => summaryRow(title, sum)),
+  )
+}
+
+/** What did not pass, and why. */
+function details(title, { rows, crashes }, isWhole = true) {
+  const of = (wanted) => rows.filter(({ kind }) => kind === wanted)
+  const named = ({ group, test }) => (group === '' || !isWhole ? test : `${group}: ${test}`)
+  const bad = [
+    ...crashes.map(({ part, what }) => [part, 'failed', `the process did not survive: ${what}`]),
+    ...of('failed').map((row) => [named(row), 'failed', row.reason]),
+    ...of('deviates').map((row) => [named(row), 'deviates', row.reason]),
+  ]
+  const parts = []
+  if (bad.length > 0) parts.push(`### ${title}: what did not pass\n`, markdownTable(['test', 'outcome', 'reason'], bad))
+  const claims = byReason(of('not claimed'))
+  if (isWhole && claims.length > 0) {
+    parts.push(`### ${title}: not claimed\n`, markdownTable(['claim', 'tests', 'which'], claims))
+  }
+  return parts
+}
+
+/** How many tests each claim is about. The many that need virtual time are counted alone. */
+function byReason(rows) {
+  const reasons = new Map()
+  for (const { test, reason } of rows) {
+    const [claim] = reason.split('; ')
+    reasons.set(claim, [...(reasons.get(claim) ?? []), test])
+  }
+  return Array.from(reasons, ([claim, tests]) => [claim, tests.length, tests.length > 10 ? '' : tests.join('; ')])
 }

@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { pieceSizes, streamLength, streamPlans } from '../arbitraries/stream-plan.ts'
-import { Service } from '../lan/service.ts'
+import { type Conversation, Service } from '../lan/service.ts'
 import type { Scene, Suite } from '../suite.ts'
 import { expectError } from '../suites/expect-code.ts'
 import { interleave, step } from '../suites/tcp-close.ts'
@@ -33,9 +33,8 @@ export function streams(suite: Suite, profile: Profile): void {
       ] as const) {
         const service = new Service(to)
         const talk = service.converse(from, client, server)
-        const failed = (): boolean => (talk.client.error ?? talk.server?.error ?? null) !== null
         await lan.until(
-          () => talk.isDone || failed(),
+          () => talk.isDone || hasFailed(talk),
           PATIENCE_MS,
           () => `${talk}`,
         )
@@ -79,11 +78,14 @@ function ends(suite: Suite, profile: Profile): void {
       const ends = (): { one: typeof talk.client; other: typeof talk.server } =>
         isClient ? { one: talk.client, other: talk.server } : { one: talk.server as never, other: talk.client }
       const stream = isClient ? talk.up : talk.down
+      const isWritten = (): boolean =>
+        talk.client.connected && talk.server?.connected === true && stream.written === octets
       await lan.until(
-        () => talk.client.connected && talk.server?.connected === true && stream.written === octets,
+        () => isWritten() || hasFailed(talk),
         PATIENCE_MS,
         () => `all to be written: ${talk}`,
       )
+      expect(isWritten(), `all was written: ${talk}`).toBe(true)
       const { one, other } = ends()
       if (isReset) one.socket.reset()
       else one.finish()
@@ -145,11 +147,17 @@ function halfClose(suite: Suite, profile: Profile): void {
         toA.converse(b, asks, answers),
         toA.converse(b, answers, asks),
       ]
+      const open = (): readonly Conversation[] => talks.filter(({ isDone }) => !isDone)
       await lan.until(
-        () => talks.every(({ isDone }) => isDone),
+        () => open().length === 0 || talks.some(hasFailed),
         PATIENCE_MS,
-        () => talks.join('\n'),
+        () => open().join('; '),
       )
+      expect(open().join('; '), 'conversations that did not end in order').toBe('')
     },
   )
+}
+
+function hasFailed({ client, server }: Conversation): boolean {
+  return (client.error ?? server?.error ?? null) !== null
 }

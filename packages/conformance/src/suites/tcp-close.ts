@@ -261,10 +261,11 @@ export async function interleave({ lan, a, b }: Scene, steps: readonly Step[], p
   const client = a.openTcp()
   client.connect(b.address, 80)
   await lan.until(
-    () => (listener.ready & READABLE) !== 0,
+    () => (listener.ready & READABLE) !== 0 || client.error !== null,
     pace.patienceMs,
     () => `a connection; client ${client.state}`,
   )
+  expect(client.error, 'the connection').toBe(null)
   const server = listener.accept() as TcpSocket
   const [up, down] = [new ByteStreamModel('up', 1), new ByteStreamModel('down', 2)]
   const sides: readonly Side[] = [

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Deviation } from '@ioth/conformance'
+import type { Deviation, FrameDeviation } from '@ioth/conformance'
 import type { Backend } from '@ioth/core'
 
 const packages = fileURLToPath(new URL('../../..', import.meta.url))
@@ -39,11 +39,24 @@ export async function loadSubject(name: string): Promise<Backend> {
   return backend
 }
 
-/** What a backend says about tests it fails: `test/deviations.ts` of its package, or `deviations` of its file. */
+/** What a backend says about tests it fails: `test/deviations.ts` of its package, or its file. */
 export async function loadDeviations(name: string): Promise<readonly Deviation[]> {
+  return (await excusesOf(name)).deviations ?? []
+}
+
+/** What it says about its frames. */
+export async function loadFrameDeviations(name: string): Promise<readonly FrameDeviation[]> {
+  return (await excusesOf(name)).frameDeviations ?? []
+}
+
+interface Excuses {
+  readonly deviations?: readonly Deviation[]
+  readonly frameDeviations?: readonly FrameDeviation[]
+}
+
+async function excusesOf(name: string): Promise<Excuses> {
   const beside = `${packages}backend-${name}/test/deviations.ts`
-  const file = existsSync(beside) ? beside : fileOf(name)
-  return ((await import(/* @vite-ignore */ file)) as { deviations?: readonly Deviation[] }).deviations ?? []
+  return (await import(/* @vite-ignore */ existsSync(beside) ? beside : fileOf(name))) as Excuses
 }
 
 function fileOf(name: string): string {

@@ -1,16 +1,19 @@
-/** One part of the suite over one backend, or a pair of them: what `npm run test:backends` starts. The variables say which. */
+/** One part of the whole suite over one backend: what `npm run test:backends` starts. The variables say which. */
 import { testStack } from '@ioth/conformance'
 import type { Backend } from '@ioth/core'
-import { loadSubjects } from './subjects.ts'
+import { loadDeviations, loadFrameDeviations, loadSubjects } from './subjects.ts'
 
-const { SUBJECT = 'ts', PEER = SUBJECT, SUITES = '', TESTS } = process.env
+const { SUBJECT = 'ts', SUITES = '' } = process.env
 
-const [backend, peer] = (await loadSubjects(SUBJECT, PEER)) as [Backend, Backend]
+const [backend, peer] = (await loadSubjects(SUBJECT, 'ts')) as [Backend, Backend]
+const deviations = (await loadDeviations(SUBJECT)).filter(({ skip }) => skip === true)
+const frameDeviations = await loadFrameDeviations(SUBJECT)
 
 testStack({
   name: SUBJECT,
   backend,
   peer,
-  ...(SUITES === '' ? {} : { suites: SUITES.split(';') }),
-  ...(TESTS === undefined ? {} : { tests: new RegExp(TESTS) }),
+  deviations,
+  frameDeviations,
+  suites: SUITES.split(';'),
 })
