@@ -433,7 +433,7 @@ doctor.action(async () => {
 
 ioth
   .command('backends')
-  .description('Which TCP/IP stacks can be used here, and what to do about the others.')
+  .description('Which TCP/IP stacks can be used here, what each can do, and what to do about the others.')
   .option('--json', 'as JSON')
   .addHelpText('after', '\nExamples:\n  ioth backends\n  ioth run app.js -l ts')
   .action(async (options: { json?: boolean }) => {

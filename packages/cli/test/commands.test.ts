@@ -126,9 +126,17 @@ describe('ioth ps and ioth backends', () => {
     expect(stdout).toMatch(/^NAME +USABLE +LICENCE/)
     expect(stdout).toMatch(/^ts +yes +MIT/m)
     expect(stdout).toMatch(/^picotcp +no .*there is no such file.*export IOTH_PICOTCP_LIB=/m)
+    // What each can do, also where its library is missing.
+    expect(stdout).toMatch(/^CAPABILITY +ts +picotcp/m)
+    expect(stdout).toMatch(/^virtualTime +yes +no/m)
+    expect(stdout).toMatch(/^limits\.sockets +65536 /m)
     expect(exitCode).toBe(0)
     const plain = JSON.parse((await iothEnds('backends --json')).stdout) as { name: string; usable: boolean }[]
-    expect(plain.find(({ name }) => name === 'ts')).toMatchObject({ usable: true, license: 'MIT' })
+    expect(plain.find(({ name }) => name === 'ts')).toMatchObject({
+      usable: true,
+      license: 'MIT',
+      capabilities: { virtualTime: true, stacksPerThread: null, limits: { sockets: 65_536 } },
+    })
   })
 })
 
