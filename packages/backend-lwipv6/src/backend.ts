@@ -14,6 +14,13 @@ const NAME = 'lwipv6'
 /** Connects at once: each holds a thread of the pool, of which a helper process has sixteen and a program of its own few. */
 const DIALERS: number = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 2)
 
+/**
+ * How a helper allocates memory. The library looks at each of its timers once more after it has freed it, and writes into it when its 33rd octet is 1
+ * by then (`sys.c`, sys_mbox_fetch and sys_sem_wait). With memory for each thread apart, and none that waits for another, only the
+ * library's own thread can have it by then, and nothing of its has such an octet.
+ */
+const ALLOCATION = { GLIBC_TUNABLES: 'glibc.malloc.tcache_count=0:glibc.malloc.arena_max=256' }
+
 /** Options of {@link createStack}: the contract's, with this backend's settings. */
 export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {
   readonly settings?: LwipSettings
@@ -30,6 +37,7 @@ export async function createStack(options: LwipStackOptions): Promise<Stack> {
       backend: NAME,
       capabilities: CAPABILITIES,
       module: builtFile(import.meta.url),
+      variables: ALLOCATION,
       settings: { isolation: 'none', ...(library === undefined ? {} : { library }) },
       stack: options as StackOptions,
     })

@@ -42,6 +42,7 @@ import type { Lwip, Pointer } from './bindings.ts'
 import type { Connection } from './connection.ts'
 import { FENCE_ADDRESS, Fence } from './fence.ts'
 import { Hops } from './hops.ts'
+import { mendIcmp } from './icmp.ts'
 import { changeMac } from './ioctl.ts'
 import { UNREAD_SEGMENTS } from './limits.ts'
 
@@ -56,11 +57,17 @@ export interface DeviceOwner {
   nextHop(destination: IpAddress): IpAddress | null
   /** Whether an address is heard by all of a network of ours. */
   isBroadcast(address: IpAddress): boolean
-  /** A SYN has come for a port of ours. @returns whether it may go on: there is room for the connection. */
-  admits(device: Device, frame: TcpFrame): boolean
+  /**
+   * A SYN has come for a port of ours. @returns whether it may go on: there is room for the connection; `later`: the library does not listen
+   * there yet, and the device keeps the SYN until {@link Device.releaseEarly}.
+   */
+  admits(device: Device, frame: TcpFrame): boolean | 'later'
   /** A segment that may complete a handshake. @returns whether it may go on now; else the device keeps it back until {@link Device.releaseHeld}. */
   mayComplete(device: Device, frame: TcpFrame): boolean
 }
+
+/** SYNs that wait for a listener. */
+const MOST_EARLY = 64
 
 export interface DeviceCounters {
   dropFragment: number
@@ -82,6 +89,8 @@ export class Device implements FrameGuard {
   private readonly hardware: Uint8Array
   private readonly segment = { in: new TcpFrame(), out: new TcpFrame() }
   private held: Uint8Array[] = []
+  /** SYNs to ports that the library will listen on in a moment. */
+  private early: Uint8Array[] = []
 
   /**
    * @param place the number of interfaces the stack has made before: they are `vd0`, `vd1`, …
@@ -163,6 +172,15 @@ export class Device implements FrameGuard {
     for (const frame of this.held.splice(0)) this.bridge.toLibrary(frame)
   }
 
+  /** The library listens on all ports that programs listen on. */
+  releaseEarly(): void {
+    const { bridge } = this
+    for (const frame of this.early.splice(0)) {
+      bridge.incoming.set(frame)
+      if (this.arriving(bridge.incoming, frame.length)) bridge.toLibrary(frame)
+    }
+  }
+
   // ---------- frames ----------
 
   arriving(bytes: Uint8Array, length: number): boolean {
@@ -176,7 +194,7 @@ export class Device implements FrameGuard {
       return false
     }
     const flow = this.flows.find(segment, 'in')
-    if (flow === null) return this.arrivingNew(segment)
+    if (flow === null) return this.arrivingNew(segment, bytes)
     const { acknowledgedOctets } = flow
     if (!flow.arriving(segment)) return false
     if (segment.payload > 0 && ++flow.unread > UNREAD_SEGMENTS) {
@@ -216,6 +234,7 @@ export class Device implements FrameGuard {
       addressToGroup(bytes, destination)
       return true
     }
+    mendIcmp(bytes, length)
     const hop = this.owner.nextHop(destination)
     return hop !== null && this.neighbors.address(bytes, length, hop)
   }
@@ -231,14 +250,14 @@ export class Device implements FrameGuard {
     this.owner.lwip.ifDown(this.nif)
   }
 
-  private arrivingNew(segment: TcpFrame): boolean {
-    const { flags } = segment
+  private arrivingNew(segment: TcpFrame, bytes: Uint8Array): boolean {
+    const { flags, length } = segment
     if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) !== TCP_SYN) return true
-    if (!this.owner.admits(this, segment)) {
-      this.counters.dropBacklog++
-      return false
-    }
-    return true
+    const admitted = this.owner.admits(this, segment)
+    if (admitted === true) return true
+    if (admitted === 'later' && this.early.length < MOST_EARLY) this.early.push(bytes.slice(0, length))
+    else this.counters.dropBacklog++
+    return false
   }
 }
 

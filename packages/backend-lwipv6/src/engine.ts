@@ -236,13 +236,14 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
 
   // ---------- handshakes ----------
 
-  admits(device: Device, frame: TcpFrame): boolean {
+  admits(device: Device, frame: TcpFrame): boolean | 'later' {
     const local = addressOf(frame, 'destination')
     const listeners = this.listeners.get(frame.destinationPort)
     const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.takes(local))
     // Nobody listens: the library says so.
     if (listener === undefined) return true
     if (!listener.hasRoom || !this.hasRoom) return false
+    if (this.opening.has(listener)) return 'later'
     const flow = device.flows.addFor(frame)
     flow.arriving(frame)
     flow.isPassive = true
@@ -299,8 +300,10 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     for (const each of work) each()
     this.closeWhatCan()
     if (this.closing.size === 0) {
-      for (const listener of this.opening) listener.open()
+      const opened = [...this.opening]
       this.opening.clear()
+      for (const listener of opened) listener.open()
+      if (opened.length > 0) for (const device of this.devices.values()) device.releaseEarly()
     }
     this.forgetRetired()
   }

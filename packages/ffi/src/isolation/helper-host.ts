@@ -8,6 +8,7 @@ import {
   defaultPool,
   defaultScheduler,
   type Interface,
+  type IpAddress,
   Job,
   NetError,
   type OptionName,
@@ -57,6 +58,7 @@ export class HelperHost extends Job {
   private stack: Stack | null = null
   private readonly links = new Map<number, ChannelLink>()
   private readonly sockets = new Map<number, HelperSocket>()
+  private readonly watched = new Set<HelperStream>()
   private lastAccepted = 0
   private arrived: { readonly port: number; readonly octets: Uint8Array }[] = []
   private readonly counting = new CountersTimer(() => this.tellCounters())
@@ -105,6 +107,7 @@ export class HelperHost extends Job {
   /** Frames of the program's, in a job: a link never calls its taker from inside another's call. */
   run(): void {
     for (const { port, octets } of this.arrived.splice(0)) this.links.get(port)?.frame(octets)
+    for (const stream of this.watched) if (!stream.creditAcknowledged()) this.watched.delete(stream)
   }
 
   // ---------- for sockets ----------
@@ -120,6 +123,15 @@ export class HelperHost extends Job {
 
   forget(socket: number): void {
     this.sockets.delete(socket)
+  }
+
+  isOurs(address: IpAddress): boolean {
+    const { interfaces = [] } = this.stack ?? {}
+    return address.isLoopback || interfaces.some((on) => on.addresses.some((own) => own.address.equals(address)))
+  }
+
+  watch(stream: HelperStream): void {
+    this.watched.add(stream)
   }
 
   /** A connection that a listener took has a number from now on. */

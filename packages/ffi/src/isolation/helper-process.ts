@@ -22,8 +22,12 @@ export interface Helper {
 /** Connects and blocking calls of the helper's library wait in threads of its pool. */
 const THREADS = '16'
 
-/** @param module file of the backend. @throws NetError EMFILE, EAGAIN… */
-export function startHelper(module: string): Helper {
+/**
+ * @param module file of the backend.
+ * @param variables of its environment, beside those of the program.
+ * @throws NetError EMFILE, EAGAIN…
+ */
+export function startHelper(module: string, variables: Readonly<Record<string, string>> = {}): Helper {
   const [ours, theirs] = socketPair('stream')
   let child: ChildProcess
   try {
@@ -31,7 +35,7 @@ export function startHelper(module: string): Helper {
     const { NODE_OPTIONS: _, ...environment } = process.env
     child = spawn(process.execPath, [builtFile(import.meta.url, 'helper.js'), module], {
       stdio: ['ignore', 'inherit', 'inherit', theirs],
-      env: { ...environment, UV_THREADPOOL_SIZE: THREADS },
+      env: { ...environment, UV_THREADPOOL_SIZE: THREADS, ...variables },
       detached: true,
     })
   } finally {

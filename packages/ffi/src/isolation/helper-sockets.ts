@@ -31,6 +31,10 @@ export interface HelperSockets {
   tell(note: HelperNote): void
   send(kind: number, ...parts: readonly Uint8Array[]): void
   forget(socket: number): void
+  /** Whether an address is the stack's own. */
+  isOurs(address: IpAddress): boolean
+  /** Has {@link HelperStream.creditAcknowledged} called after the next frames, as long as it says so. */
+  watch(stream: HelperStream): void
   adopt(socket: HelperSocket, number: number): void
   nextAccepted(): number
   interfaceNamed(name: string | null): Interface | null
@@ -52,6 +56,9 @@ export class HelperStream implements HelperSocket, ByteSink {
   private readonly socket: TcpSocket
   private readonly number: number
   private readonly outgoing = new ByteQueue()
+  /** Octets that the stack took, and how many of them the program was told to be out of its send buffer. */
+  private written = 0
+  private told = 0
   /** Octets that the program has room for. */
   private room = 0
   private isConnected: boolean
@@ -158,8 +165,9 @@ export class HelperStream implements HelperSocket, ByteSink {
       }
       if (count <= 0) break
       outgoing.drop(count)
-      this.host.send(KIND.credit, number32(this.number), number32(count))
+      this.written += count
     }
+    if (this.creditAcknowledged()) this.host.watch(this)
     if (outgoing.length > 0) {
       socket.interest |= WRITABLE
       return
@@ -170,6 +178,20 @@ export class HelperStream implements HelperSocket, ByteSink {
       socket.close()
       this.over()
     } else if (this.isEnding) socket.shutdown()
+  }
+
+  /** Octets are in the program's send buffer until the peer has acknowledged them. @returns whether some are still under way. */
+  creditAcknowledged(): boolean {
+    if (this.isOver) return false
+    // What goes to the stack itself is acknowledged by no frame.
+    const { bytesQueued, remoteAddress } = this.socket
+    const isLocal = remoteAddress !== null && this.host.isOurs(remoteAddress.unmapped())
+    const news = this.written - this.told - (isLocal ? 0 : bytesQueued)
+    if (news > 0) {
+      this.told += news
+      this.host.send(KIND.credit, number32(this.number), number32(news))
+    }
+    return this.told < this.written
   }
 
   private fail(): void {

@@ -18,6 +18,8 @@ export interface RemoteStackOptions {
   readonly module: string
   /** The settings that its stack gets there. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** Variables of the helper's environment, beside those of the program. */
+  readonly variables?: Readonly<Record<string, string>>
   readonly stack: StackOptions
 }
 
@@ -32,6 +34,7 @@ export async function createRemoteStack({
   capabilities,
   module,
   settings,
+  variables,
   stack,
 }: RemoteStackOptions): Promise<Stack> {
   let engine: RemoteEngine | null = null
@@ -40,7 +43,7 @@ export async function createRemoteStack({
     capabilities: remoteCapabilities(capabilities),
     stack,
     engine: (shell: ShellStack) => {
-      engine = new RemoteEngine(shell, startHelper(module), stack.pool)
+      engine = new RemoteEngine(shell, startHelper(module, variables), stack.pool)
       return engine
     },
     begin: async () => await engine?.begin(settings, stack),
