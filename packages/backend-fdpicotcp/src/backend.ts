@@ -41,10 +41,10 @@ export async function createStack(options: FdPicoStackOptions): Promise<Stack> {
   })
 }
 
-/** The library tells no version; its repository has had one state since 2016. */
+/** The library tells no version: there is one. */
 async function probe(): Promise<Probe> {
   const found = probeLibrary(REQUEST)
-  return found.usable ? { ...found, version: 'fd_picoTCP, picoTCP 1.7' } : found
+  return found.usable ? { ...found, version: 'fd_picoTCP' } : found
 }
 
 export const backend: Backend = Object.freeze({

@@ -10,6 +10,7 @@
 import {
   type ErrorCode,
   type FramePool,
+  ICMP_CHECKSUM,
   type IpAddress,
   type Link,
   NetError,
@@ -104,6 +105,7 @@ const UNREACHABLE6: Readonly<Record<number, ErrorCode>> = {
 const ERRORS4: readonly number[] = [3, 4, 5, 11, 12]
 const ERRORS6: readonly number[] = [1, 2, 3, 4, 137]
 const ICMP_HEADER = 8
+const ICMP_UNUSED = 4
 const ROUTER_SOLICITATION = 133
 const NEIGHBOR_SOLICITATION = 135
 
@@ -234,7 +236,7 @@ export class Device implements FrameGuard {
     this.releaseAcknowledgement()
     if (packet.protocol === PROTO_UDP) return this.datagramArrives(packet)
     if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) {
-      if (this.isError(packet)) return false
+      if (this.isError(packet) || this.isOddEcho(packet)) return false
       this.neighbors.arriving(bytes, length)
     }
     return true
@@ -254,8 +256,16 @@ export class Device implements FrameGuard {
       const port = packet.view.getUint16(packet.at + UDP_SOURCE)
       const real = this.udpPorts.real(port)
       if (real >= 0 && real !== port) packet.set16(UDP_SOURCE, real, UDP_CHECKSUM)
-    }
+      packet.sumDatagram()
+    } else if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) this.mendError(packet)
     return true
+  }
+
+  /** The library leaves numbers in a field of its errors that is not used (RFC 792, RFC 4443 3.1). */
+  private mendError(packet: Packet): void {
+    if (packet.bytes[packet.at] !== (packet.family === 4 ? 3 : 1)) return
+    packet.set16(ICMP_UNUSED, 0, ICMP_CHECKSUM)
+    packet.set16(ICMP_UNUSED + 2, 0, ICMP_CHECKSUM)
   }
 
   delivered(): void {
@@ -308,6 +318,8 @@ export class Device implements FrameGuard {
       flow = null
     }
     if (flow === null) return this.newSegment(segment, isOpening)
+    // The library has forgotten it.
+    if (flow.wasReset) return false
     const before = flow.acknowledgedOctets
     if (!flow.arriving(segment)) return false
     if ((segment.flags & TCP_RST) !== 0) {
@@ -420,6 +432,11 @@ export class Device implements FrameGuard {
     if (!this.udpPorts.has(port)) return true
     this.counters.dropStranger++
     return false
+  }
+
+  /** A question with a code that it does not have (RFC 792): the library gives it back. */
+  private isOddEcho({ bytes, at, family }: Packet): boolean {
+    return bytes[at] === (family === 4 ? 8 : 128) && bytes[at + 1] !== 0
   }
 
   /** Whether it is an error of the network: those are told to whom they concern, and never to the library, which ends connections by them. */

@@ -234,7 +234,8 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     const others = this.listeners.get(port)
     if (others === undefined) this.listeners.set(port, new Set([listener]))
     else others.add(listener)
-    this.soon(() => listener.spread())
+    // At once: a SYN may be next, and would be refused.
+    listener.spread()
     return listener
   }
 

@@ -69,7 +69,7 @@ export class FdPicoListener implements ListenLine, SocketUser {
     try {
       for (const { address, device } of this.engine.addressesOf(this.local, this.isDual)) this.open(address, device)
     } catch (error) {
-      this.user.failed((error as NetError).code)
+      this.engine.soon(() => this.user.failed((error as NetError).code))
     }
   }
 

@@ -23,10 +23,12 @@ import {
   IP6_PAYLOAD_LENGTH,
   IP6_SOURCE,
   IpAddress,
+  PROTO_UDP,
   TCP_HEADER,
   TCP_SYN,
+  UDP_CHECKSUM,
 } from '@ioth/core'
-import type { TcpFrame } from '@ioth/ffi'
+import { fold, sumOf, type TcpFrame } from '@ioth/ffi'
 
 export class Packet {
   bytes: Uint8Array = NOTHING
@@ -100,6 +102,15 @@ export class Packet {
     folded = (folded & 0xffff) + (folded >>> 16)
     const now = ~folded & 0xffff
     view.setUint16(at + sumAt, now === 0 ? 0xffff : now)
+  }
+
+  /** Sums a UDP datagram that has no sum (RFC 768): the library sends such over IPv4. */
+  sumDatagram(): void {
+    const { view, ip, at, end } = this
+    if (view.getUint16(at + UDP_CHECKSUM) !== 0 || this.family !== 4) return
+    const pseudo = PROTO_UDP + end - at + sumOf(view, ip + IP4_SOURCE, 8)
+    const sum = ~fold(pseudo + sumOf(view, at, end - at)) & 0xffff
+    view.setUint16(at + UDP_CHECKSUM, sum === 0 ? 0xffff : sum)
   }
 
   private address(at4: number, at6: number): IpAddress {

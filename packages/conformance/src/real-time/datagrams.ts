@@ -23,6 +23,8 @@ export function datagrams(suite: Suite, profile: Profile): void {
     suite.notClaimed(title, 'udp: none')
     return
   }
+  // Sockets that can speak to one peer only are given it.
+  const isConnected = claims.some(({ udp }) => udp === 'connected')
   const largest = Math.min(LARGEST, ...claims.map(({ limits }) => limits.maxDatagram))
   // The length that fits one frame is told for IPv4, whose header is shorter.
   const length = fc.integer({ min: 4, max: largest < LARGEST ? largest - 20 : largest })
@@ -43,9 +45,14 @@ export function datagrams(suite: Suite, profile: Profile): void {
         const receiver = receive(to, model)
         const sender = from.openUdp()
         sender.bind(from.any, 1053)
+        if (isConnected) {
+          receiver.connect(from.address, 1053)
+          sender.connect(to.address, 53)
+        }
+        const target = isConnected ? null : to.address
         const send = async (size: number): Promise<void> => {
           const datagram = model.next(size, `${from.address}:1053`)
-          while (sender.send(datagram, 0, size, to.address, 53) === WOULD_BLOCK) {
+          while (sender.send(datagram, 0, size, target, 53) === WOULD_BLOCK) {
             await lan.until(
               () => (sender.ready & WRITABLE) !== 0,
               PATIENCE_MS,

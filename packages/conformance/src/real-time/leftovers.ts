@@ -145,7 +145,8 @@ function datagrams(suite: Suite, to: Host, from: Host): void {
   const receiver = to.openUdp()
   receiver.bind(to.any, 53)
   const sender = from.openUdp()
-  for (let number = 0; number < 10; number++) sender.send(new Uint8Array(500), 0, 500, to.address, 53)
+  sender.connect(to.address, 53)
+  for (let number = 0; number < 10; number++) sender.send(new Uint8Array(500), 0, 500, null, 0)
   sender.close()
   receiver.close()
 }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type Clock, ETH_SOURCE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
+import { type Clock, ETH_SOURCE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, TCP_WINDOW, Timer } from '@ioth/core'
 import { SegmentTemplate, type TcpFrame } from './tcp-frame.ts'
 
 /** Where frames of a flow's own go. */
@@ -28,6 +28,8 @@ export interface FlowObserver {
   acknowledged(): void
 }
 
+/** Without a scale. */
+const LARGEST_WINDOW = 65_535
 /** RFC 9293 3.7.1, for both families. */
 const DEFAULT_MSS = 536
 
@@ -72,6 +74,9 @@ export class Flow {
   /** What the library acknowledged. */
   private rcvNxt = 0
   private window = 0
+  /** Where the window that was offered ends. */
+  private rcvEdge = 0
+  private isEdgeKnown = false
   /** The sequence number of our FIN, once the program has ended. */
   private finAt = 0
   private finWanted = false
@@ -115,7 +120,10 @@ export class Flow {
       this.sndNxt = (frame.seq + 1) | 0
       this.sndUna = frame.seq
     }
-    if ((flags & TCP_ACK) !== 0) this.rcvNxt = frame.ack
+    if ((flags & TCP_ACK) !== 0) {
+      this.rcvNxt = frame.ack
+      this.holdWindow(frame)
+    }
     this.window = frame.window
     const end = (frame.seq + frame.space) | 0
     if (((end - this.sndNxt) | 0) > 0) this.sndNxt = end
@@ -135,6 +143,14 @@ export class Flow {
     }
     if (this.finWanted && !this.finSent) this.sendFinIfDue()
     return true
+  }
+
+  /** What was offered is not taken back (RFC 9293 3.8.6): libraries offer less when octets come out of order. */
+  private holdWindow(frame: TcpFrame): void {
+    const edge = (frame.ack + frame.window) | 0
+    if (!this.isEdgeKnown || ((edge - this.rcvEdge) | 0) >= 0) this.rcvEdge = edge
+    else frame.set16(TCP_WINDOW, Math.min((this.rcvEdge - frame.ack) | 0, LARGEST_WINDOW))
+    this.isEdgeKnown = true
   }
 
   /** A segment comes from the peer. @returns whether it goes into the library. */
@@ -239,6 +255,7 @@ export class Flow {
   announceRoom(window: number): void {
     if (this.isDead || !this.isEstablished || this.peerOctets >= 0 || this.window * 2 >= window) return
     this.window = window
+    this.rcvEdge = (this.rcvNxt + window) | 0
     this.emit(TCP_ACK, this.finSent ? (this.finAt + 1) | 0 : this.sndNxt, this.rcvNxt)
   }
 
