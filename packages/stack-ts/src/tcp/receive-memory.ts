@@ -44,9 +44,13 @@ export class ReceiveMemory {
     return tcb.rcvHeld * this.holders < this.most
   }
 
-  /** Whether the connection holds more than its buffer is worth. */
+  /**
+   * Whether the connection holds more than its buffer is worth, and not because its queue is full: a reader that keeps the window just full
+   * has much in it, and all that comes would be copied. Ethernet's segments in slots of their own hold 1.4 times their octets.
+   */
   isMuch(tcb: Tcb): boolean {
-    return tcb.rcvHeld > tcb.rcvLimit + LARGE_SLOT
+    const { rcvHeld, rcvQueued } = tcb
+    return rcvHeld > tcb.rcvLimit + LARGE_SLOT && rcvHeld > rcvQueued + (rcvQueued >> 1) + 2 * LARGE_SLOT
   }
 
   /**
@@ -56,13 +60,13 @@ export class ReceiveMemory {
    */
   place(tcb: Tcb, tail: number, room: number, at: number, length: number): number {
     const { pieces, pool } = this
-    // Next to each other in one slot, as segments of one write are that never left memory: slots begin at multiples of the smallest.
-    if (tail !== NONE && (at & (SMALL_SLOT - 1)) !== 0 && pieces.at[tail]! + pieces.length[tail]! === at) {
+    const slot = pool.slot(at)
+    // Next to each other in one slot, as segments of one write are that never left memory: slots begin at multiples of their size.
+    if (tail !== NONE && (at & (slot - 1)) !== 0 && pieces.at[tail]! + pieces.length[tail]! === at) {
       pieces.length[tail] = pieces.length[tail]! + length
       this.room = 0
       return tail
     }
-    const slot = pool.slot(at)
     const isTooMuch = this.isMuch(tcb) || this.isShort
     if (isTooMuch || (tail !== NONE && length <= COALESCE)) {
       const node = this.copy(tcb, tail, room, at, length)

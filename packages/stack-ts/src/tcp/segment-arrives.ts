@@ -320,6 +320,7 @@ function updateWindow(tcb: Tcb, segment: Segment, window: number): void {
 
 function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects: Effects, rules: Rules): void {
   const { ack } = segment
+  const { nowMs } = effects
   const inFlight = (tcb.flags & SACK) === 0 ? flightSize(tcb) : pipe(tcb)
   timeAcknowledgement(
     tcb,
@@ -327,7 +328,7 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
     segment.hasTimestamps,
     segment.timestampEcho,
     effects.nowUs,
-    (effects.nowMs + tcb.tsOffset) | 0,
+    (nowMs + tcb.tsOffset) | 0,
     rules.minRtoMs,
   )
   const finAcknowledged = lessThan(tcb.sndEnd, ack)
@@ -337,12 +338,12 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
   if (lessThan(tcb.sndCursor, ack)) tcb.sndCursor = ack
   const octets = Math.min(acknowledged, queued)
   if (octets > 0) effects.releaseSent(octets)
-  if ((tcb.flags & SACK) === 0) onNewAck(tcb, rules.congestion, acknowledged, inFlight, effects.nowMs)
+  if ((tcb.flags & SACK) === 0) onNewAck(tcb, rules.congestion, acknowledged, inFlight, nowMs)
   else selectiveAckArrives(tcb, segment, acknowledged, inFlight, effects, rules)
   tcb.retries = 0
-  tcb.waitingSince = effects.nowMs
+  tcb.waitingSince = nowMs
   if (ack === tcb.sndNxt) stopRetransmit(tcb)
-  else restartRetransmit(tcb, effects.nowMs)
+  else restartRetransmit(tcb, nowMs)
   effects.wantOutput()
   if (octets > 0) effects.writable()
   if (!finAcknowledged) return

@@ -161,6 +161,7 @@ function isSmallAllowed(tcb: Tcb, length: number, waiting: number, inFlight: num
 
 /** Sends octets from a place on; what ends the queue is pushed, and carries the FIN when it is due. */
 function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: number, length: number): boolean {
+  const { nowMs } = effects
   const end = add(sequence, length)
   let flags = TCP_ACK
   let next = end
@@ -183,19 +184,19 @@ function sendAt(tcb: Tcb, emitter: Emitter, effects: SendEffects, sequence: numb
   if ((tcb.flags & SACK) !== 0) recordSent(tcb, effects, sequence, next, isFirst)
   if (lessThan(tcb.sndNxt, next)) tcb.sndNxt = next
   if (lessThan(tcb.sndCursor, next)) tcb.sndCursor = next
-  tcb.lastSentAt = effects.nowMs
-  startRetransmit(tcb, effects.nowMs)
+  tcb.lastSentAt = nowMs
+  startRetransmit(tcb, nowMs)
   return true
 }
 
 /** Enters what leaves into the records of what is in flight. */
 function recordSent(tcb: Tcb, effects: SendEffects, sequence: number, end: number, isFirst: boolean): void {
-  const { records, nowUs, nowMs } = effects
+  const { records, nowUs } = effects
   const { board } = tcb
   if (board !== null) {
     const octets = distance(sequence, end)
     if (tcb.recovery === RECOVERY) board.prrOut += octets
-    if (!isFirst) noteSentAgain(tcb, board, octets, nowMs)
+    if (!isFirst) noteSentAgain(tcb, board, octets, effects.nowMs)
     if (sequence !== tcb.sndCursor) sentAgain(tcb, board, records, sequence, end, nowUs)
   }
   // A FIN may join what is sent again.
@@ -293,8 +294,9 @@ function probeWindow(tcb: Tcb, emitter: Emitter, effects: SendEffects): boolean 
 function setTimer(tcb: Tcb, effects: SendEffects): void {
   const inFlight = distance(tcb.sndUna, tcb.sndCursor)
   if (inFlight > 0) {
-    startRetransmit(tcb, effects.nowMs)
-    if ((tcb.flags & SACK) !== 0) scheduleProbe(tcb, effects.nowMs)
+    const { nowMs } = effects
+    startRetransmit(tcb, nowMs)
+    if ((tcb.flags & SACK) !== 0) scheduleProbe(tcb, nowMs)
     effects.timersChanged()
     return
   }
