@@ -4,7 +4,7 @@
  * A driver gives `listen(onConnection)`, `connect()` and `close()`; connections are Node's streams everywhere.
  */
 import net from 'node:net'
-import { bindNode, core, streams, ts } from './packages.mjs'
+import { core, loadNode, streams, ts } from './packages.mjs'
 
 const { createPipe, defaultPool, defaultScheduler, FULL_OFFLOAD, NO_OFFLOAD } = core
 const PORT = 80
@@ -58,6 +58,7 @@ export async function coreDuplex(options) {
 
 /** Node's `net` on our stacks. */
 export async function boundNet(options) {
+  const { bindNode } = await loadNode()
   const { client, server } = await pair(options)
   const ours = { client: bindNode(client).net, server: bindNode(server).net }
   let listening

@@ -1,11 +1,12 @@
 /**
  * A plug that sends or counts frames for `switches.mjs`: `frame-peer.mjs VNL LENGTH`.
  */
-import { core, openVnl } from './packages.mjs'
+import { core, loadVde } from './packages.mjs'
 
 const [vnl, length] = [process.argv[2], Number(process.argv[3])]
 const { createBatch, defaultPool, NO_OFFLOAD, pushFrame } = core
 const pool = defaultPool()
+const { openVnl } = await loadVde()
 const SENDER = [2, 0, 0, 0, 0, 1]
 const RECEIVER = [2, 0, 0, 0, 0, 2]
 

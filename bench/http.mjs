@@ -6,7 +6,7 @@ import http from 'node:http'
 import { pair } from './drivers.mjs'
 import { askRepeatedly, listen } from './keep-alive.mjs'
 import { interleaved } from './measure.mjs'
-import { bindNode } from './packages.mjs'
+import { loadNode } from './packages.mjs'
 import { runProgram, withSwitch } from './processes.mjs'
 
 const CONNECTIONS = { 1: { full: 6000, quick: 1500 }, 50: { full: 20_000, quick: 4000 } }
@@ -35,6 +35,7 @@ export async function run(wanted, { quick, rounds, report }) {
 }
 
 async function boundModules(connections, count, rounds) {
+  const { bindNode } = await loadNode()
   const stacks = await pair()
   const ours = { client: bindNode(stacks.client).http, server: bindNode(stacks.server).http }
   const hostServer = await listen(http, '127.0.0.1')

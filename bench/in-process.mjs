@@ -1,27 +1,24 @@
 /**
- * Both ends in one process, checksums on, MTU 1500: core's Duplex and bindNode's net against node:net; and super-segments.
+ * Both ends in one process, one for each contestant, checksums on, MTU 1500: core's Duplex and bindNode's net against node:net; and super-segments.
  */
-import { boundNet, coreDuplex, nodeNet } from './drivers.mjs'
-import { interleaved, onDriver } from './measure.mjs'
-import { bulk, connections, requests } from './workloads.mjs'
+import { interleaved } from './measure.mjs'
+import { startHelper } from './processes.mjs'
 
 const KINDS = {
-  bulk: { workload: bulk, unit: 'MB/s', scale: 1e-6, full: { octets: 256e6 }, quick: { octets: 48e6 } },
+  bulk: { unit: 'MB/s', scale: 1e-6, full: { octets: 256e6 }, quick: { octets: 48e6 } },
   rr1: {
-    workload: requests,
     unit: 'req/s',
     scale: 1,
     full: { connections: 1, count: 30_000 },
     quick: { connections: 1, count: 6000 },
   },
   rr64: {
-    workload: requests,
     unit: 'req/s',
     scale: 1,
     full: { connections: 64, count: 60_000 },
     quick: { connections: 64, count: 12_000 },
   },
-  conn: { workload: connections, unit: 'conn/s', scale: 1, full: { count: 3000 }, quick: { count: 800 } },
+  conn: { unit: 'conn/s', scale: 1, full: { count: 3000 }, quick: { count: 800 } },
 }
 
 const TITLES = {
@@ -35,22 +32,18 @@ const TITLES = {
 const CONTESTANTS = {
   duplex: {
     title: 'core Duplex',
-    create: () => coreDuplex(),
     goals: { bulk: 0.5, rr1: 3, rr64: 3, conn: 2 },
   },
   bindnode: {
     title: 'bindNode(stack).net',
-    create: () => boundNet(),
     goals: { bulk: 0.4, rr1: 1.5, rr64: 1.5, conn: 1 },
   },
   'super-duplex': {
     title: 'core Duplex, super-segments without checksums',
-    create: () => coreDuplex({ superSegments: true }),
     goals: { bulk: 2.5 },
   },
   'super-bindnode': {
     title: 'bindNode(stack).net, super-segments without checksums',
-    create: () => boundNet({ superSegments: true }),
     goals: { bulk: null },
   },
 }
@@ -61,13 +54,11 @@ export const names = Object.entries(CONTESTANTS).flatMap(([who, { goals }]) =>
 )
 
 export async function run(wanted, { quick, rounds, report }) {
-  for (const [kind, { workload, unit, scale, ...sizes }] of Object.entries(KINDS)) {
+  for (const [kind, { unit, scale, ...sizes }] of Object.entries(KINDS)) {
     const chosen = Object.entries(CONTESTANTS).filter(([who]) => wanted.includes(`${who}.${kind}`))
     if (chosen.length === 0) continue
     const size = quick ? sizes.quick : sizes.full
-    const contestants = { 'node:net': () => onDriver(nodeNet, workload, size) }
-    for (const [who, { create }] of chosen) contestants[who] = () => onDriver(create, workload, size)
-    const medians = await interleaved(contestants, rounds)
+    const medians = await contest(['node:net', ...chosen.map(([who]) => who)], kind, size, rounds)
     const base = medians.get('node:net')
     for (const [who, { title, goals }] of chosen) {
       const value = medians.get(who)
@@ -82,5 +73,20 @@ export async function run(wanted, { quick, rounds, report }) {
         atLeast: true,
       })
     }
+  }
+}
+
+async function contest(names, kind, size, rounds) {
+  const processes = []
+  const contestants = {}
+  try {
+    for (const name of names) {
+      const helper = await startHelper('contestant.mjs', [name])
+      processes.push(helper)
+      contestants[name] = async () => (await helper.ask({ kind, size })).rate
+    }
+    return await interleaved(contestants, rounds)
+  } finally {
+    await Promise.all(processes.map((helper) => helper.stop()))
   }
 }

@@ -19,14 +19,3 @@ export async function interleaved(contestants, rounds) {
   }
   return new Map(Array.from(results, ([name, values]) => [name, median(values)]))
 }
-
-/** Runs a workload on a driver of its own. */
-export async function onDriver(create, workload, options) {
-  const driver = await create()
-  await driver.listen((socket) => driver.onConnection(socket))
-  try {
-    return await workload(driver, options)
-  } finally {
-    await driver.close()
-  }
-}

@@ -60,7 +60,8 @@ async function overNet() {
 }
 
 async function overSwitch(dir, address) {
-  const { core, openVnl, streams, ts } = await import('./packages.mjs')
+  const { core, loadVde, streams, ts } = await import('./packages.mjs')
+  const { openVnl } = await loadVde()
   const link = await openVnl(dir)
   const scheduler = core.defaultScheduler()
   const stack = await ts.createStack({

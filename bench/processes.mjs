@@ -36,13 +36,16 @@ export async function withSwitch(work) {
 }
 
 /** One end of a connection, in a process of its own. */
-export async function startPeer(...args) {
-  const child = fork(join(here, 'peer.mjs'), args, { env })
+export const startPeer = (...args) => startHelper('peer.mjs', args)
+
+/** A file of this folder in a process of its own, which answers messages: see its first lines. */
+export async function startHelper(file, args) {
+  const child = fork(join(here, file), args, { env })
   const waiting = new Map()
   const exited = once(child, 'exit')
   await new Promise((resolve, reject) => {
     child.once('message', resolve)
-    exited.then(([code]) => reject(new Error(`a peer ended with exit code ${code}`)))
+    exited.then(([code]) => reject(new Error(`${file} ended with exit code ${code}`)))
   })
   child.on('message', ({ id, ...answer }) => waiting.get(id)?.(answer))
   let last = 0
@@ -50,7 +53,7 @@ export async function startPeer(...args) {
     ask(message) {
       const id = ++last
       child.send({ id, ...message })
-      const gone = exited.then(() => Promise.reject(new Error('a peer ended during a measurement')))
+      const gone = exited.then(() => Promise.reject(new Error(`${file} ended during a measurement`)))
       return Promise.race([new Promise((resolve) => waiting.set(id, resolve)), gone])
     },
     async stop() {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { interleaved } from './measure.mjs'
-import { core, openVnl } from './packages.mjs'
+import { core, loadVde } from './packages.mjs'
 import { withSwitch as beside } from './processes.mjs'
 
 const LENGTHS = [64, 1514]
@@ -138,6 +138,7 @@ async function broadcastCost(count) {
   return await beside(async (dir) => {
     const { createBatch, defaultPool, NO_OFFLOAD, pushFrame } = core
     const pool = defaultPool()
+    const { openVnl } = await loadVde()
     let heard = 0
     let all = () => {}
     let expected = 0
