@@ -57,7 +57,9 @@ describe('a LAN', () => {
       // As if the stack had sent it.
       lan.host(0).frame('out', new Uint8Array(20))
     })
-    await expect(test).rejects.toThrow(/frames break the rules:\n {2}\d+ µs, a: ethernet/)
+    await expect(test).rejects.toThrow(
+      /frames break the rules ethernet\.source, ethernet\.type:\n {2}\d+ µs, a: ethernet/,
+    )
   })
 })
 

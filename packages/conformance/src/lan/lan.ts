@@ -232,7 +232,7 @@ export class Lan implements AsyncDisposable {
     if (findings.length === 0) return
     const lines = findings.slice(0, 10).map(({ host, time, rule, text }) => `  ${time} µs, ${host}: ${rule}: ${text}`)
     const more = findings.length > lines.length ? [`  and ${findings.length - lines.length} more`] : []
-    throw new Error(['frames break the rules:', ...lines, ...more].join('\n'))
+    throw new Error([`${brokenRules(findings)}:`, ...lines, ...more].join('\n'))
   }
 
   /** Every frame of every host with its time, to compare two runs. */
@@ -357,6 +357,11 @@ export class Lan implements AsyncDisposable {
   private checkOverdue(): void {
     for (const host of this.hosts) host.checkOverdue()
   }
+}
+
+/** Names each rule once. */
+export function brokenRules(findings: readonly HostFinding[]): string {
+  return `frames break the rules ${[...new Set(findings.map(({ rule }) => rule))].join(', ')}`
 }
 
 const explained = new WeakSet<Error>()

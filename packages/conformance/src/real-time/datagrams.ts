@@ -25,6 +25,8 @@ export function datagrams(suite: Suite, profile: Profile): void {
   }
   // Sockets that can speak to one peer only are given it.
   const isConnected = claims.some(({ udp }) => udp === 'connected')
+  if (isConnected)
+    suite.notClaimed('P-22 real time: datagrams between sockets that are not connected', 'udp: connected')
   const largest = Math.min(LARGEST, ...claims.map(({ limits }) => limits.maxDatagram))
   // The length that fits one frame is told for IPv4, whose header is shorter.
   const length = fc.integer({ min: 4, max: largest < LARGEST ? largest - 20 : largest })

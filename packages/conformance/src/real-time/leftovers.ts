@@ -141,7 +141,7 @@ function abandoned(service: Service, from: Host): void {
 
 /** Datagrams that nobody reads. */
 function datagrams(suite: Suite, to: Host, from: Host): void {
-  if (suite.backends.some(({ capabilities }) => capabilities.udp === 'none')) return
+  if (suite.backends.some(({ capabilities }) => capabilities.udp !== 'full')) return
   const receiver = to.openUdp()
   receiver.bind(to.any, 53)
   const sender = from.openUdp()

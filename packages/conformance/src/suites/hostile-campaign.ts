@@ -11,7 +11,7 @@ import type { Battlefield, Station } from '../arbitraries/hostile-forge.ts'
 import { FrameChecker } from '../checker/frame-checker.ts'
 import { craftArp, craftEthernet, craftIpv6, sumOverIpv6 } from '../craft/craft.ts'
 import type { Host } from '../lan/host.ts'
-import { createLan, type Lan } from '../lan/lan.ts'
+import { brokenRules, createLan, type Lan } from '../lan/lan.ts'
 import type { Tap } from '../lan/wire.ts'
 import type { Suite } from '../suite.ts'
 
@@ -91,7 +91,7 @@ export function campaign(
 /** Each frame the hosts sent is sound by itself. Rules across the frames of a connection do not hold where somebody forges its segments. */
 export function expectSound(lan: Lan): void {
   const unsound = lan.findings.filter(({ text }) => !/\(\S+>\S+\)$/.test(text))
-  expect(unsound.slice(0, 3), 'frames that break the rules').toEqual([])
+  expect(unsound.slice(0, 3), brokenRules(unsound)).toEqual([])
 }
 
 /** Says which frame did the harm. */
