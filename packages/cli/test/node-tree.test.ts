@@ -1,7 +1,7 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { bare, ioth, iothEnds, programs, startSwitch, temporaryFolder } from './support/processes.ts'
+import { bare, ioth, iothEnds, programs, type Running, startSwitch, temporaryFolder } from './support/processes.ts'
 
 const tree = `${programs}/tree`
 
@@ -59,6 +59,30 @@ describe('one ioth run is one node, however many processes it becomes', () => {
     for (const line of said) expect(line.replace(/.*: /, '')).toMatch(expected)
   })
 
+  test('an address that the node gets later is one of every process', async () => {
+    const { path } = await startSwitch()
+    const gateway = async (prefix: string): Promise<Running> => {
+      const running = ioth(['gateway', '--no-dhcp', '-a', '10.40.0.1/24', '-a', `${prefix}::1/64`, '-f', path])
+      await running.prints(/IPv6 /)
+      return running
+    }
+    const first = await gateway('fc00:a')
+    const program = ioth(['run', '--slaac', '-q', '-f', path, `${tree}/addresses.mjs`, 'fc00:b::1'])
+    for (const who of ['parent', 'child'])
+      await program.prints(new RegExp(`${who} has fc00:a:[^,]*, speaks from ENETUNREACH`))
+    await first.stop()
+    await gateway('fc00:b')
+    const seen: string[] = []
+    for (const who of ['parent', 'child']) {
+      const [, own, from] = await program.prints(
+        new RegExp(`${who} has fc00:a:[^,]*,(fc00:b:.*), speaks from (.*), asks`),
+      )
+      expect(from).toBe(own)
+      seen.push(own as string)
+    }
+    expect(new Set(seen).size).toBe(1)
+  })
+
   test('execFileSync of a child that fetches from another node returns', async () => {
     const { path } = await startSwitch()
     const server = ioth(['run', '-a', '10.40.0.40/24', '-f', path, 'examples/http-server.mjs'])
@@ -101,6 +125,37 @@ describe('one ioth run is one node, however many processes it becomes', () => {
     expect(stderr).toContain('the hub of this node')
     expect(stderr).toContain('Start the program again: ioth run')
     expect(exitCode).toBe(0)
+  })
+
+  test('what a hub that was killed leaves behind is removed by the next one, and nothing else', async () => {
+    const { path } = await startSwitch()
+    const folder = temporaryFolder()
+    const env = { TMPDIR: folder, XDG_RUNTIME_DIR: undefined }
+    const lives = ioth(['run', '-a', '10.40.0.32/24', '-f', path, `${tree}/parent.mjs`, 'fork'], { env })
+    await lives.prints(/both listen/)
+    const before = readdirSync(folder)
+    mkdirSync(join(folder, 'ioth-node-begun'))
+    const dies = ioth(['run', '-a', '10.40.0.33/24', '-f', path, `${tree}/parent.mjs`, 'fork'], { env })
+    await dies.prints(/both listen/)
+    const [left = ''] = readdirSync(folder).filter((name) => name !== 'ioth-node-begun' && !before.includes(name))
+    const { pid } = JSON.parse(readFileSync(join(folder, left, 'report.json'), 'utf8'))
+    process.kill(pid, 'SIGKILL')
+    await dies.prints(/is gone/)
+    await dies.stop()
+
+    const removed = new Promise<void>((resolve) => {
+      const watcher = watch(folder, () => {
+        if (existsSync(join(folder, left))) return
+        watcher.close()
+        resolve()
+      })
+    })
+    const next = ioth(['run', '-a', '10.40.0.34/24', '-f', path, `${tree}/parent.mjs`, 'fork'], { env })
+    await next.prints(/both listen/)
+    await removed
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining([...before, 'ioth-node-begun']))
+    expect(readdirSync(folder)).toHaveLength(before.length + 2)
+    for (const program of [lives, next]) await program.stop()
   })
 
   test.each(['rr', 'none'])('the workers of a cluster share a port, by the scheduling policy %s', async (policy) => {

@@ -180,6 +180,12 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     }
   }
 
+  leaveConfiguration(): void {
+    this.v6.leaveAutoconfiguration()
+    this.leasing?.leave(new NetError('ENETDOWN', 'dhcp'))
+    this.leasing = null
+  }
+
   /** Forms IPv6 addresses from what routers advertise. @see Interface6.autoconfigure */
   async slaac(): Promise<void> {
     await this.v6.autoconfigure()

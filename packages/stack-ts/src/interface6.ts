@@ -155,6 +155,12 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
     await routing.configured(host.probe === 'rfc' ? RFC_PATIENCE : FAST_PATIENCE)
   }
 
+  /** Forms no more addresses; those that were formed stay, and what else routers said. */
+  leaveAutoconfiguration(): void {
+    this.routing?.leave()
+    this.routing = null
+  }
+
   clear(): void {
     this.isRemoved = true
     this.routing?.stop()

@@ -118,6 +118,11 @@ export interface Interface {
    * @throws NetError ETIMEDOUT, EALREADY (it runs already), ENETDOWN (the interface was removed).
    */
   dhcp?(timeoutMs?: number): Promise<DhcpLease>
+  /**
+   * Leaves DHCP and autoconfiguration to somebody else who goes on with them under the same hardware address: here they end, no lease is
+   * given back, and what they configured stays.
+   */
+  leaveConfiguration?(): void
   /** Takes the interface out and closes its link. */
   remove(): Promise<void>
 }

@@ -66,6 +66,12 @@ export class AdvertisedResolution {
     for (const { value } of this.domains.clear()) this.removeDomain(value)
   }
 
+  /** Forgets how long they last: they stay. */
+  leave(): void {
+    this.servers.clear()
+    this.domains.clear()
+  }
+
   /** @param isConfigured whether the stack has it already: then it is no router's to take away. */
   private learn<Value>(
     list: Lifetimes<Learnt<Value>>,

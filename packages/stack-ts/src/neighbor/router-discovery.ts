@@ -102,6 +102,15 @@ export class RouterDiscovery implements RouterEvents {
     for (const waiter of this.waiters) waiter.fire()
   }
 
+  /** Does nothing more; what it configured stays. */
+  leave(): void {
+    this.solicitor.stop()
+    this.addresses.stop()
+    this.routers.leave()
+    this.resolution.leave()
+    for (const waiter of this.waiters) waiter.fire()
+  }
+
   advertised(source: IpAddress, message: RouterAdvertisement): void {
     const { routers, nd } = this
     const { options, routerLifetime } = message

@@ -168,6 +168,12 @@ export class Routers {
     for (const route of this.redirects.splice(0)) this.withdrawn(route)
   }
 
+  /** Forgets how long they last: they stay. */
+  leave(): void {
+    for (const list of [this.defaults, this.routes, this.prefixes]) list.clear()
+    this.redirects.length = 0
+  }
+
   private learn(
     list: Lifetimes<LearntRoute>,
     destination: IpAddress,

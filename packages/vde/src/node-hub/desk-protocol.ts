@@ -5,7 +5,10 @@
  * @module
  */
 import type { BindFlags, StackConfig, Transport } from '@ioth/core'
+import type { NodeNetwork } from './node-network.ts'
 
+/** What the names of hubs' directories begin with. */
+export const FOLDER_PREFIX = 'ioth-node-'
 /** Sockets and files in a hub's directory. */
 export const FRAMES_SOCKET = 'frames'
 export const DESK_SOCKET = 'desk'
@@ -75,6 +78,8 @@ export interface Membership {
   /** Of the ports that it held before, in their order. */
   readonly ids: readonly number[]
   readonly config: StackConfig
+  /** What changes with time; told again when it has, by the link. */
+  readonly network: NodeNetwork
   readonly mtu: number
 }
 

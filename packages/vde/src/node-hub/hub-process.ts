@@ -5,12 +5,13 @@
  * @module
  */
 import { readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { defaultPool, defaultScheduler, type Interface, parseIpAddress, type Stack } from '@ioth/core'
 import { giveAddress } from '../default-network/give-address.ts'
 import { REPORT_FILE, SETUP_FILE } from './desk-protocol.ts'
 import { createHub, type NodeHub } from './hub.ts'
 import type { HubReport, HubSetup } from './setup.ts'
+import { removeStaleFolders } from './stale-folders.ts'
 import { hasSurvivors } from './survivors.ts'
 
 /** How long the first member may take to come, in milliseconds. */
@@ -53,6 +54,7 @@ try {
   leaving = setTimeout(() => leave(0), FIRST_MEMBER_MS)
   process.chdir('/')
   report({ phase: 'up', pid: process.pid, addresses: addressesOf(front) })
+  void removeStaleFolders(dirname(dir)).catch(() => {})
 } catch (error) {
   const { code = '', message } = error as NodeJS.ErrnoException
   report({ phase: 'failed', pid: process.pid, code, message })

@@ -16,6 +16,7 @@ import {
   type FramePool,
   FULL_OFFLOAD,
   type Interface,
+  Job,
   type Link,
   type LinkSink,
   type LinkState,
@@ -45,6 +46,7 @@ import {
 import { serveDesk } from './desk-server.ts'
 import { FrontLink } from './front-link.ts'
 import { MemberPort, type MemberPortHandler } from './member-port.ts'
+import { networkOf } from './node-network.ts'
 import type { Holding } from './node-ports.ts'
 import { withReset } from './reset-frame.ts'
 import { Router } from './router.ts'
@@ -97,6 +99,8 @@ export async function createHub(options: HubOptions): Promise<NodeHub> {
 class Member {
   readonly number: number
   port: MemberPort | null = null
+  /** What it was told of the network last, as JSON. */
+  network = ''
   readonly holdings: Map<number, Holding<Member>> = new Map()
 
   constructor(number: number) {
@@ -120,6 +124,8 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   private readonly servers: Server[] = []
   private readonly sockets = new Set<Socket>()
   private readonly clock: Alarm
+  /** Deferred when the front stack has learned something. */
+  private readonly telling: Job
   private router!: Router<Member>
   private upstream!: Upstream
   private transit!: Transit<Member>
@@ -135,6 +141,7 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   constructor(options: HubOptions) {
     this.options = options
     this.clock = new Alarm(() => this.tick())
+    this.telling = new Telling(() => this.tellNetwork())
   }
 
   get members(): number {
@@ -150,7 +157,8 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
       ...(backend === undefined ? {} : { backend }),
       ...(link === undefined ? { wrap: (opened: Link) => this.plugIn(opened) } : { link: this.plugIn(link) }),
     }
-    this.front = await createStack({ ...config, stack: 'ts' }, hands)
+    const onEvent = (): void => scheduler.defer(this.telling)
+    this.front = await createStack({ ...config, stack: 'ts' }, { ...hands, onEvent })
     await this.listen(DESK_SOCKET, (socket) => this.openDesk(socket))
     await this.listen(FRAMES_SOCKET, (socket) => {
       new MemberPort(socket, { scheduler, pool, mtu: this.link.mtu, handler: this })
@@ -241,6 +249,10 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     return true
   }
 
+  begun(): void {
+    this.tellNetwork()
+  }
+
   takes(port: MemberPort, batch: FrameBatch): boolean {
     const member = this.memberOfPort.get(port)
     if (member === undefined) return true
@@ -295,24 +307,21 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   private membership(member: Member): Membership {
     const { config } = this.options
     const { link } = this
-    const [plug] = this.front.interfaces as [Interface]
-    const gateways = [...this.front.routes.list()].flatMap(({ prefixLength, via }) =>
-      prefixLength === 0 && via !== null ? [via.toString()] : [],
-    )
+    const network = networkOf(this.front)
+    member.network = JSON.stringify(network)
     return {
       member: member.number,
       ids: [...member.holdings.keys()],
       mtu: link.mtu,
+      network,
       config: {
         ...config,
         dhcp: false,
         slaac: false,
-        addresses: plug.addresses
-          .filter(({ address }) => address.family === 4 || !address.isLinkLocal)
-          .map(({ address, prefixLength }) => `${address}/${prefixLength}`),
-        gateways,
-        nameServers: this.front.nameServers.map(String),
-        searchDomains: [...this.front.searchDomains],
+        addresses: network.addresses,
+        gateways: network.routes.filter(({ to }) => to.endsWith('/0')).map(({ via }) => via),
+        nameServers: network.nameServers,
+        searchDomains: network.searchDomains,
       },
     }
   }
@@ -462,6 +471,17 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     withReset(this.options.pool, this.mac.high, this.mac.low, connection, (batch) => this.router.leaves(batch, 0, null))
   }
 
+  /** To members that know something else. */
+  private tellNetwork(): void {
+    if (this.isClosed || this.membersByNumber.size === 0) return
+    const network = networkOf(this.front)
+    const text = JSON.stringify(network)
+    for (const member of this.membersByNumber.values()) {
+      if (member.network === text || member.port?.control({ type: 'network', network }) !== true) continue
+      member.network = text
+    }
+  }
+
   /** For those who look at the network: the node's stack and ports, when they have changed. */
   private introduce(): void {
     const { listening } = this.router.ports
@@ -478,6 +498,8 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
     const { connections } = this.router
     connections.tick()
     this.introduce()
+    // A renewed lease may bring other name servers, and nothing that the stack calls an event.
+    this.tellNetwork()
     for (const connection of this.transit.overdue(connections.now)) {
       this.transit.end(connection, () => {})
       connections.remove(connection)
@@ -499,6 +521,15 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
       server.listen({ path, backlog: MOST_MEMBERS }, resolve)
     })
     chmodSync(path, 0o600)
+  }
+}
+
+class Telling extends Job {
+  readonly run: () => void
+
+  constructor(run: () => void) {
+    super()
+    this.run = run
   }
 }
 

@@ -28,6 +28,7 @@ import { SwitchConnection } from '../plug/switch-connection.ts'
 import { parseObject } from '../stream/opening.ts'
 import { flagsOf } from '../stream/record.ts'
 import { FRAMES_SOCKET, memberName } from './desk-protocol.ts'
+import type { NodeNetwork } from './node-network.ts'
 
 /** Octets that may wait for the hub to read them. */
 const QUEUE_OCTETS = 1_048_576
@@ -41,6 +42,8 @@ export interface MemberLinkSetup {
   readonly pool: FramePool
   /** The hub is gone, or the network. */
   readonly onGone: (reason: NetError) => void
+  /** The node has other addresses, routes or name servers. */
+  readonly onNetwork: (network: NodeNetwork) => void
 }
 
 export class MemberLink extends Job implements Link {
@@ -161,7 +164,9 @@ export class MemberLink extends Job implements Link {
   /** What the hub says of the network. */
   private told(text: string): void {
     const said = parseObject(text)
-    if (said?.type !== 'state' || this.isClosed) return
+    if (this.isClosed) return
+    if (said?.type === 'network') this.setup.onNetwork(said.network as NodeNetwork)
+    if (said?.type !== 'state') return
     const state = said.state as LinkState
     const reason =
       typeof said.reason === 'string' ? new NetError('ENETDOWN', 'link', { message: said.reason }) : undefined

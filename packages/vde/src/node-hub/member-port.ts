@@ -39,6 +39,8 @@ const BATCH = 256
 export interface MemberPortHandler {
   /** The member that this number stands for opens its port. @returns false: there is none. */
   opened(port: MemberPort, member: number): boolean
+  /** The port takes frames and messages. */
+  begun(port: MemberPort): void
   /** Frames from the member. References stay with the port. @returns false to read no more until {@link MemberPort.resume}. */
   takes(port: MemberPort, batch: FrameBatch): boolean
   closed(port: MemberPort): void
@@ -95,11 +97,12 @@ export class MemberPort extends Job {
     this.setup.scheduler.defer(this)
   }
 
-  /** Queues a message to the member. */
-  control(message: object): void {
-    if (!this.isOpen) return
+  /** Queues a message to the member. @returns false: the port takes none yet, or no more. */
+  control(message: object): boolean {
+    if (!this.isOpen) return false
     this.outbox.control(message)
     this.setup.scheduler.defer(this)
+    return true
   }
 
   override run(): void {
@@ -150,6 +153,7 @@ export class MemberPort extends Job {
     const ours = { pid: process.pid, port: member, mtu: this.setup.mtu, accepts: FULL_OFFLOAD }
     this.outbox.text(switchOpening(ours), false)
     this.outbox.write()
+    this.setup.handler.begun(this)
     return from + lineFeed + 1
   }
 

@@ -12,6 +12,7 @@ import { Desk } from './desk.ts'
 import { DESK_SOCKET, type Membership } from './desk-protocol.ts'
 import { MemberLink } from './member-link.ts'
 import { MemberPorts } from './member-ports.ts'
+import { NetworkFollower } from './node-network.ts'
 import { SocketPassing } from './pass-sockets.ts'
 import type { NodeDescription } from './setup.ts'
 import { startHub } from './start-hub.ts'
@@ -32,7 +33,7 @@ export function joinNode(description: NodeDescription, onGone: (reason: string) 
   const { backend } = createRequire(import.meta.url)(description.backend) as { backend: Backend }
   const desk = new Desk(join(description.hub, DESK_SOCKET))
   const { membership } = desk.ask({ op: 'join', pid: process.pid, name: '', ports: [], connections: [] })
-  const { member, mtu, config } = membership as Membership
+  const { member, mtu, config, network } = membership as Membership
   const ports = new MemberPorts(scheduler.random)
   ports.moveTo(desk, [])
   const link = new MemberLink({
@@ -45,8 +46,11 @@ export function joinNode(description: NodeDescription, onGone: (reason: string) 
       desk.close()
       onGone(message)
     },
+    onNetwork: (next) => follower.follow(next),
   })
   const stack = now(createStack({ ...config, stack: backend.name }, { backend, link, ports, scheduler, pool }))
+  const follower = new NetworkFollower(stack, { ...network, routes: [] })
+  follower.follow(network)
   return { stack, passing: new SocketPassing(stack, ports) }
 }
 

@@ -10,6 +10,7 @@ import { Desk } from './desk.ts'
 import { DESK_SOCKET, type HeldConnection, type Membership } from './desk-protocol.ts'
 import { MemberLink } from './member-link.ts'
 import type { MemberPorts } from './member-ports.ts'
+import { NetworkFollower, type NodeNetwork, networkOf } from './node-network.ts'
 import type { NodeDescription, NodePlan } from './setup.ts'
 import { startHub } from './start-hub.ts'
 
@@ -53,7 +54,8 @@ export class SharedNode {
       })
     }
     const hub = startHub({ ...this.options, config: this.configNow() }, true)
-    // From here on nobody has the addresses, for the few milliseconds until the hub has them.
+    // From here on nobody has the addresses, for the few milliseconds until the hub has them. It learns from servers and routers from now on.
+    for (const plug of stack.interfaces) plug.leaveConfiguration?.()
     link.flush()
     link.leave()
     hub.begin()
@@ -66,11 +68,14 @@ export class SharedNode {
       ports: ports.held,
       connections: connectionsOf(stack),
     })
-    const { member, ids, mtu } = membership as Membership
+    const { member, ids, mtu, network } = membership as Membership
+    const follower = new NetworkFollower(stack, networkOf(stack))
+    follower.follow(network)
     ports.moveTo(desk, ids)
     const { scheduler } = stack
-    const setup = { dir: description.hub, member, mtu, scheduler, pool: this.pool, onGone: () => desk.close() }
-    link.move(new MemberLink(setup))
+    const setup = { dir: description.hub, member, mtu, scheduler, pool: this.pool }
+    const onNetwork = (next: NodeNetwork): void => follower.follow(next)
+    link.move(new MemberLink({ ...setup, onGone: () => desk.close(), onNetwork }))
     return description
   }
 

@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defaultScheduler, type ErrorCode, NetError, randomMac } from '@ioth/core'
 import { defaultNetworkDirectory } from '../default-network/directory.ts'
-import { REPORT_FILE, SETUP_FILE } from './desk-protocol.ts'
+import { FOLDER_PREFIX, REPORT_FILE, SETUP_FILE } from './desk-protocol.ts'
 import type { HubReport, HubSetup, NodeDescription, NodePlan } from './setup.ts'
 
 /** How long a hub may take to load, and to join its network, in milliseconds: a lease may be waited for. */
@@ -31,7 +31,7 @@ export function startHub(plan: NodePlan, awaitsTurn: boolean): StartedHub {
   const { from } = plan
   const config = { ...plan.config, mac: plan.config.mac ?? randomMac(defaultScheduler().random) }
   const backend = resolveBackend(from)
-  const dir = mkdtempSync(join(runtimeDirectory(), 'ioth-node-'))
+  const dir = mkdtempSync(join(runtimeDirectory(), FOLDER_PREFIX))
   const program = process.argv[1] ?? 'node'
   const setup: HubSetup = { ...plan, config, program, awaitsTurn }
   writeFileSync(join(dir, SETUP_FILE), JSON.stringify(setup), { mode: 0o600 })

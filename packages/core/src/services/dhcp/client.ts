@@ -140,6 +140,11 @@ export class DhcpClient extends Timer {
   stop(): void {
     const { lease } = this
     if (lease !== null) this.tellServer(RELEASE, lease)
+    this.leave()
+  }
+
+  /** Does nothing more, and leaves the lease to somebody else of the same hardware address. {@link DhcpClientHost.lost} is not called. */
+  leave(): void {
     this.host.scheduler.clock.disarm(this)
     this.state = 'STOPPED'
     this.lease = null

@@ -95,6 +95,13 @@ export class LeaseKeeper implements DhcpClientHost {
     for (const waiter of this.waiters) this.settle(waiter, (each) => each.reject(reason))
   }
 
+  /** Leaves the lease to somebody else who keeps it: what it configured stays. */
+  leave(reason: NetError): void {
+    this.client.leave()
+    this.wire.listen(false)
+    for (const waiter of this.waiters) this.settle(waiter, (each) => each.reject(reason))
+  }
+
   /** The address was lost to somebody else. */
   conflict(address: IpAddress): void {
     if (this.client.lease?.address.equals(address) === true) this.client.conflict()
