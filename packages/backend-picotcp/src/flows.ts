@@ -121,6 +121,11 @@ export class Flow {
     return this.isEnding && this.sndNxt === this.writtenEnd && (inFlight === 0 || inFlight < this.peerWindow)
   }
 
+  /** The library has acknowledged the peer's FIN. */
+  get hasTakenFin(): boolean {
+    return this.peerFinAt !== null && this.rcvNxt === ((this.peerFinAt + 1) | 0)
+  }
+
   /** Both sides have ended, and the peer knows. */
   get isComplete(): boolean {
     return this.finAt !== null && this.peerEnded && this.inFlight === 0
@@ -138,7 +143,7 @@ export class Flows {
   private readonly byPorts = new Map<number, Flow>()
   private readonly unowned = new Set<Flow>()
   /** Of peers that sent a SYN, by ports. */
-  private readonly scales = new Map<number, number>()
+  private readonly asking = new Map<number, { readonly scale: number; readonly hasTimestamps: boolean }>()
   /** Connections by local port. */
   private readonly ports = new Map<number, number>()
 
@@ -237,8 +242,10 @@ export class Flows {
       this.unowned.add(flow)
       flow.libraryPort = libraryPort
       const key = flow.remotePort * 0x10000 + flow.localPort
-      flow.peerScale = this.scales.get(key) ?? 0
-      this.scales.delete(key)
+      const asked = this.asking.get(key)
+      flow.peerScale = asked?.scale ?? 0
+      flow.hasTimestamps = asked?.hasTimestamps === true
+      this.asking.delete(key)
       this.aliases.retain(libraryPort)
       this.forgetOldest()
     }
@@ -253,9 +260,9 @@ export class Flows {
     } else if (((end - flow.sndNxt) | 0) > 0) flow.sndNxt = end
     if ((flags & TCP_ACK) !== 0) {
       flow.rcvNxt = packet.acknowledgment
-      if ((flags & TCP_SYN) === 0) noteTimestamps(flow, packet)
       keepEdge(flow, packet)
     }
+    this.noteTimestamps(flow, packet)
     for (let i = 0; i < linkHeader; i++) flow.linkHeader[i] = frame[at + i] as number
     return flow
   }
@@ -272,7 +279,12 @@ export class Flows {
     const { acknowledgment } = packet
     const progress = (acknowledgment - flow.sndUna) | 0
     if (progress < 0 || ((acknowledgment - flow.sndNxt) | 0) > 0 || (flags & TCP_RST) !== 0) return
-    if ((flags & TCP_SYN) !== 0) flow.peerScale = packet.windowScale
+    if ((flags & TCP_SYN) !== 0) {
+      flow.peerScale = packet.windowScale
+      const at = packet.timestampsAt
+      flow.hasTimestamps = at !== -1
+      if (at !== -1) flow.timestampEcho = packet.word32(at)
+    }
     flow.peerWindow = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << flow.peerScale
     flow.probes = 0
     flow.sndUna = acknowledgment
@@ -280,13 +292,23 @@ export class Flows {
     flow.owner?.acknowledgedMore?.()
   }
 
-  /** Notes the SYN of a peer: the scale of its window. */
+  /** Ours, of a segment that leaves. The library offers them on its SYNs whatever the peer says. */
+  private noteTimestamps(flow: Flow, packet: PacketView): void {
+    const at = packet.timestampsAt
+    if ((packet.flags & TCP_SYN) === 0) flow.hasTimestamps = at !== -1
+    if (at === -1) return
+    flow.timestamp = packet.word32(at)
+    flow.timestampEcho = packet.word32(at + 4)
+  }
+
+  /** Notes the SYN of a peer: the scale of its window, and whether it offers timestamps. */
   asked(packet: PacketView): void {
-    this.scales.set(packet.sourcePort * 0x10000 + packet.destinationPort, packet.windowScale)
+    const key = packet.sourcePort * 0x10000 + packet.destinationPort
+    this.asking.set(key, { scale: packet.windowScale, hasTimestamps: packet.timestampsAt !== -1 })
     // SYNs that came to nothing are forgotten, oldest first.
-    if (this.scales.size <= MOST_UNOWNED) return
-    for (const oldest of this.scales.keys()) {
-      this.scales.delete(oldest)
+    if (this.asking.size <= MOST_UNOWNED) return
+    for (const oldest of this.asking.keys()) {
+      this.asking.delete(oldest)
       return
     }
   }
@@ -346,15 +368,6 @@ function keepEdge(flow: Flow, packet: PacketView): void {
   if (shrunk > 0) packet.window += shrunk
   flow.rcvWindow = packet.window
   flow.rcvEdge = (flow.rcvNxt + flow.rcvWindow) | 0
-}
-
-/** The library puts them behind the scale of its window: three octets from the beginning of the options. */
-function noteTimestamps(flow: Flow, packet: PacketView): void {
-  const at = packet.optionsAt + 3
-  flow.hasTimestamps = packet.word16(at) === 0x080a && at + 10 <= packet.dataAt
-  if (!flow.hasTimestamps) return
-  flow.timestamp = packet.word32(at + 2)
-  flow.timestampEcho = packet.word32(at + 6)
 }
 
 /** The library knows nothing of our FIN: what it sends afterwards is acknowledgements, whose number is one more. */

@@ -262,17 +262,16 @@ export class Gate {
     const { packet } = this
     const finAt = (packet.sequence + packet.end - packet.dataAt) | 0
     const isInWindow = ((finAt - flow.rcvNxt) | 0) >= 0 && (((flow.rcvEdge ?? finAt) - finAt) | 0) >= 0
-    const isAlone = packet.end === packet.dataAt
     if (!isInWindow) return
     flow.peerFinAt = finAt
-    if (isAlone && finAt === flow.rcvNxt) return
+    if (packet.end === packet.dataAt && finAt === flow.rcvNxt) return
     this.finsToGive.add(flow)
-    if (!isAlone) this.hidden = TCP_FIN
+    this.hidden = TCP_FIN
   }
 
   /**
-   * The library takes nothing of a segment that begins with octets it has; and once it has acknowledged the peer's FIN, it answers octets that
-   * come again by a reset (RFC 9293 3.10.7.4, first: by an acknowledgement).
+   * The library takes nothing of a segment that begins with octets it has; and when it has heard of the peer's FIN, it answers octets that come
+   * again by a reset (RFC 9293 3.10.7.4, first: by an acknowledgement).
    */
   private hideKnown(flow: Flow): void {
     const { packet } = this
@@ -280,7 +279,7 @@ export class Gate {
     const length = packet.end - packet.dataAt
     if (lead <= 0 || length === 0) return
     if (lead < length) this.known = lead
-    else if (flow.peerFinAt !== null && flow.rcvNxt === ((flow.peerFinAt + 1) | 0)) {
+    else {
       this.known = length
       this.hidden = TCP_FIN | TCP_PSH
       this.emit(flow, TCP_ACK, flow.sndNxt)
@@ -357,6 +356,8 @@ export class Gate {
         if ((flags & TCP_RST) === 0) this.refuse(device, frame, at)
         return DROP
       }
+      // Both ends are acknowledged: that of an old segment of ours changes nothing (RFC 1337 3), also when the program has not read all yet.
+      if ((flags & TCP_RST) !== 0 && flow.isComplete && flow.hasTakenFin) return DROP
       // Only what is established can be accepted: the end of a connection must not come before somebody could take it.
       if (flow.owner === null && (flags & (TCP_FIN | TCP_RST)) !== 0) this.settle(device, frame, at)
       const before = flow.sndUna

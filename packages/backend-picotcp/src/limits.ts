@@ -24,7 +24,7 @@ export const LIMITS: Limits = Object.freeze({
   receiveBuffer: RECEIVE_BUFFER,
   maxDatagram: LARGEST_DATAGRAM,
   backlog: 128,
-  closedHoldMs: 30_000,
+  closedHoldMs: 10_000,
 })
 
 /** How long a finished connection is remembered (TIME-WAIT). Longer would keep timers for each; see {@link LIBRARY_SOCKETS}. */

@@ -119,10 +119,6 @@ export class PacketView {
     )
   }
 
-  get optionsAt(): number {
-    return this.payloadAt + TCP_HEADER
-  }
-
   get dataAt(): number {
     return this.payloadAt + ((this.bytes[this.payloadAt + TCP_DATA_OFFSET] as number) >>> 4) * 4
   }
@@ -184,16 +180,27 @@ export class PacketView {
 
   /** The scale that a SYN offers; 0 when it offers none. At most 14 (RFC 7323 2.3). */
   get windowScale(): number {
+    const at = this.optionAt(3, 3)
+    return at === -1 ? 0 : Math.min(this.bytes[at + 2] as number, 14)
+  }
+
+  /** Where the timestamps lie (RFC 7323 3.2), value and echo; -1: there are none. */
+  get timestampsAt(): number {
+    const at = this.optionAt(8, 10)
+    return at === -1 ? -1 : at + 2
+  }
+
+  private optionAt(wanted: number, wantedLength: number): number {
     const { bytes, dataAt } = this
     for (let at = this.payloadAt + TCP_HEADER; at + 1 < dataAt; ) {
       const kind = bytes[at] as number
       if (kind === 0) break
       const length = kind === 1 ? 1 : (bytes[at + 1] as number)
-      if (kind === 3 && length === 3 && at + 2 < dataAt) return Math.min(bytes[at + 2] as number, 14)
+      if (kind === wanted && length === wantedLength && at + length <= dataAt) return at
       if (length < 1 || (kind !== 1 && length < 2)) break
       at += length
     }
-    return 0
+    return -1
   }
 
   /** Sequence numbers that the segment takes: its octets, and one for each of SYN and FIN. */

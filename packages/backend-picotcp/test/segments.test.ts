@@ -106,6 +106,20 @@ describe.each(installed)('%s', (library) => {
       expect(answer).toMatchObject({ rst: false, ack: true, acknowledgment: end })
     }))
 
+  it('a reset that comes when both ends are acknowledged takes nothing from a program that has not read all yet', () =>
+    withConnection(library, async (scene) => {
+      const { lan, socket, peer } = scene
+      socket.shutdown()
+      await lan.until(() => peer.received.some(({ fin }) => fin), 5000)
+      peer.ack = (peer.ack + 1) >>> 0
+      peer.send({ flags: 'FPA' }, SENT)
+      await lan.until(() => peer.received.at(-1)?.acknowledgment === peer.next, 5000)
+      peer.send({ flags: 'R' })
+      await ping(lan)
+      expect(await readAll(scene)).toEqual(SENT)
+      expect(socket.error).toBe(null)
+    }))
+
   it('a window that opens again lets octets go at once, not when a timer of the library is due', () =>
     withConnection(
       library,

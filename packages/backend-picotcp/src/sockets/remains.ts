@@ -23,6 +23,8 @@ import type { Outbox } from './outbox.ts'
 
 /** How long the last word of a finished connection may take, once it was asked for. */
 const LAST_WORD_US = 1_000_000
+/** Each comes twice as long after the one before; these take four seconds. */
+const MOST_FINS = 3
 
 export class Remains extends PicoUser implements FlowOwner {
   readonly flow: Flow | null
@@ -66,11 +68,14 @@ export class Remains extends PicoUser implements FlowOwner {
     }
   }
 
-  /** Whether octets or a FIN wait for their acknowledgement. */
+  /** Whether octets or a FIN wait for their acknowledgement. A FIN alone is not waited for when nobody answered it several times. */
   get isLingering(): boolean {
-    if (this.isFinished || this.flow?.isOver === true) return false
     const { flow, outbox } = this
-    return outbox.length > 0 || (flow !== null && (flow.inFlight > 0 || (flow.isEnding && flow.finAt === null)))
+    if (this.isFinished || flow?.isOver === true) return false
+    if (outbox.length > 0) return true
+    if (flow === null) return false
+    if (flow.finAt === null) return flow.inFlight > 0 || flow.isEnding
+    return flow.inFlight > (flow.finCount > MOST_FINS ? 1 : 0)
   }
 
   override happened(events: number, code: number): void {

@@ -17,6 +17,7 @@ import {
 import { checkRange, notImplemented, optionValue } from './endpoint.ts'
 
 const SMALLEST_BUFFER = 2048
+const MOST_FORETASTE = 4096
 const LONGEST_KEEP_ALIVE_S = 32767
 const LONGEST_USER_TIMEOUT_MS = 0x3fffffff
 /** Between probes, and how many; as Linux has them. */
@@ -34,6 +35,15 @@ export class StreamOptions {
   constructor(sendBuffer: number, receiveBuffer: number) {
     this.sendBuffer = sendBuffer
     this.receiveBuffer = receiveBuffer
+  }
+
+  /** What is taken from the library ahead of the program; the rest of the buffer is the library's. */
+  get foretaste(): number {
+    return Math.min(MOST_FORETASTE, this.receiveBuffer >> 2)
+  }
+
+  get libraryBuffer(): number {
+    return this.receiveBuffer - this.foretaste
   }
 
   copy(): StreamOptions {
@@ -62,7 +72,7 @@ export class StreamOptions {
   apply(pico: Pico, socket: Pointer): void {
     const set = (option: number, value: number): void => void pico.setOption(socket, option, optionValue(value))
     set(OPTION_SEND_BUFFER, this.sendBuffer)
-    set(OPTION_RECEIVE_BUFFER, this.receiveBuffer)
+    set(OPTION_RECEIVE_BUFFER, this.libraryBuffer)
     set(OPTION_NO_DELAY, this.noDelay)
     if (this.keepAlive === 0) return
     set(OPTION_KEEP_INTERVAL, KEEP_INTERVAL_MS)

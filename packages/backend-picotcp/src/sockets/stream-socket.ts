@@ -49,9 +49,6 @@ import { StreamOptions } from './stream-options.ts'
 /** `idle`: not connected yet. `open` until both directions are over, or it failed. */
 type Phase = 'idle' | 'opening' | 'open' | 'over'
 
-/** Octets taken from the library at once. */
-const PULL = 32 * 1024
-
 export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   /** The library's socket; null before there is one, and when it must not be touched any more. */
   private socket: Pointer | null = null
@@ -63,7 +60,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   private local: IpAddress | null = null
   private remote: IpAddress | null = null
   private isUsedUp = false
-  /** Octets that the library had, read when it ended. */
+  /** Octets that were taken from the library to know that it has some, or because it ended. */
   private rest: Uint8Array[] = []
   private readonly outbox = new Outbox()
   private endCame = false
@@ -104,7 +101,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     made.phase = 'open'
     made.connected()
     // What came between the handshake and now was told to the listener, or to nobody.
-    made.pull(PULL)
+    made.pull(made.options.foretaste)
     return made
   }
 
@@ -228,34 +225,59 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
 
   read(into: Uint8Array, offset: number, length: number): number {
     if (this.phase === 'idle') return this.refuse('ENOTCONN', 'read')
-    const first = this.rest[0]
-    if (first === undefined) return this.nothing()
-    const count = Math.min(length, first.length)
-    into.set(count === first.length ? first : first.subarray(0, count), offset)
-    this.consumed(count)
+    if (this.rest.length === 0) return this.nothing()
+    const count = this.take(into, offset, length)
+    this.settleReadiness()
     return count
   }
 
   lend(max: number, sink: ByteSink): number {
     if (this.phase === 'idle') return this.refuse('ENOTCONN', 'read')
-    const first = this.rest[0]
-    if (first === undefined) return this.nothing()
-    const count = Math.min(max, first.length)
+    if (this.rest.length === 0) return this.nothing()
+    const { scratch } = this.host
+    const octets = scratch.slice(0, this.take(scratch, 0, Math.min(max, scratch.length)))
     try {
-      sink.bytes(first, 0, count)
+      sink.bytes(octets, 0, octets.length)
     } finally {
-      this.consumed(count)
+      this.settleReadiness()
     }
-    return count
+    return octets.length
   }
 
-  private consumed(count: number): void {
-    const first = this.rest[0] as Uint8Array
-    if (count < first.length) this.rest[0] = first.subarray(count)
-    else {
-      this.rest.shift()
-      if (this.rest.length === 0) this.pull(PULL)
+  /** Takes what waits here, and what the library has behind it. */
+  private take(into: Uint8Array, offset: number, length: number): number {
+    const { rest } = this
+    let done = 0
+    for (let first = rest[0]; first !== undefined && done < length; first = rest[0]) {
+      const count = Math.min(length - done, first.length)
+      into.set(count === first.length ? first : first.subarray(0, count), offset + done)
+      done += count
+      if (count < first.length) rest[0] = first.subarray(count)
+      else rest.shift()
     }
+    return done < length ? done + this.fromLibrary(into, offset + done, length - done) : done
+  }
+
+  /** @returns how many octets the library gave; it may have no more, or its end may have come. */
+  private fromLibrary(into: Uint8Array, offset: number, length: number): number {
+    const { host, socket } = this
+    if (socket === null || this.phase !== 'open' || this.endCame) return 0
+    const { pico } = host
+    let taken = 0
+    while (taken < length) {
+      const count = pico.read(socket, into.subarray(offset + taken, offset + length), length - taken)
+      if (count < 0 && pico.error() === ESHUTDOWN) this.endCame = true
+      if (count <= 0) break
+      taken += count
+    }
+    if (taken > 0) host.engine.touch()
+    if (taken > 0 && taken < length) this.tellRoom()
+    return taken
+  }
+
+  /** Nothing waits here any more: looks whether the library has more. */
+  private settleReadiness(): void {
+    if (this.rest.length === 0) this.pull(this.options.foretaste)
   }
 
   /**
@@ -263,20 +285,13 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
    * only what was taken is known to be there. Lowers or raises READABLE to what is true.
    */
   private pull(most: number): void {
-    const { host, socket } = this
-    if (socket !== null && this.phase === 'open' && !this.endCame) {
-      const { scratch, pico } = host
-      for (let taken = 0; taken < most; ) {
-        const count = pico.read(socket, scratch, Math.min(scratch.length, most - taken))
-        if (count < 0 && pico.error() === ESHUTDOWN) this.endCame = true
-        if (count <= 0) {
-          if (taken > 0) this.tellRoom()
-          break
-        }
-        this.rest.push(scratch.slice(0, count))
-        taken += count
-        host.engine.touch()
-      }
+    const { scratch } = this.host
+    for (let left = most; left > 0; ) {
+      const length = Math.min(scratch.length, left)
+      const count = this.fromLibrary(scratch, 0, length)
+      if (count > 0) this.rest.push(scratch.slice(0, count))
+      left -= count
+      if (count < length) break
     }
     if (this.rest.length > 0 || this.endCame || this.hasFailed) this.raise(READABLE)
     else if (this.phase !== 'over') this.lower(READABLE)
@@ -286,8 +301,8 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   /** The library has nothing left: all of its buffer is free. */
   private tellRoom(): void {
     const { flow } = this
-    const { receiveBuffer } = this.options
-    if (flow?.isSent === true && flow.rcvWindow * 2 < receiveBuffer) this.host.openWindow(flow, receiveBuffer)
+    const { libraryBuffer } = this.options
+    if (flow?.isSent === true && flow.rcvWindow * 2 < libraryBuffer) this.host.openWindow(flow, libraryBuffer)
   }
 
   private nothing(): number {
@@ -377,7 +392,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   override close(): void {
     if (this.isClosed) return
     if (this.socket !== null && this.phase === 'open') {
-      this.pull(PULL)
+      this.pull(this.options.foretaste)
       const isUnread = this.rest.length > 0
       if (isUnread && this.flow?.isSent === true) {
         this.reset()
@@ -435,7 +450,8 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
       this.connected()
       if (this.finWanted) this.pump()
     }
-    if ((events & (EVENT_READ | EVENT_CLOSE)) !== 0 && this.phase === 'open' && this.rest.length === 0) this.pull(PULL)
+    if ((events & (EVENT_READ | EVENT_CLOSE)) !== 0 && this.phase === 'open' && this.rest.length === 0)
+      this.pull(this.options.foretaste)
     if ((events & EVENT_WRITE) !== 0 && this.phase === 'open') {
       this.pump()
       this.writable()
