@@ -17,6 +17,7 @@ const PROPERTIES = ['P-01', 'P-02', 'P-08', 'P-10', 'P-22', 'P-23']
 /** What a pair is asked only once, whichever of them is first: it compares both ways by itself. */
 const COMPARED = 'P-25'
 const LINES = ['a sound line', 'a line that loses frames', 'a line that reorders frames', 'a line that doubles frames']
+const SERVES = 'survived, and serves'
 /** Suites that are run together, in one process; when it dies they are run apart. */
 const TOGETHER = 6
 
@@ -142,8 +143,6 @@ async function halving(file, variables, variable, parts, deviations, sum) {
   await halving(file, variables, variable, parts.slice(0, half), deviations, sum)
   await halving(file, variables, variable, parts.slice(half), deviations, sum)
 }
-
-const SERVES = 'survived, and serves'
 
 /** The hostile corpus against one backend. */
 async function corpus({ name }) {
