@@ -183,7 +183,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     this.udp = new Udp(pool, this.stats)
     const beyond = new NodeLoopback(this)
     this.loopback.beyond = beyond
-    this.tcp.strayed = (packet) => beyond.sendBack(packet)
+    this.tcp.movedAway.strayed = (packet) => beyond.sendBack(packet)
     this.loopback6.beyond = beyond
     this.echo = new Echo(scheduler, pool)
     this.icmp = new Icmpv4(pool, clock, random, this.stats, this.ip, this.echo)

@@ -28,6 +28,7 @@ import { Emitter } from './emitter.ts'
 import { reportArrives } from './error-report.ts'
 import { TupleSecret } from './isn.ts'
 import { TcpListener } from './listener.ts'
+import { MovedAway } from './moved-away.ts'
 import { restore } from './moving.ts'
 import { agree, fitSegments, shiftFor } from './options.ts'
 import { Pieces } from './pieces.ts'
@@ -67,10 +68,7 @@ export class Tcp implements Transport {
   /** Closed sockets that are not through. */
   lingering = 0
   onLingerEnd: (() => void) | null = null
-  /** Takes segments of connections that another stack of the node goes on with. */
-  strayed: ((packet: Packet) => void) | null = null
-  /** Those connections, by {@link goneKey}. */
-  private readonly gone = new Recent(MOST_GONE)
+  readonly movedAway: MovedAway = new MovedAway()
   private readonly random: Random
   private readonly ports: PortTable
   private readonly secret: TupleSecret
@@ -190,7 +188,7 @@ export class Tcp implements Transport {
     }
     const local = network.destinationOf(packet)
     const remote = network.sourceOf(packet)
-    if (this.gone.size > 0 && this.isGone(packet, local, remote)) return
+    if (this.movedAway.size > 0 && this.movedAway.takes(packet, segment, local, remote)) return
     const listener = this.takeTurn(this.findListener(destinationPort, local))
     const before = this.timeWait.find(packet, destinationPort, sourcePort)
     if (before !== null && (listener === null || !this.timeWait.isNewConnection(before, segment))) {
@@ -201,19 +199,6 @@ export class Tcp implements Transport {
       counters.drop('tcp.port')
       this.refuse(network, local, remote, segment)
     }
-  }
-
-  /** A connection that has moved on: its segments follow it; a SYN is a new one's. */
-  private isGone(packet: Packet, local: IpAddress, remote: IpAddress): boolean {
-    const { destinationPort: localPort, sourcePort: remotePort, flags } = this.segment
-    const key = goneKey({ local, localPort, remote, remotePort })
-    if (!this.gone.has(key)) return false
-    if ((flags & TCP_SYN) !== 0) {
-      this.gone.delete(key)
-      return false
-    }
-    this.strayed?.(packet)
-    return true
   }
 
   /** ICMP, or the neighbour cache, about a segment of ours. */
@@ -365,10 +350,10 @@ export class Tcp implements Transport {
     return connection
   }
 
-  /** From now on segments of this connection that come here are {@link strayed}. */
+  /** From now on segments of this connection that come here are sent after it. */
   moveOut(connection: Connection): MovedConnection | null {
     const moved = connection.moveOut()
-    if (moved !== null) this.gone.add(goneKey(connection.tcb))
+    if (moved !== null) this.movedAway.add(connection.tcb)
     return moved
   }
 
@@ -382,7 +367,7 @@ export class Tcp implements Transport {
     if (path === null) throw fail('ENETUNREACH')
     const tcb = this.createTcb(network, path, local, moved.localPort, remote, moved.remotePort, options)
     const connection = new Connection(this, tcb)
-    this.gone.delete(goneKey(tcb))
+    this.movedAway.delete(tcb)
     if (!this.connections.insert(connection)) throw fail('EADDRINUSE')
     const memory = { receive: this.memory, send: this.sendMemory, pool: this.pool }
     if (!restore(tcb, moved, memory, { elapsedMs: this.elapsedMs, seconds: this.nowS })) {
@@ -578,40 +563,4 @@ export class Tcp implements Transport {
 /** Where a connection begins whose tuple is in TIME-WAIT: beyond all that the old one may have left in the network (RFC 9293 3.6.1). */
 function beyond(before: TimeWaitEntry, iss: number): number {
   return distance(before.sndNxt, iss) <= 0x10000 ? add(before.sndNxt, 0x10001) : iss
-}
-
-/** Connections that moved on and are remembered; the oldest is forgotten first. */
-const MOST_GONE = 4_096
-
-function goneKey({ local, localPort, remote, remotePort }: Pick<Tcb, 'local' | 'localPort' | 'remote' | 'remotePort'>) {
-  return `${local} ${localPort} ${remote} ${remotePort}`
-}
-
-/** A set of so many and no more. */
-class Recent {
-  private readonly most: number
-  private readonly keys = new Set<string>()
-
-  constructor(most: number) {
-    this.most = most
-  }
-
-  get size(): number {
-    return this.keys.size
-  }
-
-  has(key: string): boolean {
-    return this.keys.has(key)
-  }
-
-  delete(key: string): void {
-    this.keys.delete(key)
-  }
-
-  add(key: string): void {
-    this.keys.add(key)
-    if (this.keys.size <= this.most) return
-    const [oldest] = this.keys
-    this.keys.delete(oldest as string)
-  }
 }
