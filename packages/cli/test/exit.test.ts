@@ -27,6 +27,20 @@ describe('written before the exit, and read by another process: every octet, and
   })
 })
 
+test.each([
+  // The plug of a vde_switch, by a descriptor as tap:// and tun:// are; a stream, as qemu:// is.
+  ['vde://SW[ctl]', 65_536],
+  ['vde://SW[ctl]', 500_000],
+  [`cmd://'${process.execPath}' '${iothProgram}' wire -q - SW`, 65_536],
+])('the same on %s, %i octets', async (network, octets) => {
+  const { path } = await startSwitch()
+  const speaker = server('exit', octets, network.replace('SW', path))
+  await speaker.prints(/ready/)
+  const listener = await iothEnds([...client, '-f', path, `${programs}/listen-to.mjs`, '10.40.0.32'])
+  expect(listener.output).toBe(`${octets} octets and a FIN\n`)
+  expect((await speaker.ended).exitCode).toBe(3)
+})
+
 test('the same in a child of the node, whose parent is blocked meanwhile', async () => {
   const { path } = await startSwitch()
   const words = [`${programs}/in-a-child.mjs`, `${programs}/last-words.mjs`, 'exit', '65536']

@@ -96,6 +96,8 @@ export class DescriptorLink extends Job implements Link {
   private readonly arrived: FrameBatch
   private sink: LinkSink | null = null
   private isReadable = false
+  /** What {@link receiveNow} has told of. */
+  private toldFrames = 0
   /** The last `send` took fewer frames than it was given. */
   private isShort = false
   private failure: NetError | null = null
@@ -157,6 +159,17 @@ export class DescriptorLink extends Job implements Link {
   /** Every frame that was taken is with the kernel already. */
   flush(): boolean {
     return true
+  }
+
+  /** Has the next turn look, whether the event loop tells of something or not. */
+  receiveNow(): boolean {
+    const { framesIn } = this.counters
+    const isNews = framesIn !== this.toldFrames
+    this.toldFrames = framesIn
+    if (this.state !== 'up') return false
+    this.isReadable = true
+    this.scheduler.defer(this)
+    return isNews
   }
 
   async close(): Promise<void> {

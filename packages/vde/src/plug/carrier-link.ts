@@ -53,6 +53,8 @@ export interface Carrier {
   ready(): boolean
   /** Synchronous best effort to bring out what is queued. */
   flush(): boolean
+  /** See {@link Link.receiveNow}. For carriers that can. */
+  receiveNow?(): boolean
   close(): void
   /** Reads no more until {@link resume}: the stack is behind. For carriers that can. */
   pause?(): void
@@ -153,6 +155,10 @@ export class CarrierLink extends Job implements Link {
 
   flush(): boolean {
     return this.carrier?.flush() ?? true
+  }
+
+  receiveNow(): boolean {
+    return this.state === 'up' && (this.carrier?.receiveNow?.() ?? false)
   }
 
   async close(): Promise<void> {

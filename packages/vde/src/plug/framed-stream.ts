@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { readSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import type { Carrier, CarrierLink } from './carrier-link.ts'
 
@@ -14,6 +15,8 @@ export type LengthOctets = 2 | 4
 export const LONGEST_FRAME: Readonly<Record<LengthOctets, number>> = { 2: 65_535, 4: 65_553 }
 /** Octets that may wait for the other side to read them. */
 const QUEUE_OCTETS = 1_048_576
+/** What {@link Carrier.receiveNow} reads at once. */
+const READ_OCTETS = 65_536
 
 export interface FramedStreamHooks {
   /** The other side sent something that is no frame. */
@@ -60,10 +63,11 @@ export function carryByStream(
   hooks: FramedStreamHooks,
 ): CarrierLink {
   const reader = new FrameReader(lengthOctets)
-  input.on('data', (data: Buffer) => {
+  const take = (data: Buffer): void => {
     const fault = reader.read(data, (bytes, at, length) => link.arrived(bytes, at, length))
     if (fault !== null) hooks.fault(fault)
-  })
+  }
+  input.on('data', take)
   output.on('drain', () => link.drained())
   const carrier: Carrier = {
     send(octets, ends) {
@@ -78,9 +82,27 @@ export function carryByStream(
     // A stream that has taken more than its mark says `drain` later.
     ready: () => output.writableLength < QUEUE_OCTETS,
     flush: () => output.writableLength === 0,
+    receiveNow: () => {
+      const data = readNow(input)
+      if (data !== null) take(data)
+      return data !== null
+    },
     close: () => hooks.close(),
     pause: () => void input.pause(),
     resume: () => void input.resume(),
   }
   return link.ride(carrier)
+}
+
+/** Reads a socket or pipe past the event loop. @returns null when nothing is there, or it has no descriptor. */
+function readNow(input: Readable): Buffer | null {
+  const fd = (input as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
+  if (fd < 0) return null
+  const data = Buffer.allocUnsafeSlow(READ_OCTETS)
+  try {
+    const octets = readSync(fd, data, 0, data.length, null)
+    return octets === 0 ? null : data.subarray(0, octets)
+  } catch {
+    return null
+  }
 }
