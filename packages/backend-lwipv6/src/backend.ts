@@ -21,6 +21,9 @@ const DIALERS: number = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) 
  */
 const ALLOCATION = { GLIBC_TUNABLES: 'glibc.malloc.tcache_count=0:glibc.malloc.arena_max=256' }
 
+/** What the library does not get to see: it announces segments longer than a frame, and its own fragments corrupt its heap. */
+const STATION = { armour: { fragments: 'drop', clampMss: true } } as const
+
 /** Options of {@link createStack}: the contract's, with this backend's settings. */
 export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {
   readonly settings?: LwipSettings
@@ -31,15 +34,16 @@ export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {
  * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: LwipStackOptions): Promise<Stack> {
-  const { library, isolation } = readSettings(options.settings as Record<string, unknown>)
+  const { library, isolation, station } = readSettings(options.settings as Record<string, unknown>)
   if (isolation === 'process') {
     return await createRemoteStack({
       backend: NAME,
       capabilities: CAPABILITIES,
       module: builtFile(import.meta.url),
       variables: ALLOCATION,
-      settings: { isolation: 'none', ...(library === undefined ? {} : { library }) },
+      settings: { isolation: 'none', station: false, ...(library === undefined ? {} : { library }) },
       stack: options as StackOptions,
+      station: STATION,
     })
   }
   const { scheduler, pool } = options
@@ -47,6 +51,7 @@ export async function createStack(options: LwipStackOptions): Promise<Stack> {
     backend: NAME,
     capabilities: CAPABILITIES,
     stack: options as StackOptions,
+    ...(station === true ? { station: STATION } : {}),
     engine: (shell) => new LwipEngine({ scheduler, pool, lwip: lwip(library), dialers: DIALERS }, shell),
   })
 }

@@ -23,7 +23,6 @@ import {
   TCP_RST,
   TCP_SYN,
 } from '@ioth/core'
-import { type ArmouredLink, armour } from '@ioth/core/armour'
 import {
   addressToGroup,
   answerArp,
@@ -76,7 +75,6 @@ export interface DeviceCounters {
 }
 
 export class Device implements FrameGuard {
-  readonly link: ArmouredLink
   readonly mac: string
   readonly bridge: FrameBridge
   readonly flows: FlowTable
@@ -105,11 +103,10 @@ export class Device implements FrameGuard {
     const { scheduler, pool, lwip, stack } = owner
     const { clock } = scheduler
     this.owner = owner
-    this.link = armour(link, { scheduler, fragments: 'drop', clampMss: true })
     const chosen = mac ?? randomMac(scheduler.random)
     this.mac = chosen.toLowerCase()
     this.hardware = parseMac(this.mac)
-    this.bridge = new FrameBridge({ scheduler, pool, link: this.link, guard: this })
+    this.bridge = new FrameBridge({ scheduler, pool, link, guard: this })
     this.segment.in.use(this.bridge.incoming)
     this.segment.out.use(this.bridge.outgoing)
     this.flows = new FlowTable({
@@ -138,10 +135,10 @@ export class Device implements FrameGuard {
     // Before the interface is up: it would announce the random one it was made with.
     const linkLocal = linkLocalOf(changeMac(named, this.mac))
     this.hops = new Hops(named, nif)
+    this.hops.addSilent(FENCE_ADDRESS)
     if (lwip.ifUp(nif, 0) < 0) throw errnoError('interface')
     // The library would speak to everybody from it, and it is that of the hardware address it invented.
     lwip.delAddr(nif, ipAddr(linkLocal), maskOf(6, 64))
-    lwip.addAddr(nif, ipAddr(FENCE_ADDRESS), maskOf(4, 32))
   }
 
   /** Frames begin to flow. */

@@ -66,6 +66,7 @@ const FAREWELL = 500_000
 const ANSWER = 3000
 /** How long a socket waits to be closed for a handshake that nobody completes, in microseconds. */
 const PATIENCE = 500_000
+const LOOK_AGAIN = 20_000
 
 export interface LwipOptions {
   readonly scheduler: Scheduler
@@ -105,6 +106,8 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   private readonly opening = new Set<LwipListener>()
   private readonly completing = new Map<Flow, number>()
   private retired: { readonly device: Device; readonly flow: Flow; readonly since: number }[] = []
+  /** It is looked again in a moment whether what is closed can be. */
+  private isWaiting = false
   private isClosed = false
 
   constructor({ scheduler, pool, lwip, dialers }: LwipOptions, shell: ShellStack) {
@@ -313,8 +316,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     const add = (name: string, count: number): void => {
       sum[name] = (sum[name] ?? 0) + count
     }
-    for (const { bridge, counters, link, neighbors } of this.devices.values()) {
-      for (const [name, count] of Object.entries(link.counters())) add(name, count)
+    for (const { bridge, counters, neighbors } of this.devices.values()) {
       add('frames.in', bridge.counters.framesIn)
       add('frames.out', bridge.counters.framesOut)
       add('drop.link.library-full', bridge.counters.dropLibraryFull)
@@ -437,7 +439,14 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
       if (flow.wasReset || flow.isDead || now - since > PATIENCE) this.completing.delete(flow)
     }
     if (this.completing.size > 0) {
-      if (this.closes.length + this.closing.size > 0) this.readiness.wake()
+      if (this.closes.length + this.closing.size > 0 && !this.isWaiting) {
+        this.isWaiting = true
+        this.readiness.wake()
+        new Later(this.scheduler, LOOK_AGAIN, () => {
+          this.isWaiting = false
+          this.scheduler.defer(this)
+        })
+      }
       return
     }
     if (this.closes.length === 0 && this.closing.size === 0) return

@@ -9,12 +9,15 @@
  *
  * @module
  */
-import { fromBytes, type IpAddress, inPrefix, NetError, toBytes } from '@ioth/core'
+import { fromBytes, IpAddress, inPrefix, NetError, toBytes } from '@ioth/core'
 import { errnoError } from '@ioth/ffi'
 import { ipAddr, maskOf } from './addresses.ts'
 import type { Pointer } from './bindings.ts'
 import { dropNeighbor, keepNeighbor, type NamedInterface } from './ioctl.ts'
 import { MOST_ADDRESSES } from './limits.ts'
+
+/** The limited broadcast: the library would find no route to it. */
+const EVERYBODY = IpAddress.v4(-1)
 
 /** Entries of the library's table that addresses of this process have. */
 let entries = 0
@@ -45,16 +48,24 @@ export class Hops {
 
   /** @throws NetError ENOBUFS when the process has as many addresses as the library's table has entries. */
   addAddress(address: IpAddress, prefixLength: number): void {
-    const { on, nif, own } = this
+    const { on, own } = this
     if (entries >= MOST_ADDRESSES) {
       const message = `address ENOBUFS: LWIPv6 keeps ${MOST_ADDRESSES} addresses in one process`
       throw new NetError('ENOBUFS', 'address', { address: `${address}`, message })
     }
-    if (on.lwip.addAddr(nif, ipAddr(address), maskOf(address.family, prefixLength)) < 0) throw errnoError('address')
+    this.add(address, prefixLength)
     entries++
     keepNeighbor(on, address)
+    const isFirst = !own.some((each) => each.address.family === address.family)
     own.push({ address, prefixLength })
     this.route(networkOf(address, prefixLength))
+    if (isFirst && address.family === 4) this.addRoute(EVERYBODY, 32, address)
+  }
+
+  /** An address for nothing but to be asked for, over no route. */
+  addSilent(address: IpAddress): void {
+    this.add(address, 32)
+    this.unroute(address, 32)
   }
 
   removeAddress(address: IpAddress): void {
@@ -79,16 +90,29 @@ export class Hops {
   }
 
   removeRoute(destination: IpAddress, prefixLength: number): void {
-    const { on, nif, routes } = this
+    const { routes } = this
     const to = networkOf(destination, prefixLength).destination
     const index = routes.findIndex((each) => each.destination.equals(to) && each.prefixLength === prefixLength)
     if (index >= 0) routes.splice(index, 1)
-    on.lwip.delRoute(on.stack, ipAddr(to), maskOf(to.family, prefixLength), ipAddr(to), nif, 0)
+    this.unroute(to, prefixLength)
   }
 
   /** The library's table has room again. */
   close(): void {
     for (const { address } of this.own.splice(0)) this.forget(address)
+  }
+
+  /** The library compares a new address with routes that look like it, by a null pointer (`ip6_route.c`, ip_route_list_add): so there are none. */
+  private add(address: IpAddress, prefixLength: number): void {
+    this.unroute(address, prefixLength)
+    const { lwip } = this.on
+    if (lwip.addAddr(this.nif, ipAddr(address), maskOf(address.family, prefixLength)) < 0) throw errnoError('address')
+  }
+
+  private unroute(to: IpAddress, prefixLength: number): void {
+    const { on, nif } = this
+    const mask = maskOf(to.family, prefixLength)
+    while (on.lwip.delRoute(on.stack, ipAddr(to), mask, ipAddr(to), nif, 0) === 0);
   }
 
   private forget(address: IpAddress): void {
@@ -104,7 +128,7 @@ export class Hops {
     if (hop === undefined) throw new NetError('ENETUNREACH', 'route', { address: `${destination}` })
     const [to, mask, over] = [ipAddr(destination), maskOf(destination.family, prefixLength), ipAddr(hop.address)]
     // Each address has brought a route of its own, and the library takes no second one.
-    lwip.delRoute(stack, to, mask, over, nif, 0)
+    this.unroute(destination, prefixLength)
     const result = lwip.addRoute(stack, to, mask, over, nif, 0)
     if (result < 0) throw errnoError('route', -result)
   }

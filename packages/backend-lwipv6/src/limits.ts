@@ -41,7 +41,7 @@ export const CAPABILITIES: Capabilities = Object.freeze({
   multicast: false,
   superSegments: false,
   ping: false,
-  dhcp: false,
+  dhcp: true,
   links: 'frames',
   stacksPerThread: 16,
   virtualTime: false,

@@ -8,7 +8,6 @@ import {
   defaultPool,
   defaultScheduler,
   type Interface,
-  type IpAddress,
   Job,
   NetError,
   type OptionName,
@@ -123,11 +122,6 @@ export class HelperHost extends Job {
 
   forget(socket: number): void {
     this.sockets.delete(socket)
-  }
-
-  isOurs(address: IpAddress): boolean {
-    const { interfaces = [] } = this.stack ?? {}
-    return address.isLoopback || interfaces.some((on) => on.addresses.some((own) => own.address.equals(address)))
   }
 
   watch(stream: HelperStream): void {

@@ -31,8 +31,6 @@ export interface HelperSockets {
   tell(note: HelperNote): void
   send(kind: number, ...parts: readonly Uint8Array[]): void
   forget(socket: number): void
-  /** Whether an address is the stack's own. */
-  isOurs(address: IpAddress): boolean
   /** Has {@link HelperStream.creditAcknowledged} called after the next frames, as long as it says so. */
   watch(stream: HelperStream): void
   adopt(socket: HelperSocket, number: number): void
@@ -183,10 +181,7 @@ export class HelperStream implements HelperSocket, ByteSink {
   /** Octets are in the program's send buffer until the peer has acknowledged them. @returns whether some are still under way. */
   creditAcknowledged(): boolean {
     if (this.isOver) return false
-    // What goes to the stack itself is acknowledged by no frame.
-    const { bytesQueued, remoteAddress } = this.socket
-    const isLocal = remoteAddress !== null && this.host.isOurs(remoteAddress.unmapped())
-    const news = this.written - this.told - (isLocal ? 0 : bytesQueued)
+    const news = this.written - this.told - this.socket.bytesQueued
     if (news > 0) {
       this.told += news
       this.host.send(KIND.credit, number32(this.number), number32(news))

@@ -70,7 +70,7 @@ const MOST_PENDING = 4 << 20
 const FLUSH_MS = 250
 
 export class RemoteEngine implements Engine, RemoteHost {
-  readonly carriesLoopback = true
+  readonly carriesLoopback = false
   canHalfClose = true
   tcpOptions: EngineOptions = {}
   udpOptions: EngineOptions = {}

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Capabilities, Stack, StackOptions } from '@ioth/core'
-import { createShellStack, type ShellStack } from '../shell/shell-stack.ts'
+import { createShellStack, type ShellOptions, type ShellStack } from '../shell/shell-stack.ts'
 import { startHelper } from './helper-process.ts'
 import { RemoteEngine } from './remote-engine.ts'
 
@@ -21,6 +21,8 @@ export interface RemoteStackOptions {
   /** Variables of the helper's environment, beside those of the program. */
   readonly variables?: Readonly<Record<string, string>>
   readonly stack: StackOptions
+  /** A station beside each link, in the program: the stack in the helper must have none. */
+  readonly station?: ShellOptions['station']
 }
 
 /** What a stack can do when it runs in a helper process. */
@@ -36,12 +38,14 @@ export async function createRemoteStack({
   settings,
   variables,
   stack,
+  station,
 }: RemoteStackOptions): Promise<Stack> {
   let engine: RemoteEngine | null = null
   return await createShellStack({
     backend,
     capabilities: remoteCapabilities(capabilities),
     stack,
+    ...(station === undefined ? {} : { station }),
     engine: (shell: ShellStack) => {
       engine = new RemoteEngine(shell, startHelper(module, variables), stack.pool)
       return engine

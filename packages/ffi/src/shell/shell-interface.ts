@@ -3,15 +3,20 @@
  *
  * @module
  */
-import { type InterfaceAddress, type IpAddress, type Link, NetError } from '@ioth/core'
+import { type InterfaceAddress, type IpAddress, type Link, NetError, type StackEvent } from '@ioth/core'
+import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
+import { leaseOnStation, type Station } from '@ioth/core/station'
 import type { BookInterface } from './address-book.ts'
 
 /** What an interface needs of its stack. */
-export interface InterfaceOwner {
+export interface InterfaceOwner extends LeasedStack {
+  tell(event: StackEvent): void
   addAddress(on: ShellInterface, address: IpAddress, prefixLength: number): Promise<void>
   removeAddress(on: ShellInterface, address: IpAddress): void
   removeInterface(on: ShellInterface): Promise<void>
 }
+
+const LEASE_WAIT_MS = 30_000
 
 export class ShellInterface implements BookInterface {
   readonly index: number
@@ -20,6 +25,10 @@ export class ShellInterface implements BookInterface {
   mac = ''
   mtu = 0
   addresses: readonly InterfaceAddress[] = []
+  /** Where the shell does beside the link what the engine cannot. */
+  station: Station | null = null
+  dhcp?: (timeoutMs?: number) => Promise<DhcpLease>
+  private keeper: LeaseKeeper | null = null
   private readonly owner: InterfaceOwner
 
   constructor(owner: InterfaceOwner, index: number, name: string, link: Link | null) {
@@ -27,6 +36,41 @@ export class ShellInterface implements BookInterface {
     this.index = index
     this.name = name
     this.link = link
+  }
+
+  /** @internal before its first address */
+  beside(station: Station): void {
+    this.station = station
+    this.dhcp = (timeoutMs = LEASE_WAIT_MS) => this.borrow(station, timeoutMs)
+  }
+
+  get lease(): DhcpLease | null {
+    return this.keeper?.lease ?? null
+  }
+
+  /** @internal somebody else has the address, and kept it when it was defended */
+  conflictLost(address: IpAddress): void {
+    this.keeper?.conflict(address)
+    if (this.addresses.some((own) => own.address.equals(address))) this.removeAddress(address)
+  }
+
+  /** @internal gives the lease back */
+  stopLease(): void {
+    this.keeper?.stop(new NetError('ENETDOWN', 'dhcp'))
+    this.keeper = null
+  }
+
+  private async borrow(station: Station, timeoutMs: number): Promise<DhcpLease> {
+    if (this.keeper !== null) throw new NetError('EALREADY', 'dhcp')
+    const { owner } = this
+    const keeper = leaseOnStation(station, owner, this, (event) => owner.tell(event))
+    this.keeper = keeper
+    try {
+      return await keeper.start(timeoutMs)
+    } catch (error) {
+      this.keeper = null
+      throw error
+    }
   }
 
   async addAddress(address: IpAddress, prefixLength: number): Promise<void> {

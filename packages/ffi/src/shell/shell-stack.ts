@@ -7,11 +7,13 @@ import {
   AbortError,
   type Capabilities,
   createPortTable,
+  type FramePool,
   type Interface,
   type InterfaceOptions,
   type IpAddress,
   Job,
   type Limits,
+  type Link,
   type Neighbor,
   NetError,
   type PingOptions,
@@ -21,6 +23,7 @@ import {
   parseIpAddress,
   parseMac,
   type Route,
+  randomMac,
   type Scheduler,
   type SocketInfo,
   type Stack,
@@ -30,6 +33,7 @@ import {
   type TcpSocket,
   type UdpSocket,
 } from '@ioth/core'
+import { createStation, type StationOptions } from '@ioth/core/station'
 import { AddressBook, BookRoutes } from './address-book.ts'
 import type { Engine } from './engine.ts'
 import { LocalLines } from './local-line.ts'
@@ -45,6 +49,11 @@ export interface ShellOptions {
   readonly stack: StackOptions
   /** Makes the engine; the shell it serves is given for what the engine tells by itself. */
   readonly engine: (shell: ShellStack) => Engine
+  /**
+   * Has a station put beside each link: it asks whether addresses are free, announces and defends them, speaks DHCP, and has the armour with
+   * these options. The engine gets the station for its link, and its addresses one by one. @default the engine does what it can
+   */
+  readonly station?: Pick<StationOptions, 'armour'>
   /** What the engine has to do before it has interfaces. */
   readonly begin?: () => Promise<void>
 }
@@ -89,6 +98,8 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   nameServers: readonly IpAddress[]
   searchDomains: readonly string[]
   private readonly onEvent: ((event: StackEvent) => void) | undefined
+  private readonly pool: FramePool
+  private readonly station: ShellOptions['station']
   private readonly dirty: Set<ShellTcpSocket> = new Set()
   private interfaceNumber = 0
   private closing: Promise<void> | null = null
@@ -97,9 +108,11 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   private resolveClosed!: () => void
   private rejectClosed!: (cause: NetError) => void
 
-  constructor({ backend, capabilities, stack, engine }: ShellOptions) {
+  constructor({ backend, capabilities, stack, engine, station }: ShellOptions) {
     super()
-    const { scheduler, limits = {} } = stack
+    const { scheduler, pool, limits = {} } = stack
+    this.pool = pool
+    this.station = station
     this.backend = backend
     this.name = stack.name ?? ''
     this.scheduler = scheduler
@@ -146,6 +159,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
       if (address.isUnspecified || address.isMulticast)
         throw new NetError('EINVAL', 'address', { address: `${address}` })
     }
+    if (this.station !== undefined) return await this.addStationed(options, added, link, this.station)
     const made = await this.engine.addInterface(options, index, name)
     added.mac = made.mac
     added.mtu = made.mtu
@@ -154,22 +168,78 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
     return added
   }
 
+  private async addStationed(
+    options: InterfaceOptions,
+    added: ShellInterface,
+    link: Link | null,
+    { armour }: NonNullable<ShellOptions['station']>,
+  ): Promise<Interface> {
+    if (options.slaac === true) throw notImplemented(this.backend, 'SLAAC')
+    if (link === null) {
+      throw new NetError('EINVAL', 'interface', { message: `the stack "${this.backend}" takes a link, no locator` })
+    }
+    const { scheduler, pool } = this
+    const mac = (options.mac ?? randomMac(scheduler.random)).toLowerCase()
+    const station = createStation(link, {
+      scheduler,
+      pool,
+      mac,
+      ...(armour === undefined ? {} : { armour }),
+      onConflict: (address, other, isLost) => {
+        this.tell({ kind: 'address-conflict', interface: added, address, mac: other })
+        if (isLost) added.conflictLost(address)
+      },
+    })
+    added.beside(station)
+    const { addresses = [], dhcp = false, slaac: _, ...rest } = options
+    let mtu: number
+    try {
+      mtu = (await this.engine.addInterface({ ...rest, link: station, mac }, added.index, added.name)).mtu
+    } catch (error) {
+      await station.close()
+      throw error
+    }
+    added.mac = mac
+    added.mtu = mtu
+    this.book.interfaces.push(added)
+    try {
+      await Promise.all(
+        addresses.map((text) => parseCidr(text)).map((each) => added.addAddress(each.address, each.prefixLength)),
+      )
+      if (dhcp) await added.dhcp?.()
+    } catch (error) {
+      await added.remove()
+      throw error
+    }
+    return added
+  }
+
   /** @internal */
   async addAddress(on: ShellInterface, address: IpAddress, prefixLength: number): Promise<void> {
     this.assertUp('address')
-    await this.engine.addAddress(on, address, prefixLength)
-    this.addressAdded(on, address, prefixLength)
+    await on.station?.acquire(address)
+    try {
+      this.assertUp('address')
+      await this.engine.addAddress(on, address, prefixLength)
+    } catch (error) {
+      on.station?.release(address)
+      throw error
+    }
+    // An engine may have told it by itself.
+    if (!on.addresses.some((own) => own.address.equals(address))) this.addressAdded(on, address, prefixLength)
   }
 
   /** @internal */
   removeAddress(on: ShellInterface, address: IpAddress): void {
     this.engine.removeAddress(on, address)
+    on.station?.release(address)
     this.addressRemoved(on, address)
   }
 
   /** @internal */
   async removeInterface(on: ShellInterface): Promise<void> {
     if (!this.book.interfaces.includes(on)) return
+    on.stopLease()
     const ending = this.engine.removeInterface(on)
     for (const { address } of on.addresses) this.addressRemoved(on, address)
     this.book.removeInterface(on)
@@ -251,7 +321,13 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   }
 
   counters(): Readonly<Record<string, number>> {
-    return this.engine.counters()
+    const sum: Record<string, number> = { ...this.engine.counters() }
+    for (const on of this.book.interfaces) {
+      for (const [name, count] of Object.entries((on as ShellInterface).station?.counters() ?? {})) {
+        sum[name] = (sum[name] ?? 0) + count
+      }
+    }
+    return sum
   }
 
   // ---------- ending ----------
@@ -295,6 +371,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
     this.scheduler.hold()
     try {
       for (const socket of [...this.open]) socket.close()
+      for (const on of this.book.interfaces) (on as ShellInterface).stopLease()
       // Each gives up by itself after closedHoldMs.
       if (this.lingerers.size > 0) await new Promise<void>((resolve) => this.lingerWaiters.push(resolve))
       await this.engine.close()
