@@ -83,8 +83,9 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   }
 
   /** A listener of the library's had it. */
-  opened(fd: number, flow: Flow): void {
+  opened(fd: number, flow: Flow, inside: number): void {
     this.fd = fd
+    this.inside = inside
     this.engine.adopt(fd, this)
     this.follow(flow)
     // Octets may have come with the handshake.
@@ -177,6 +178,11 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
     const { flow } = this
     this.fail(code)
     flow?.resetLibrary()
+  }
+
+  /** The peer has reset it. */
+  peerReset(): void {
+    this.fail(this.isDialing ? 'ECONNREFUSED' : 'ECONNRESET')
   }
 
   /** All that the library holds, before it forgets it. */
@@ -273,9 +279,12 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
 
   /** Both sides hear that it is over. */
   private abort(): void {
-    const { flow } = this
-    // To the library it is its peer's; when that does not reach it, or it has not begun, it is closed.
-    flow?.reset()
+    const { flow, device } = this
+    if (flow !== null && !flow.wasReset) {
+      // What the library has sent by now tells the numbers that both sides believe.
+      device.collect()
+      flow.reset()
+    }
     this.letGo()
   }
 

@@ -327,6 +327,8 @@ export class Device implements FrameGuard {
       this.releaseAcknowledgement()
       if (flow.wasReset) {
         this.owner.wasReset(flow)
+        // What it has acknowledged by now tells which number it believes.
+        this.collect()
         flow.resetLibrary()
       }
       return false

@@ -307,9 +307,10 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     if (!listener.hasRoom || !this.hasRoom || device.isTaken(inside, frame.sourcePort)) return NO_ROOM
     const flow = device.flows.addFor(frame)
     device.begin(flow, inside, frame.sourcePort)
+    device.tcpPorts.hold(inside)
     flow.isPassive = true
     flow.arriving(frame)
-    listener.begin(device, flow, local, addressOf(frame, 'source'), frame.sourcePort)
+    listener.begin(device, flow, local, inside, addressOf(frame, 'source'), frame.sourcePort)
     return inside
   }
 
@@ -319,7 +320,10 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   }
 
   wasReset(flow: Flow): void {
-    this.lines.get(flow)?.drain()
+    const line = this.lines.get(flow)
+    line?.drain()
+    // Should the library not believe it, the connection is over nevertheless.
+    this.soon(() => line?.peerReset())
   }
 
   /** A connection that is over: it still answers what comes late. */

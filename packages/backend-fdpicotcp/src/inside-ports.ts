@@ -5,8 +5,8 @@
  * @module
  */
 export class InsidePorts {
-  /** What each is outside. */
-  private readonly outside = new Map<number, number>()
+  /** What each is outside, and how many have it. */
+  private readonly outside = new Map<number, { readonly port: number; holders: number }>()
   private last = LEAST
 
   /** A port inside that nobody has: the same, if it can be. */
@@ -16,17 +16,24 @@ export class InsidePorts {
       this.last = this.last >= MOST ? LEAST : this.last + 1
       inside = this.last
     }
-    this.outside.set(inside, port)
+    this.outside.set(inside, { port, holders: 1 })
     return inside
   }
 
+  /** One more has it: a connection that its listener does not outlive. */
+  hold(inside: number): void {
+    const known = this.outside.get(inside)
+    if (known !== undefined) known.holders++
+  }
+
   release(inside: number): void {
-    this.outside.delete(inside)
+    const known = this.outside.get(inside)
+    if (known !== undefined && --known.holders === 0) this.outside.delete(inside)
   }
 
   /** The port outside; -1: nobody has this one. */
   real(inside: number): number {
-    return this.outside.get(inside) ?? -1
+    return this.outside.get(inside)?.port ?? -1
   }
 
   /** Whether somebody has a number inside. */

@@ -3,7 +3,7 @@
  *
  * | what | why |
  * |---|---|
- * | 120 sockets | its timers live in a heap of about a thousand places, of which a connection takes up to five; when it is full the library ends the process |
+ * | 160 sockets | its timers live in a heap of about a thousand places, of which a connection takes up to five; when it is full the library ends the process |
  * | backlog 64 | what waits in the library takes places of that heap, too |
  * | UDP `connected` | the descriptor calls have neither `sendto` nor `recvfrom` |
  * | datagrams of 1444 octets | one frame, over IPv6 as well: a longer one leaves in fragments whose UDP header has the length of the first |
@@ -18,7 +18,7 @@
 import type { Capabilities, Limits } from '@ioth/core'
 
 export const LIMITS: Limits = Object.freeze({
-  sockets: 120,
+  sockets: 160,
   sendBuffer: 131_072,
   receiveBuffer: 131_072,
   maxDatagram: 1444,
@@ -50,7 +50,7 @@ export const CAPABILITIES: Capabilities = Object.freeze({
 })
 
 /** Sockets that the library holds at once, those among them that it has not let go of yet. */
-export const LIBRARY_SOCKETS = 180
+export const LIBRARY_SOCKETS = 200
 /** Entries of the library's table of descriptors: it begins with 8 and is doubled once, and a descriptor beyond it writes outside. */
 export const DESCRIPTORS = 4096
 /** The library's buffers of a connection, each way (`PICO_DEFAULT_SOCKETQ`). */

@@ -24,6 +24,7 @@ interface Handshake {
   readonly flow: Flow
   readonly device: Device
   readonly local: IpAddress
+  readonly inside: number
   readonly remotePort: number
   readonly since: number
 }
@@ -89,9 +90,9 @@ export class FdPicoListener implements ListenLine, SocketUser {
     return this.handshakes.size
   }
 
-  begin(device: Device, flow: Flow, local: IpAddress, remote: IpAddress, remotePort: number): void {
+  begin(device: Device, flow: Flow, local: IpAddress, inside: number, remote: IpAddress, remotePort: number): void {
     const since = this.engine.scheduler.clock.now
-    this.handshakes.set(keyOf(remote, remotePort), { flow, device, local, remotePort, since })
+    this.handshakes.set(keyOf(remote, remotePort), { flow, device, local, inside, remotePort, since })
   }
 
   get hasRoom(): boolean {
@@ -156,20 +157,18 @@ export class FdPicoListener implements ListenLine, SocketUser {
         this.engine.closeSocket(accepted.fd)
         continue
       }
-      const { flow, device, local } = handshake
+      const { flow, device, local, inside } = handshake
       flow.isPassive = false
       const ends = { local, localPort: this.port, remote, remotePort: accepted.remotePort }
       const line = new Connection(this.engine, device, ends, this.noDelay)
       this.user.accepted(line, ends)
-      line.opened(accepted.fd, flow)
+      line.opened(accepted.fd, flow, inside)
     }
   }
 
   private end(part: Part): void {
     const { engine } = this
-    const { device, address, fd, inside } = part
-    // Segments that are on their way out tell what a RST needs.
-    device.collect()
+    const { address, device, fd, inside } = part
     for (const [key, handshake] of this.handshakes) {
       if (handshake.local.equals(address)) this.giveUp(key, handshake)
     }
@@ -179,9 +178,12 @@ export class FdPicoListener implements ListenLine, SocketUser {
     device.tcpPorts.release(inside)
   }
 
-  private giveUp(key: string, { flow, device, remotePort }: Handshake): void {
+  private giveUp(key: string, { flow, device, inside, remotePort }: Handshake): void {
     this.handshakes.delete(key)
+    // Segments that are on their way out tell what a RST needs.
+    device.collect()
     flow.reset()
+    device.tcpPorts.release(inside)
     this.engine.retire(device, flow, remotePort)
   }
 }
