@@ -76,7 +76,10 @@ if (!probe.usable && !isRequired) {
   })
 }
 
-/** An ARP request. */
+/** An ARP request for somebody else: no probe, and no announcement. */
 function isQuestion(frame: Uint8Array): boolean {
-  return frame[12] === 0x08 && frame[13] === 0x06 && frame[21] === 1
+  const octets = Buffer.from(frame)
+  if (octets.readUInt16BE(12) !== 0x0806 || octets.readUInt16BE(20) !== 1) return false
+  const [sender, target] = [octets.readUInt32BE(28), octets.readUInt32BE(38)]
+  return sender !== 0 && sender !== target
 }
