@@ -6,7 +6,7 @@ export default defineConfig({
   ...base,
   test: {
     ...base.test,
-    include: ['packages/conformance/test/backends/*.run.ts'],
+    include: ['packages/conformance/test/backends/*.run.ts', 'packages/backend-*/test/*.run.ts'],
     exclude: configDefaults.exclude,
     maxWorkers: 1,
     fileParallelism: false,

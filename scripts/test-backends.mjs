@@ -1,6 +1,6 @@
 /**
- * `npm run test:backends`: every backend that is here against the short profile and the whole suite, every ordered pair of them on one
- * link, and the hostile corpus. Prints a table and writes docs/backends-conformance.md. Exit code 1 when a test failed that nobody has
+ * `npm run test:backends`: every backend that is here against the short profile, the whole suite and what its package brings for these runs,
+ * every ordered pair of them on one link, and the hostile corpus. Prints a table and writes docs/backends-conformance.md. Exit code 1 when a test failed that nobody has
  * explained, or a process died.
  *
  *   npm run test:backends -- --backends ts,lwipv6 --only pairs
@@ -24,7 +24,7 @@ const TOGETHER = 6
 const { values: options } = parseArgs({
   options: {
     backends: { type: 'string' },
-    only: { type: 'string', default: 'profile,suite,pairs,corpus' },
+    only: { type: 'string', default: 'profile,suite,own,pairs,corpus' },
     suites: { type: 'string' },
     runs: { type: 'string', default: '3' },
     'pair-runs': { type: 'string', default: '1' },
@@ -53,6 +53,7 @@ await main(async () => {
   for (const subject of usable) {
     if (wants('profile')) report.suites.push(await profile(subject))
     if (wants('suite')) report.suites.push(await wholeSuite(subject, options.suites?.split(';') ?? suites))
+    if (wants('own') && ownTests(subject.name).length > 0) report.suites.push(await own(subject))
   }
   if (wants('pairs')) {
     for (const [index, a] of usable.entries()) {
@@ -107,6 +108,21 @@ async function wholeSuite({ name, deviations }, suites) {
     process.stderr.write(`${name}: ${Math.min(at + TOGETHER, suites.length)} of ${suites.length} groups of the suite\n`)
   }
   return told(`${name}, suite`, sum)
+}
+
+/** What a backend brings for these runs itself: `test/*.run.ts` of its package. */
+function ownTests(name) {
+  const folder = join(root, 'packages', `backend-${name}`, 'test')
+  return existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.run.ts')) : []
+}
+
+async function own({ name, deviations }) {
+  const sum = emptySum()
+  for (const file of ownTests(name)) {
+    const part = `backend-${name}/test/${file.replace(/\.run\.ts$/, '')}`
+    addRun(sum, await runPart(part, {}), deviations, part)
+  }
+  return told(`${name}, tests of its own`, sum)
 }
 
 /** Two backends on one link. */

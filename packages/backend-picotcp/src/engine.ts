@@ -8,6 +8,7 @@
 import { Job, type Scheduler, Timer } from '@ioth/core'
 import type { Callbacks } from '@ioth/ffi'
 import { EVENT_ERROR, EVENT_FIN, EVENT_WRITE, type Pico, type Pointer, WAKEUP_TYPE } from './bindings.ts'
+import { DEAD_US, LIBRARY_SOCKETS, TIMERS, TIMERS_OF_DEAD, TIMERS_OF_SOCKET } from './limits.ts'
 
 /** Whoever holds a socket of the library. */
 export abstract class PicoUser {
@@ -34,6 +35,8 @@ const QUIET_TICKS = 5
 /** Of the heartbeat, in microseconds: with and without TCP sockets. */
 const HEARTBEAT_US = 10_000
 const IDLE_HEARTBEAT_US = 100_000
+/** Entries of the list of dead connections that are kept although they do not count any more. */
+const MOST_FORGOTTEN = 256
 /** A library without sockets tells its next timer, but not more than this is believed. */
 const LONGEST_WAIT_US = 1_000_000
 
@@ -56,6 +59,9 @@ export class Engine extends Job {
   private left = 0
   private isStopped = false
   private tcpSockets = 0
+  /** When connections ended of which the library has timers left; those from {@link deadFrom} on count. */
+  private readonly dead: number[] = []
+  private deadFrom = 0
 
   /**
    * @param flush hands the links what the library gave.
@@ -77,6 +83,23 @@ export class Engine extends Job {
     return this.users.size
   }
 
+  /**
+   * Whether the library has room for one more connection.
+   * @param others that nobody has registered yet.
+   */
+  hasRoom(others = 0): boolean {
+    const { dead } = this
+    const old = this.scheduler.clock.now - DEAD_US
+    while (this.deadFrom < dead.length && (dead[this.deadFrom] as number) < old) this.deadFrom++
+    if (this.deadFrom > MOST_FORGOTTEN) {
+      dead.splice(0, this.deadFrom)
+      this.deadFrom = 0
+    }
+    const living = this.size + others
+    const timers = (living + 1) * TIMERS_OF_SOCKET + (dead.length - this.deadFrom) * TIMERS_OF_DEAD
+    return living < LIBRARY_SOCKETS && timers <= TIMERS
+  }
+
   /** From now on the user hears what happens to the library's socket. */
   register(socket: Pointer, user: PicoUser, isTcp: boolean): void {
     if (!this.users.has(socket) && isTcp) this.tcpSockets++
@@ -95,7 +118,9 @@ export class Engine extends Job {
 
   /** The library's socket is gone, or nobody may touch it any more. */
   forget(socket: Pointer, isTcp: boolean): void {
-    if (this.users.delete(socket) && isTcp) this.tcpSockets--
+    if (!this.users.delete(socket) || !isTcp) return
+    this.tcpSockets--
+    this.dead.push(this.scheduler.clock.now)
   }
 
   userOf(socket: Pointer): PicoUser | undefined {

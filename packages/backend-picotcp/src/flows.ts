@@ -12,6 +12,9 @@ import type { PortAliases } from './port-aliases.ts'
 /** Connections that nobody holds: being opened by a peer, or not accepted yet. More than this many of them forget the oldest. */
 const MOST_UNOWNED = 512
 
+/** What a handshake may take when others wait for its place. */
+const HANDSHAKE_TIME_US = 1_000_000
+
 /** Whoever accounts for a connection. */
 export interface FlowOwner {
   /** The peer acknowledged something. */
@@ -201,6 +204,11 @@ export class Flows {
   get oldestUnowned(): Flow | null {
     for (const flow of this.unowned) return flow
     return null
+  }
+
+  /** Whether a handshake has had its time. */
+  isOld({ since }: Flow): boolean {
+    return this.clock.now - since > HANDSHAKE_TIME_US
   }
 
   /** Handshakes of a port that nobody holds yet. */

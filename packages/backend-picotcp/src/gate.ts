@@ -30,15 +30,14 @@ import { datagramFrames } from './datagram-frames.ts'
 import type { DatagramMarks } from './datagram-marks.ts'
 import type { PicoDevice } from './device.ts'
 import type { Flow, Flows } from './flows.ts'
-import { LIBRARY_SOCKETS } from './limits.ts'
 import { makeReset, makeSegment, PacketView, sumOf, transportSum } from './packet.ts'
 import type { PortAliases } from './port-aliases.ts'
 
 /** What the gate asks of its stack. */
 export interface GateHost {
   readonly flows: Flows
-  /** Sockets of the library that somebody holds. */
-  readonly socketCount: number
+  /** Whether the library has room for one more connection, besides those that nobody holds yet. */
+  hasRoomFor(others: number): boolean
   isOurs(address: IpAddress): boolean
   speaksIpv6(device: PicoDevice): boolean
   readonly tcpAliases: PortAliases
@@ -401,12 +400,12 @@ export class Gate {
     packet.read(frame, at, length, device.linkHeader)
   }
 
-  /** Room in the library for one more handshake; the oldest that came to nothing makes some. */
+  /** Room in the library for one more handshake; the oldest makes some, when it came to nothing. */
   private hasRoom(): boolean {
-    const { flows, socketCount } = this.host
-    if (socketCount + flows.unownedCount < LIBRARY_SOCKETS) return true
+    const { flows } = this.host
+    if (this.host.hasRoomFor(flows.unownedCount)) return true
     const oldest = flows.oldestUnowned
-    if (oldest === null || !this.reset(oldest)) return false
+    if (oldest === null || !flows.isOld(oldest) || !this.reset(oldest)) return false
     flows.remove(oldest)
     return true
   }

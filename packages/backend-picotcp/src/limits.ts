@@ -5,11 +5,16 @@
  */
 import type { Capabilities, Limits } from '@ioth/core'
 
-/**
- * Sockets of the library at once, closed ones that it still remembers among them. Its timers live in a heap of about a thousand places, of
- * which a connection takes up to five; when it is full the library fails in ways that end the process.
- */
+/** Sockets of the library at once, closed ones that it still remembers among them. */
 export const LIBRARY_SOCKETS = 200
+/**
+ * The library's timers live in a heap of 1056 places (`heap.h`); when it is full the library fails in ways that end the process. A timer that
+ * was taken back keeps its place until it would have been due: of a connection that is over, two places for a second.
+ */
+export const TIMERS = 900
+export const TIMERS_OF_SOCKET = 3
+export const TIMERS_OF_DEAD = 2
+export const DEAD_US = 1_100_000
 /** Open sockets of programs: some places stay for connections that are ending. */
 const SOCKETS = 160
 /** What IPv4 carries. Fragments are made beside the library. */

@@ -51,7 +51,7 @@ import { type Flow, Flows } from './flows.ts'
 import { Gate, type GateCount, type GateHost, NO_ROOM, NOBODY } from './gate.ts'
 import { type InterfaceHost, PicoInterface } from './interface.ts'
 import { type FoundLibrary, loadLibrary } from './library.ts'
-import { capabilitiesWith, LIBRARY_SOCKETS } from './limits.ts'
+import { capabilitiesWith } from './limits.ts'
 import { LoopbackLink } from './loopback.ts'
 import { Pings } from './ping.ts'
 import { PortAliases } from './port-aliases.ts'
@@ -300,7 +300,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   whenRoom(begin: () => void): void {
-    if (this.engine.size < LIBRARY_SOCKETS && this.waitingForRoom.length === 0) begin()
+    if (this.engine.hasRoom(this.flows.unownedCount) && this.waitingForRoom.length === 0) begin()
     else this.waitingForRoom.push(begin)
   }
 
@@ -359,8 +359,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     this.touch()
   }
 
-  get socketCount(): number {
-    return this.engine.size
+  hasRoomFor(others: number): boolean {
+    return this.engine.hasRoom(others)
   }
 
   speaksIpv6(device: PicoDevice): boolean {
@@ -410,7 +410,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   private look(): void {
     const { now } = this.scheduler.clock
     for (const each of this.remains) (each as Remains).check(now)
-    while (this.waitingForRoom.length > 0 && this.engine.size < LIBRARY_SOCKETS)
+    while (this.waitingForRoom.length > 0 && this.engine.hasRoom(this.flows.unownedCount))
       (this.waitingForRoom.shift() as () => void)()
     if (now - this.lookedAt < LOOK_US) return
     this.lookedAt = now
