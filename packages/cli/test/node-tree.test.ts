@@ -1,7 +1,17 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { bare, ioth, iothEnds, programs, type Running, startSwitch, temporaryFolder } from './support/processes.ts'
+import {
+  bare,
+  ioth,
+  iothEnds,
+  programs,
+  type Running,
+  start,
+  startSwitch,
+  temporaryFolder,
+} from './support/processes.ts'
 
 const tree = `${programs}/tree`
 
@@ -179,6 +189,20 @@ describe('one ioth run is one node, however many processes it becomes', () => {
     )
     expect((await program.stop()).exitCode).toBe(0)
   })
+
+  const transfers = Object.getOwnPropertySymbols(net.Socket.prototype).some((each) =>
+    /transfer/.test(`${each.description}`),
+  )
+  test.skipIf(!transfers)(
+    `a connection and a server go to a thread, as on the host${transfers ? '' : ' (this Node transfers no sockets)'}`,
+    async () => {
+      const { path } = await startSwitch()
+      const onHost = await start(process.execPath, [`${tree}/transfers.mjs`]).ended
+      const { output } = await iothEnds(['run', '-q', '-a', '10.40.0.32/24', '-f', path, `${tree}/transfers.mjs`])
+      expect(output).toBe('the thread has the connection of 127.0.0.1\nthe thread accepted 127.0.0.1\n')
+      expect(output).toBe(onHost.output)
+    },
+  )
 
   test('a connection of a process to itself, of which one end is sent to a child', async () => {
     const { path } = await startSwitch()

@@ -26,6 +26,7 @@ import { Policy } from './rules/policy.ts'
 import { refuse } from './rules/refuse.ts'
 import type { Failure, TcpEnvironment } from './tcp-environment.ts'
 import { replaceTcpMethods } from './tcp-methods.ts'
+import { interceptTransfer } from './transfer.ts'
 import type { UdpEnvironment } from './udp-environment.ts'
 import { replaceUdpMethods } from './udp-methods.ts'
 import { VirtualTcp } from './virtual-tcp.ts'
@@ -180,6 +181,7 @@ function install(natives: Natives): Interception {
   interceptQueries(natives, choices)
   interceptNet(choices)
   interceptDgram(choices)
+  interceptTransfer()
   interceptChildStdio({
     connection: (from) => environment.accept(from.stack, from.giveAway(), from.context).handle,
     listener(from) {

@@ -1,5 +1,5 @@
 /**
- * `child.send(message, socket)` between processes of one node, and what `cluster` makes of it: sockets of a stack have no descriptor that
+ * `child.send(message, socket)` between processes of one node, and what `cluster` makes of it, and `postMessage(socket, [socket])` between threads: sockets of a stack have no descriptor that
  * could be sent, so what stands for one travels in a message, and the other side makes a socket of it. Pipes and sockets of the host go
  * Node's own way.
  *
@@ -15,6 +15,7 @@ import { tcpState, udpState } from '../handle-state.ts'
 import { type Interception, interception } from '../interception.ts'
 import type { NativeTcp, NativeUdp } from '../native.ts'
 import type { Passing } from '../passing.ts'
+import { transferBy } from '../transfer.ts'
 
 /** Of messages that Node itself takes for internal ones. */
 const COMMAND = 'NODE_IOTH_SOCKET'
@@ -58,6 +59,13 @@ export function passHandles(stack: Stack, passing: Passing): void {
   current = { stack, passing }
   if (!isFirst) return
   carry(process as unknown as Channel)
+  transferBy({
+    give: (native) => giveTcp(native)?.(),
+    take: (passed) => {
+      const { stack, passing: taker } = current as NonNullable<typeof current>
+      return takeTcp(stack, taker, passed, interception().natives)
+    },
+  })
   const prototype = ChildProcess.prototype as unknown as { spawn(...args: unknown[]): unknown }
   const native = prototype.spawn
   prototype.spawn = function spawn(this: Channel, ...args: unknown[]): unknown {
