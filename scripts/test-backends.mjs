@@ -1,10 +1,11 @@
 /**
- * `npm run test:backends`: every backend that is here against the short profile, the whole suite and what its package brings for these runs,
- * every ordered pair of them on one link, and the hostile corpus. Prints a table and writes docs/backends-conformance.md. Exit code 1 when a test failed that nobody has
- * explained, or a process died.
+ * `npm run test:backends`: every backend that is here against the short profile and what its package brings for these runs, every ordered
+ * pair of them on one link, and the hostile corpus. Prints a table and writes docs/backends-conformance.md. Exit code 1 when a test failed
+ * that nobody has explained, or a process died.
  *
- *   npm run test:backends -- --backends ts,lwipv6 --only pairs
- *   npm run test:backends -- --frames 10000 --runs 2
+ *   npm run test:backends -- --jobs 3                                   several backends and pairs at a time: most of it is waiting
+ *   npm run test:backends -- --backends ts,lwipv6 --only pairs --output /tmp/pairs.md
+ *   npm run test:backends -- --only suite --backends lwipv6 --output …   the whole suite, on the host's clock: an hour
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -24,11 +25,12 @@ const TOGETHER = 6
 const { values: options } = parseArgs({
   options: {
     backends: { type: 'string' },
-    only: { type: 'string', default: 'profile,suite,own,pairs,corpus' },
+    only: { type: 'string', default: 'profile,own,pairs,corpus' },
     suites: { type: 'string' },
     runs: { type: 'string', default: '3' },
     'pair-runs': { type: 'string', default: '1' },
     frames: { type: 'string', default: '100000' },
+    jobs: { type: 'string', default: '1' },
     output: { type: 'string', default: 'docs/backends-conformance.md' },
   },
 })
@@ -50,17 +52,15 @@ await main(async () => {
     lines: LINES,
     corpus: [],
   }
-  for (const subject of usable) {
-    if (wants('profile')) report.suites.push(await profile(subject))
-    if (wants('suite')) report.suites.push(await wholeSuite(subject, options.suites?.split(';') ?? suites))
-    if (wants('own') && ownTests(subject.name).length > 0) report.suites.push(await own(subject))
-  }
-  if (wants('pairs')) {
-    for (const [index, a] of usable.entries()) {
-      for (const [other, b] of usable.entries()) report.pairs.push(await pair(a, b, index < other))
-    }
-  }
-  if (wants('corpus')) for (const subject of usable) report.corpus.push(await corpus(subject))
+  const overSuites = usable.flatMap((subject) => [
+    ...(wants('profile') ? [() => profile(subject)] : []),
+    ...(wants('suite') ? [() => wholeSuite(subject, options.suites?.split(';') ?? suites)] : []),
+    ...(wants('own') && ownTests(subject.name).length > 0 ? [() => own(subject)] : []),
+  ])
+  const overPairs = usable.flatMap((a, index) => usable.map((b, other) => () => pair(a, b, index < other)))
+  report.suites = await atOnce(overSuites)
+  if (wants('pairs')) report.pairs = await atOnce(overPairs)
+  if (wants('corpus')) report.corpus = await atOnce(usable.map((subject) => () => corpus(subject)))
   process.stdout.write(`\n${textReport(report)}`)
   writeFileSync(resolve(root, options.output), page(report))
   process.stdout.write(`\nwritten: ${options.output}\n`)
@@ -69,6 +69,17 @@ await main(async () => {
     report.corpus.filter((row) => row.at(-1) !== SERVES).length
   if (failures > 0) throw new Error(`${failures} failures that nobody has explained`)
 })
+
+/** Does some of the work at the same time, and gives what came of it in order. */
+async function atOnce(work) {
+  const done = []
+  const left = work.entries()
+  const worker = async () => {
+    for (const [place, task] of left) done[place] = await task()
+  }
+  await Promise.all(Array.from({ length: Number(options.jobs) }, worker))
+  return done
+}
 
 /** The packages of this repository that are backends. */
 function backendsHere() {

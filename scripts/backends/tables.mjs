@@ -121,7 +121,7 @@ export function page({ versions, suites, pairs, lines, corpus }) {
   if (suites.length > 0) {
     parts.push('## Each backend\n')
     parts.push(
-      'With the TypeScript stack on the other host: the short profile, on the host’s clock, and the whole suite.\n',
+      'With the TypeScript stack on the other host, on the host’s clock, on a sound line and on one that loses, reorders and doubles frames.\n',
     )
     parts.push(summaryTable(suites))
     for (const { title, sum } of suites) parts.push(...details(title, sum))
