@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { findBackends } from '../src/index.ts'
 import { ioth, iothEnds, iothProgram, programs, startSwitch } from './support/processes.ts'
 
 const server = (way: string, octets: number, path: string) =>
@@ -40,6 +41,20 @@ test.each([
   expect(listener.output).toBe(`${octets} octets and a FIN\n`)
   expect((await speaker.ended).exitCode).toBe(3)
 })
+
+// Stacks of C libraries: in this process, and in a helper process of their own.
+for (const { name, probe } of (await findBackends()).filter(({ name }) => name !== 'ts')) {
+  const why = probe.usable ? '' : ` (skipped: ${probe.reason ?? 'not usable'})`
+  test.skipIf(!probe.usable)(`the same by the stack of ${name}${why}`, async () => {
+    const { path } = await startSwitch()
+    const words = ['run', '-q', '-l', name, '-a', '10.40.0.32', '-f', path, `${programs}/last-words.mjs`]
+    const speaker = ioth([...words, 'exit', '65536'])
+    await speaker.prints(/ready/)
+    const listener = await iothEnds([...client, '-f', path, `${programs}/listen-to.mjs`, '10.40.0.32'])
+    expect(listener.output).toBe('65536 octets and a FIN\n')
+    expect((await speaker.ended).exitCode).toBe(3)
+  })
+}
 
 test('the same in a child of the node, whose parent is blocked meanwhile', async () => {
   const { path } = await startSwitch()

@@ -195,7 +195,7 @@ export class HelperHost extends Job {
   private noted(note: ProgramNote): void {
     if (note.note === 'flush') {
       this.stack?.flush()
-      this.tell({ note: 'flushed' })
+      this.tell({ note: 'flushed', lingering: this.stack?.lingering ?? 0 })
     } else if (note.note === 'route') this.route(note.add, note.route)
     else if (note.note === 'unaddress') this.removeAddress(note.on, note.address)
     else if (note.note === 'connect' || note.note === 'listen' || note.note === 'udp') this.open(note)

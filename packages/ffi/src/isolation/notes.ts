@@ -62,7 +62,8 @@ export type HelperNote =
   | { readonly note: 'connected' | 'ended' | 'gone' | 'writable'; readonly socket: number }
   | { readonly note: 'failed'; readonly socket: number; readonly code: ErrorCode }
   | { readonly note: 'accepted'; readonly listener: number; readonly socket: number; readonly ends: WireEnds }
-  | { readonly note: 'flushed' }
+  /** With the closed sockets whose octets are not acknowledged yet. */
+  | { readonly note: 'flushed'; readonly lingering: number }
   | { readonly note: 'counters'; readonly counters: Readonly<Record<string, number>> }
   | {
       readonly note: 'event'

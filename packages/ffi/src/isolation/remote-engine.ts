@@ -211,9 +211,12 @@ export class RemoteEngine implements Engine, RemoteHost {
 
   // ---------- ending ----------
 
+  /** Closed sockets of the helper, as far as {@link flush} has asked. */
+  lingering = 0
+
   /** Blocks for a moment: frames of what the helper still has to send come back through this process. */
   flush(): boolean {
-    if (this.isGone || this.lines.size === 0) return true
+    if (this.isGone || (this.lines.size === 0 && this.lingering === 0)) return true
     this.isFlushed = false
     this.tell({ note: 'flush' })
     const isOut = this.channel.pump(() => this.isFlushed, FLUSH_MS)
@@ -301,6 +304,7 @@ export class RemoteEngine implements Engine, RemoteHost {
       }
       case 'flushed':
         this.isFlushed = true
+        this.lingering = note.lingering
         return
       case 'counters':
         this.lastCounters = note.counters

@@ -148,6 +148,8 @@ export interface Engine {
   openUdp(user: UdpUser, local: IpAddress, port: number, isDual: boolean, options: EngineOptions): UdpLine
   ping(to: IpAddress, options: PingOptions): Promise<PingReply>
   counters(): Readonly<Record<string, number>>
+  /** Connections that the shell has finished with, and the engine not: their octets are not acknowledged yet. */
+  readonly lingering?: number
   /** As `Stack.flush`. */
   flush(): boolean
   /** All sockets are closed. Gives everything back; settles when the library does nothing more. */

@@ -142,7 +142,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   }
 
   get lingering(): number {
-    return this.lingerers.size
+    return this.lingerers.size + (this.engine.lingering ?? 0)
   }
 
   // ---------- interfaces and addresses ----------
