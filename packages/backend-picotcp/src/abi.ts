@@ -27,6 +27,7 @@ export const NEEDED: readonly string[] = [
   'pico_device_destroy',
   'pico_ipv4_link_add',
   'pico_ipv4_link_del',
+  'pico_ipv4_link_get',
   'pico_ipv4_route_add',
   'pico_ipv4_route_del',
   'pico_socket_open',
@@ -49,6 +50,7 @@ export const NEEDED: readonly string[] = [
 const NEEDED_FOR_IPV6: readonly string[] = [
   'pico_ipv6_link_add',
   'pico_ipv6_link_del',
+  'pico_ipv6_link_get',
   'pico_ipv6_link_istentative',
   'pico_ipv6_route_add',
   'pico_ipv6_route_del',

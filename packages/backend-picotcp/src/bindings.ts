@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { IpAddress } from '@ioth/core'
-import { toBytes } from '@ioth/core'
+import { ANY_V4, ANY_V6, type IpAddress, toBytes } from '@ioth/core'
 import { koffi, type LibraryHandle } from '@ioth/ffi'
 import type { Abi } from './abi.ts'
 
@@ -56,8 +55,11 @@ export interface Pico {
   removeLink(device: Pointer, address: IpAddress): number
   /** Whether an IPv6 address is past duplicate address detection. */
   isSettled(address: IpAddress): boolean
-  addRoute(destination: IpAddress, mask: IpAddress, gateway: IpAddress, metric: number): number
-  removeRoute(destination: IpAddress, mask: IpAddress, gateway: IpAddress, metric: number): number
+  /** The library's structure of an address of ours. */
+  linkOf(address: IpAddress): Pointer | null
+  /** @param gateway null: on the link. */
+  addRoute(destination: IpAddress, mask: IpAddress, gateway: IpAddress | null, metric: number, link: Pointer): number
+  removeRoute(destination: IpAddress, mask: IpAddress, metric: number, link: Pointer): number
 
   open(net: number, protocol: number, wakeup: Pointer): Pointer | null
   bind(socket: Pointer, address: Uint8Array, port: Uint8Array): number
@@ -118,6 +120,8 @@ export function bindPico(handle: LibraryHandle, abi: Abi): Pico {
     : null
   const linkDelete6 = abi.hasIpv6 ? handle.func('pico_ipv6_link_del', 'int', [...head, 'void *', ip6]) : null
   const tentative = abi.hasIpv6 ? onStack('void *', 'pico_ipv6_link_istentative', 'void *') : null
+  const linkGet4 = onStack('void *', 'pico_ipv4_link_get', 'void *')
+  const linkGet6 = abi.hasIpv6 ? onStack('void *', 'pico_ipv6_link_get', 'void *') : null
   const routeAdd4 = onStack('int', 'pico_ipv4_route_add', 'uint32_t, uint32_t, uint32_t, int, void *')
   const routeDelete4 = onStack('int', 'pico_ipv4_route_del', 'uint32_t, uint32_t, int')
   const routeAdd6 = abi.hasIpv6
@@ -157,14 +161,16 @@ export function bindPico(handle: LibraryHandle, abi: Abi): Pico {
         ? linkDelete4(device, littleWord(address))
         : (linkDelete6?.(...withStack([device, octets(address)])) ?? -1),
     isSettled: (address) => tentative?.(toBytes(address)) == null,
-    addRoute: (destination, mask, gateway, metric) =>
+    linkOf: (address) => (address.family === 4 ? linkGet4 : linkGet6)?.(toBytes(address)) ?? null,
+    addRoute: (destination, mask, gateway, metric, link) =>
       destination.family === 4
-        ? routeAdd4(littleWord(destination), littleWord(mask), littleWord(gateway), metric, null)
-        : (routeAdd6?.(...withStack([octets(destination), octets(mask), octets(gateway), metric, null])) ?? -1),
-    removeRoute: (destination, mask, gateway, metric) =>
+        ? routeAdd4(littleWord(destination), littleWord(mask), littleWord(gateway ?? ANY_V4), metric, link)
+        : (routeAdd6?.(...withStack([octets(destination), octets(mask), octets(gateway ?? ANY_V6), metric, link])) ??
+          -1),
+    removeRoute: (destination, mask, metric, link) =>
       destination.family === 4
         ? routeDelete4(littleWord(destination), littleWord(mask), metric)
-        : (routeDelete6?.(...withStack([octets(destination), octets(mask), octets(gateway), metric, null])) ?? -1),
+        : (routeDelete6?.(...withStack([octets(destination), octets(mask), octets(ANY_V6), metric, link])) ?? -1),
 
     open: onStack('void *', 'pico_socket_open', 'uint16_t, uint16_t, void *'),
     bind: bare('int', 'pico_socket_bind', 'void *, void *, void *'),

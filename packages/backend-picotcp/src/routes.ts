@@ -4,14 +4,14 @@
  * @module
  */
 import { IpAddress, inPrefix, NetError, networkAddress, type Route, type Table } from '@ioth/core'
-import type { Pico } from './bindings.ts'
+import type { Pico, Pointer } from './bindings.ts'
 import { picoError } from './errno.ts'
 import type { PicoInterface } from './interface.ts'
 
 const LONGEST = { 4: 32, 6: 128 }
 const ALL_ONES = { 4: IpAddress.v4(-1), 6: new IpAddress(6, -1, -1, -1, -1) }
 
-/** Routes by a gateway; those of the interfaces' own networks are listed with them. */
+/** Routes that were added; those of the interfaces' own networks are listed with them. */
 export class RoutingTable implements Table<Route> {
   private readonly pico: Pico
   private readonly interfaces: readonly PicoInterface[]
@@ -38,14 +38,13 @@ export class RoutingTable implements Table<Route> {
   add(route: Readonly<Route>): void {
     const { destination, prefixLength, via, metric = 1 } = route
     this.check(route)
-    // Networks of the interfaces are the library's own doing, with their addresses.
-    if (via === null)
-      throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'route', {
-        message: 'the stack "picotcp" does not implement routes without a gateway',
-      })
-    if (this.find(route) >= 0) throw new NetError('EEXIST', 'route')
-    if (this.pico.addRoute(destination, maskOf(destination.family, prefixLength), via, metric) !== 0) {
-      throw picoError(this.pico.error(), 'route', { address: destination.toString() })
+    if (this.find(route) >= 0 || (via === null && this.isOwnNetwork(route))) throw new NetError('EEXIST', 'route')
+    const link = this.linkFor(route)
+    const where = { address: destination.toString() }
+    if (link === null) throw new NetError('ENETUNREACH', 'route', where)
+    const network = networkAddress(destination, prefixLength)
+    if (this.pico.addRoute(network, maskOf(destination.family, prefixLength), via, metric, link) !== 0) {
+      throw picoError(this.pico.error(), 'route', where)
     }
     this.entries.push({ ...route, metric })
   }
@@ -54,8 +53,13 @@ export class RoutingTable implements Table<Route> {
     this.check(route)
     const index = this.find(route)
     if (index < 0) throw new NetError('ESRCH', 'route')
-    const [{ destination, prefixLength, via, metric = 1 }] = this.entries.splice(index, 1) as [Route]
-    this.pico.removeRoute(destination, maskOf(destination.family, prefixLength), via as IpAddress, metric)
+    const [entry] = this.entries.splice(index, 1) as [Route]
+    const { destination, prefixLength, metric = 1 } = entry
+    const link = this.linkFor(entry)
+    // With its last address on the interface the library has dropped it.
+    if (link === null) return
+    const network = networkAddress(destination, prefixLength)
+    this.pico.removeRoute(network, maskOf(destination.family, prefixLength), metric, link)
   }
 
   removeInterface(on: PicoInterface): void {
@@ -79,14 +83,31 @@ export class RoutingTable implements Table<Route> {
       }
     }
     if (best !== null) return best
-    let via: IpAddress | null = null
+    let route: Route | null = null
     for (const entry of this.entries) {
       if (entry.destination.family !== destination.family || entry.prefixLength <= length) continue
       if (!inPrefix(destination, entry.destination, entry.prefixLength)) continue
-      via = entry.via
+      route = entry
       length = entry.prefixLength
     }
-    return via === null ? null : this.sourceFor(via)
+    if (route === null) return null
+    return route.via === null ? addressOn(route) : this.sourceFor(route.via)
+  }
+
+  private isOwnNetwork({ destination, prefixLength, interface: on }: Readonly<Route>): boolean {
+    const { addresses } = on as PicoInterface
+    return addresses.some(
+      (own) =>
+        own.prefixLength === prefixLength &&
+        own.address.family === destination.family &&
+        inPrefix(destination, own.address, prefixLength),
+    )
+  }
+
+  /** The library wants to know the interface by an address of it. */
+  private linkFor(route: Readonly<Route>): Pointer | null {
+    const address = addressOn(route)
+    return address === null ? null : this.pico.linkOf(address)
   }
 
   private find({ destination, prefixLength, via, interface: on }: Readonly<Route>): number {
@@ -105,6 +126,12 @@ export class RoutingTable implements Table<Route> {
     if (isKnown && isOfOneFamily && prefixLength >= 0 && prefixLength <= LONGEST[destination.family]) return
     throw new NetError('EINVAL', 'route')
   }
+}
+
+/** The first address of the route's interface and family. */
+function addressOn({ destination, interface: on }: Readonly<Route>): IpAddress | null {
+  const { addresses } = on as PicoInterface
+  return addresses.find(({ address }) => address.family === destination.family)?.address ?? null
 }
 
 /** The mask of a prefix as an address. */

@@ -1,6 +1,6 @@
 /** Every picoTCP that is installed here, against the TypeScript stack and against itself: both families, both ways, several in one process. */
 import { createLan, type Lan, Service } from '@ioth/conformance'
-import { type IpAddress, READABLE, type UdpSocket, WRITABLE } from '@ioth/core'
+import { type Interface, type IpAddress, parseIpAddress, READABLE, type UdpSocket, WRITABLE } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
@@ -110,6 +110,35 @@ describe.each(installed)('%s', (library) => {
       await lan.close()
     },
   )
+
+  it.each([4, 6] as const)('IPv%i: routes without a gateway, and by one that is found so', async (family) => {
+    const [mine, other, far] =
+      family === 4 ? ['10.0.0.0', '172.16.5.2', '192.168.7.9'] : ['fd00::', 'fd05::2', 'fd07::9']
+    const prefixLength = family === 4 ? 24 : 64
+    const lan = await createLan({ family, hosts: [pico, { backend: ts, address: `${other}/${prefixLength}` }] })
+    const [a, b] = [lan.host(0), lan.host(1)]
+    const [near, back] = [a.stack.interfaces[0], b.stack.interfaces[0]] as [Interface, Interface]
+    b.stack.routes.add({ destination: parseIpAddress(mine), prefixLength, via: null, interface: back })
+    expect(() => a.openTcp().connect(b.address, 80)).toThrow(/ENETUNREACH/)
+    const route = { destination: b.address, prefixLength, via: null, interface: near }
+    const byGateway = { destination: parseIpAddress(far), prefixLength, via: b.address, interface: near }
+    for (let round = 0; round < 2; round++) {
+      a.stack.routes.add(route)
+      a.stack.routes.add(byGateway)
+      expect(() => a.stack.routes.add(route)).toThrow(/EEXIST/)
+      await exchange(lan, 0, 1, 80 + 2 * round)
+      await exchange(lan, 1, 0, 81 + 2 * round)
+      // Beyond the gateway nobody is: it is sent there, and not refused here.
+      const beyond = a.openTcp()
+      beyond.connect(parseIpAddress(far), 80)
+      beyond.close()
+      a.stack.routes.remove(byGateway)
+      a.stack.routes.remove(route)
+      expect(() => a.openTcp().connect(b.address, 80)).toThrow(/ENETUNREACH/)
+    }
+    lan.verify()
+    await lan.close()
+  })
 
   it('datagrams that leave in one turn are not lost', async () => {
     const lan = await createLan({ hosts: [pico, { backend: ts }] })
