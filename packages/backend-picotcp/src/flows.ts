@@ -305,7 +305,10 @@ export class Flows {
     const at = packet.timestampsAt
     if ((packet.flags & TCP_SYN) === 0) flow.hasTimestamps = at !== -1
     if (at === -1) return
-    flow.timestamp = packet.word32(at)
+    // A segment that waited bears the time of its making; what left meanwhile was later (RFC 7323 5.3).
+    const isBack = flow.timestamp !== 0 && ((packet.word32(at) - flow.timestamp) | 0) < 0
+    if (isBack) packet.write32(at, flow.timestamp)
+    else flow.timestamp = packet.word32(at)
     flow.timestampEcho = packet.word32(at + 4)
   }
 

@@ -25,6 +25,7 @@ function library(
 const V6 = [
   'pico_ipv6_link_add',
   'pico_ipv6_link_del',
+  'pico_ipv6_link_get',
   'pico_ipv6_link_istentative',
   'pico_ipv6_route_add',
   'pico_ipv6_route_del',

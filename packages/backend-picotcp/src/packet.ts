@@ -262,6 +262,18 @@ export class PacketView {
     view.setUint16(payloadAt + TCP_CHECKSUM, ~transportSum(bytes, family, ipAt, payloadAt, length, PROTO_TCP))
   }
 
+  /** Writes 32 bits at any place of a TCP packet, as {@link write16} does. */
+  write32(at: number, value: number): void {
+    if ((at - this.payloadAt) % 2 === 0) {
+      this.write16(at, value >>> 16)
+      this.write16(at + 2, value & 0xffff)
+      return
+    }
+    this.write16(at - 1, (this.word16(at - 1) & 0xff00) | (value >>> 24))
+    this.write16(at + 1, (value >>> 8) & 0xffff)
+    this.write16(at + 3, ((value & 0xff) << 8) | (this.word16(at + 3) & 0xff))
+  }
+
   /** Whether the sum over the pseudo-header and the segment is right. */
   get isSummed(): boolean {
     const { payloadAt, end, bytes, family, ipAt } = this
