@@ -73,7 +73,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
     this.inside = device.tcpPorts.take(localPort)
     const flow = device.flows.add(local, localPort, remote, remotePort)
     flow.locate(mac)
-    device.begin(flow, this.inside, remotePort)
+    device.begin(flow, local, this.inside, remotePort)
     this.follow(flow)
     this.isDialing = true
     const isBegun =

@@ -40,10 +40,10 @@ export class Datagrams implements UdpLine, SocketUser {
     const { engine, exchange, user } = this
     if (exchange === null) return true
     const { library } = engine
-    const octets = from.subarray(offset, offset + length)
+    const octets = length === 0 ? engine.emptyMark : from.subarray(offset, offset + length)
     // A queue that is full has room again when the library has worked.
     for (let attempt = 0; attempt < 2; attempt++) {
-      const sent = library.write(exchange.fd, length === 0 ? NOTHING : octets, length)
+      const sent = library.write(exchange.fd, octets, octets.length)
       engine.touch()
       if (sent < 0) user.failed(picoCode(library.error()))
       if (sent !== 0) return true
@@ -163,7 +163,6 @@ class OpenExchange implements Exchange {
 
 /** More do not fit into the library's queue. */
 const MOST_WAITING = 1024
-const NOTHING = new Uint8Array(1)
 
 function notImplemented(what: string): NetError {
   return new NetError('ERR_IOTH_NOT_IMPLEMENTED', what, { message: `the stack "fdpicotcp" does not implement ${what}` })

@@ -21,6 +21,7 @@ import {
   randomMac,
   type Scheduler,
   TCP_ACK,
+  TCP_CHECKSUM,
   TCP_DATA_OFFSET,
   TCP_DESTINATION,
   TCP_FIN,
@@ -45,6 +46,8 @@ export interface DeviceOwner {
   readonly scheduler: Scheduler
   readonly pool: FramePool
   readonly library: FdPico
+  /** Octets that stand for an empty datagram, which the library does not send; nobody else can know them. */
+  readonly emptyMark: Uint8Array
   isOurs(address: IpAddress): boolean
   sourceFor(destination: IpAddress): IpAddress | null
   /** A SYN has come for a port of ours: `inside`, or that nobody listens, or that there is no room. */
@@ -133,7 +136,7 @@ export class Device implements FrameGuard {
   private readonly wire: Wire
   /** The library's port of each connection, and by that and its peer's port which connection it is. */
   private readonly inside = new Map<Flow, number>()
-  private readonly known = new Map<number, Flow>()
+  private readonly known = new Map<number, { readonly flow: Flow; readonly local: IpAddress }>()
   private readonly retired = new Set<Flow>()
   private readonly segment = { in: new TcpFrame(), out: new TcpFrame(), own: new TcpFrame() }
   private readonly packet = { in: new Packet(), out: new Packet(), quoted: new Packet() }
@@ -197,9 +200,9 @@ export class Device implements FrameGuard {
   // ---------- connections ----------
 
   /** A connection of ours, which has a port of its own inside. */
-  begin(flow: Flow, inside: number, remotePort: number): void {
+  begin(flow: Flow, local: IpAddress, inside: number, remotePort: number): void {
     this.inside.set(flow, inside)
-    this.known.set(keyOf(inside, remotePort), flow)
+    this.known.set(keyOf(inside, remotePort), { flow, local })
   }
 
   /** Whether the library could not tell a new connection from one that is there. */
@@ -211,7 +214,7 @@ export class Device implements FrameGuard {
   retire(flow: Flow, remotePort: number): void {
     this.retired.add(flow)
     const key = keyOf(this.inside.get(flow) ?? 0, remotePort)
-    if (this.known.get(key) === flow) this.known.delete(key)
+    if (this.known.get(key)?.flow === flow) this.known.delete(key)
   }
 
   /** Nothing is known of a connection any more. */
@@ -255,10 +258,20 @@ export class Device implements FrameGuard {
     if (packet.protocol === PROTO_UDP && packet.at + UDP_HEADER <= packet.end) {
       const port = packet.view.getUint16(packet.at + UDP_SOURCE)
       const real = this.udpPorts.real(port)
+      for (const { inside, local } of this.exchanges) {
+        if (inside === port && !packet.source.equals(local)) packet.setSource(local, UDP_CHECKSUM)
+      }
       if (real >= 0 && real !== port) packet.set16(UDP_SOURCE, real, UDP_CHECKSUM)
+      if (this.isEmptyMark(packet)) packet.emptyDatagram()
       packet.sumDatagram()
     } else if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) this.mendError(packet)
     return true
+  }
+
+  private isEmptyMark({ bytes, at, end }: Packet): boolean {
+    const { emptyMark } = this.owner
+    const data = at + UDP_HEADER
+    return end - data === emptyMark.length && emptyMark.every((octet, index) => octet === bytes[data + index])
   }
 
   /** The library leaves numbers in a field of its errors that is not used (RFC 792, RFC 4443 3.1). */
@@ -392,6 +405,10 @@ export class Device implements FrameGuard {
     const real = this.tcpPorts.real(segment.sourcePort)
     // Resets are made here, from the numbers of the connection.
     if (real < 0 || (segment.flags & TCP_RST) !== 0) return false
+    // The library speaks from the first address of a network, whatever address a connection has.
+    const known = this.known.get(keyOf(segment.sourcePort, segment.destinationPort))
+    const { out: packet } = this.packet
+    if (known !== undefined && !packet.source.equals(known.local)) packet.setSource(known.local, TCP_CHECKSUM)
     segment.set16(TCP_SOURCE, real)
     segment.sourcePort = real
     withoutScaleAndTimestamps(segment)

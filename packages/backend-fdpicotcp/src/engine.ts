@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { randomBytes } from 'node:crypto'
 import {
   type ErrorCode,
   type FramePool,
@@ -93,6 +94,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   readonly pool: FramePool
   readonly library: FdPico
   readonly wakeup: Pointer
+  readonly emptyMark: Uint8Array = randomBytes(16)
   dropUdpFull = 0
   private readonly shell: ShellStack
   private readonly callbacks = new Callbacks()
@@ -306,7 +308,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     const inside = listener.insidePort(local)
     if (!listener.hasRoom || !this.hasRoom || device.isTaken(inside, frame.sourcePort)) return NO_ROOM
     const flow = device.flows.addFor(frame)
-    device.begin(flow, inside, frame.sourcePort)
+    device.begin(flow, local, inside, frame.sourcePort)
     device.tcpPorts.hold(inside)
     flow.isPassive = true
     flow.arriving(frame)

@@ -9,6 +9,7 @@ import {
   ETHERNET_HEADER,
   ETHERTYPE_IP4,
   ETHERTYPE_IP6,
+  IP4_CHECKSUM,
   IP4_DESTINATION,
   IP4_FRAGMENT,
   IP4_FRAGMENT_OFFSET,
@@ -26,7 +27,10 @@ import {
   PROTO_UDP,
   TCP_HEADER,
   TCP_SYN,
+  toBytes,
   UDP_CHECKSUM,
+  UDP_HEADER,
+  UDP_LENGTH,
 } from '@ioth/core'
 import { fold, sumOf, type TcpFrame } from '@ioth/ffi'
 
@@ -95,20 +99,52 @@ export class Packet {
     const { view, at } = this
     const before = view.getUint16(at + place)
     view.setUint16(at + place, value)
-    const sum = view.getUint16(at + sumAt)
-    if (sum === 0) return
-    let folded = (~sum & 0xffff) + (~before & 0xffff) + value
+    if (view.getUint16(at + sumAt) !== 0) this.patch(at + sumAt, before, value)
+  }
+
+  /** Changes who it comes from. @param sumAt where the sum of what it carries lies. */
+  setSource(address: IpAddress, sumAt: number): void {
+    const { view, ip, at, family } = this
+    const octets = toBytes(address)
+    const source = ip + (family === 4 ? IP4_SOURCE : IP6_SOURCE)
+    for (let place = 0; place < octets.length; place += 2) {
+      const before = view.getUint16(source + place)
+      const value = ((octets[place] as number) << 8) | (octets[place + 1] as number)
+      view.setUint16(source + place, value)
+      if (family === 4) this.patch(ip + IP4_CHECKSUM, before, value)
+      if (view.getUint16(at + sumAt) !== 0) this.patch(at + sumAt, before, value)
+    }
+  }
+
+  private patch(sumAt: number, before: number, value: number): void {
+    const { view } = this
+    let folded = (~view.getUint16(sumAt) & 0xffff) + (~before & 0xffff) + value
     folded = (folded & 0xffff) + (folded >>> 16)
     folded = (folded & 0xffff) + (folded >>> 16)
     const now = ~folded & 0xffff
-    view.setUint16(at + sumAt, now === 0 ? 0xffff : now)
+    view.setUint16(sumAt, now === 0 ? 0xffff : now)
+  }
+
+  /** Takes all octets out of a UDP datagram; the frame keeps them as padding. */
+  emptyDatagram(): void {
+    const { view, ip, at, family } = this
+    this.end = at + UDP_HEADER
+    view.setUint16(at + UDP_LENGTH, UDP_HEADER)
+    view.setUint16(at + UDP_CHECKSUM, 0)
+    if (family === 6) view.setUint16(ip + IP6_PAYLOAD_LENGTH, UDP_HEADER)
+    else {
+      view.setUint16(ip + IP4_TOTAL_LENGTH, at + UDP_HEADER - ip)
+      view.setUint16(ip + IP4_CHECKSUM, 0)
+      view.setUint16(ip + IP4_CHECKSUM, ~fold(sumOf(view, ip, at - ip)))
+    }
   }
 
   /** Sums a UDP datagram that has no sum (RFC 768): the library sends such over IPv4. */
   sumDatagram(): void {
-    const { view, ip, at, end } = this
-    if (view.getUint16(at + UDP_CHECKSUM) !== 0 || this.family !== 4) return
-    const pseudo = PROTO_UDP + end - at + sumOf(view, ip + IP4_SOURCE, 8)
+    const { view, ip, at, end, family } = this
+    if (view.getUint16(at + UDP_CHECKSUM) !== 0) return
+    const addresses = family === 4 ? sumOf(view, ip + IP4_SOURCE, 8) : sumOf(view, ip + IP6_SOURCE, 32)
+    const pseudo = PROTO_UDP + end - at + addresses
     const sum = ~fold(pseudo + sumOf(view, at, end - at)) & 0xffff
     view.setUint16(at + UDP_CHECKSUM, sum === 0 ? 0xffff : sum)
   }
