@@ -263,7 +263,8 @@ export class Device implements FrameGuard {
       }
       if (real >= 0 && real !== port) packet.set16(UDP_SOURCE, real, UDP_CHECKSUM)
       if (this.isEmptyMark(packet)) packet.emptyDatagram()
-      packet.sumDatagram()
+      // Over IPv4 the library sends datagrams without a sum.
+      else if (packet.view.getUint16(packet.at + UDP_CHECKSUM) === 0) packet.sum(UDP_CHECKSUM)
     } else if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) this.mendError(packet)
     return true
   }

@@ -24,7 +24,6 @@ import {
   IP6_PAYLOAD_LENGTH,
   IP6_SOURCE,
   IpAddress,
-  PROTO_UDP,
   TCP_HEADER,
   TCP_SYN,
   toBytes,
@@ -102,9 +101,9 @@ export class Packet {
     if (view.getUint16(at + sumAt) !== 0) this.patch(at + sumAt, before, value)
   }
 
-  /** Changes who it comes from. @param sumAt where the sum of what it carries lies. */
+  /** Changes who it comes from, and sums it anew: the library may have summed it for either. @param sumAt where the sum of what it carries lies. */
   setSource(address: IpAddress, sumAt: number): void {
-    const { view, ip, at, family } = this
+    const { view, ip, family } = this
     const octets = toBytes(address)
     const source = ip + (family === 4 ? IP4_SOURCE : IP6_SOURCE)
     for (let place = 0; place < octets.length; place += 2) {
@@ -112,8 +111,8 @@ export class Packet {
       const value = ((octets[place] as number) << 8) | (octets[place + 1] as number)
       view.setUint16(source + place, value)
       if (family === 4) this.patch(ip + IP4_CHECKSUM, before, value)
-      if (view.getUint16(at + sumAt) !== 0) this.patch(at + sumAt, before, value)
     }
+    this.sum(sumAt)
   }
 
   private patch(sumAt: number, before: number, value: number): void {
@@ -130,23 +129,22 @@ export class Packet {
     const { view, ip, at, family } = this
     this.end = at + UDP_HEADER
     view.setUint16(at + UDP_LENGTH, UDP_HEADER)
-    view.setUint16(at + UDP_CHECKSUM, 0)
     if (family === 6) view.setUint16(ip + IP6_PAYLOAD_LENGTH, UDP_HEADER)
     else {
       view.setUint16(ip + IP4_TOTAL_LENGTH, at + UDP_HEADER - ip)
       view.setUint16(ip + IP4_CHECKSUM, 0)
       view.setUint16(ip + IP4_CHECKSUM, ~fold(sumOf(view, ip, at - ip)))
     }
+    this.sum(UDP_CHECKSUM)
   }
 
-  /** Sums a UDP datagram that has no sum (RFC 768): the library sends such over IPv4. */
-  sumDatagram(): void {
-    const { view, ip, at, end, family } = this
-    if (view.getUint16(at + UDP_CHECKSUM) !== 0) return
+  /** Sums what it carries. @param sumAt where the sum lies. */
+  sum(sumAt: number): void {
+    const { view, ip, at, end, family, protocol } = this
+    view.setUint16(at + sumAt, 0)
     const addresses = family === 4 ? sumOf(view, ip + IP4_SOURCE, 8) : sumOf(view, ip + IP6_SOURCE, 32)
-    const pseudo = PROTO_UDP + end - at + addresses
-    const sum = ~fold(pseudo + sumOf(view, at, end - at)) & 0xffff
-    view.setUint16(at + UDP_CHECKSUM, sum === 0 ? 0xffff : sum)
+    const sum = ~fold(protocol + end - at + addresses + sumOf(view, at, end - at)) & 0xffff
+    view.setUint16(at + sumAt, sum === 0 ? 0xffff : sum)
   }
 
   private address(at4: number, at6: number): IpAddress {

@@ -4,8 +4,9 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createLan, type Host, type HostOptions, type Lan, Service } from '@ioth/conformance'
 import { type Backend, type Listener, parseIpAddress, type TcpSocket, type UdpSocket } from '@ioth/core'
@@ -54,9 +55,17 @@ if (!probe.usable && !isRequired) {
   })
 
   it('the switch of the device leaves nothing in the folder of temporary files', async () => {
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('ioth-'))
-    await lanOf(inside, other)
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('ioth-') && !before.includes(name))).toEqual([])
+    const folder = mkdtempSync(join(tmpdir(), 'ioth-fdpicotcp-'))
+    const { TMPDIR } = process.env
+    process.env.TMPDIR = folder
+    try {
+      await lanOf(inside, other)
+      expect(readdirSync(folder)).toEqual([])
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR
+      else process.env.TMPDIR = TMPDIR
+      rmdirSync(folder)
+    }
   })
 
   it('a stack that is closed gives back its descriptors, and those of sockets that were open', async () => {
