@@ -92,7 +92,7 @@ function ends(suite: Suite, profile: Profile): void {
       await lan.until(
         () => stream.endSeen || other?.error !== null,
         PATIENCE_MS,
-        () => `the ${how.way} to be seen: ${talk}`,
+        () => `the ${how.way} of the ${how.side} to be seen: ${talk}`,
       )
       if (isReset) {
         expect(stream.endSeen, `an end was read after a reset: ${talk}`).toBe(false)
