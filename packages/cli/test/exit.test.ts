@@ -1,5 +1,6 @@
 /** A process that exits leaves behind what a kernel would have delivered: what was written, and the end of the stream. */
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { findBackends } from '../src/index.ts'
@@ -42,6 +43,16 @@ test.each([
   expect((await speaker.ended).exitCode).toBe(3)
 })
 
+test('the same on udp://', async () => {
+  const [here, there] = await freePorts(2)
+  const speaker = server('exit', 65_536, `udp://127.0.0.1:${here}->127.0.0.1:${there}`)
+  await speaker.prints(/ready/)
+  const path = `udp://127.0.0.1:${there}->127.0.0.1:${here}`
+  const listener = await iothEnds([...client, '-f', path, `${programs}/listen-to.mjs`, '10.40.0.32'])
+  expect(listener.output).toBe('65536 octets and a FIN\n')
+  expect((await speaker.ended).exitCode).toBe(3)
+})
+
 // Stacks of C libraries: in this process, and in a helper process of their own.
 for (const { name, probe } of (await findBackends()).filter(({ name }) => name !== 'ts')) {
   const why = probe.usable ? '' : ` (skipped: ${probe.reason ?? 'not usable'})`
@@ -65,6 +76,15 @@ test('the same in a child of the node, whose parent is blocked meanwhile', async
   expect(listener.output).toBe('65536 octets and a FIN\n')
   expect((await speaker.ended).exitCode).toBe(3)
 })
+
+/** Ports for datagrams that nobody has. */
+async function freePorts(count: number): Promise<number[]> {
+  const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, '127.0.0.1'))
+  await Promise.all(sockets.map((socket) => once(socket, 'listening')))
+  const ports = sockets.map((socket) => socket.address().port)
+  for (const socket of sockets) socket.close()
+  return ports
+}
 
 test('a peer that does not read delays the exit, and does not prevent it', async () => {
   const { path } = await startSwitch()

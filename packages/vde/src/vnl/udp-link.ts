@@ -6,6 +6,7 @@
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
+import { readSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { FramePool, Link, Scheduler } from '@ioth/core'
 import { CarrierLink } from '../plug/carrier-link.ts'
@@ -27,6 +28,7 @@ export interface UdpEnds {
 /** Datagrams on their way to the kernel at most; what comes beyond is held back by `send`. */
 const MOST_UNDER_WAY = 512
 const BUFFER_OCTETS = 4_194_304
+const LONGEST_DATAGRAM = 65_536
 
 /** `[ADDRESS:]PORT->HOST:PORT`; IPv6 addresses in brackets. @throws NetError ERR_IOTH_NETWORK */
 export function parseUdpEnds(address: string, text: string): UdpEnds {
@@ -79,6 +81,7 @@ function carry(link: CarrierLink, socket: Socket): Link {
     if (underWay <= MOST_UNDER_WAY / 2) link.drained()
   }
   socket.on('message', (message) => link.arrived(message, 0, message.length))
+  const into = Buffer.allocUnsafeSlow(LONGEST_DATAGRAM)
   return link.ride({
     send(octets, ends) {
       let from = 0
@@ -95,6 +98,13 @@ function carry(link: CarrierLink, socket: Socket): Link {
     },
     ready: () => underWay < MOST_UNDER_WAY,
     flush: () => underWay === 0,
+    receiveNow: () => {
+      // Callbacks do not come any more.
+      underWay = socket.getSendQueueCount()
+      const length = readNow(socket, into)
+      if (length > 0) link.arrived(into, 0, length)
+      return length > 0
+    },
     close: () => socket.close(),
   })
 }
@@ -123,5 +133,17 @@ function growBuffers(socket: Socket): void {
     socket.setSendBufferSize(BUFFER_OCTETS)
   } catch {
     // The host's limit is lower: bursts are lost sooner.
+  }
+}
+
+/** Reads a datagram past the event loop. @returns 0 when there is none. */
+function readNow(socket: Socket, into: Uint8Array): number {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol')
+  const state =
+    symbol === undefined ? null : (socket as unknown as Record<symbol, { handle?: { fd?: number } }>)[symbol]
+  try {
+    return readSync(state?.handle?.fd ?? -1, into, 0, into.length, null)
+  } catch {
+    return 0
   }
 }
