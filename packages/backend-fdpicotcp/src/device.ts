@@ -316,9 +316,9 @@ export class Device implements FrameGuard {
   // ---------- TCP ----------
 
   private segmentArrives(segment: TcpFrame): boolean {
-    // The library resets a connection for a flag that it does not know: urgent data, congestion.
+    // The library resets a connection for a flag that it does not know (urgent data, congestion), and gives reserved bits back.
     const word = segment.view.getUint16(segment.at + TCP_DATA_OFFSET)
-    segment.set16(TCP_DATA_OFFSET, word & (0xff00 | FLAGS))
+    segment.set16(TCP_DATA_OFFSET, word & (0xf000 | FLAGS))
     segment.flags &= FLAGS
     if ((segment.flags & TCP_SYN) !== 0) withoutScaleAndTimestamps(segment)
     const isOpening = (segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN
