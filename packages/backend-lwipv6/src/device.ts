@@ -209,6 +209,8 @@ export class Device implements FrameGuard {
   leaving(bytes: Uint8Array, length: number): boolean {
     const { out: segment } = this.segment
     if (segment.parse(length)) {
+      // That of a RST is sometimes wrong.
+      if ((segment.flags & TCP_RST) !== 0) segment.restoreSum()
       const flow = this.flows.find(segment, 'out')
       // A flow has its peer's hardware address.
       if (flow !== null) return flow.leaving(segment)

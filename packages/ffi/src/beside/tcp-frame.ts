@@ -136,6 +136,16 @@ export class TcpFrame {
     this.ack = value
   }
 
+  /** Computes the checksum anew: for libraries that send some segments with a wrong one. */
+  restoreSum(): void {
+    const { view, at, family, payloadAt, payload } = this
+    const length = payloadAt + payload - at
+    const [source, octets] = family === 4 ? [IP4_SOURCE, 8] : [IP6_SOURCE, 32]
+    view.setUint16(at + TCP_CHECKSUM, 0)
+    const pseudo = PROTO_TCP + length + sumOf(view, ETHERNET_HEADER + source, octets)
+    view.setUint16(at + TCP_CHECKSUM, ~fold(pseudo + sumOf(view, at, length)))
+  }
+
   /** The maximum segment size that a SYN announces; null: none. */
   get mss(): number | null {
     const at = this.mssAt()
