@@ -1,25 +1,20 @@
 /**
- * What all sockets of a stack share: who made them, and how they leave.
+ * What all sockets of a stack share: who made them, and how the library's are made.
  *
  * @module
  */
 import {
-  ANY_V4,
-  ANY_V6,
-  CLOSED,
-  type Endpoint,
   type FramePool,
   fromBytes,
   type IpAddress,
   type Limits,
   NetError,
   type OptionName,
-  Pollable,
   type PortTable,
   type Scheduler,
-  type SocketInfo,
   toBytes,
 } from '@ioth/core'
+import { LibrarySocket } from '@ioth/ffi'
 import { NET_IPV4, NET_IPV6, type Pico, type Pointer } from '../bindings.ts'
 import type { DatagramMarks } from '../datagram-marks.ts'
 import type { Engine, PicoUser } from '../engine.ts'
@@ -66,71 +61,27 @@ export interface SocketHost {
   whenRoom(begin: () => void): void
 }
 
-export abstract class PicoSocket extends Pollable implements Endpoint {
+export abstract class PicoSocket extends LibrarySocket {
   readonly host: SocketHost
-  readonly family: 4 | 6
-  error: NetError | null = null
-  /** Of a socket of IPv6: that it has nothing to do with IPv4. */
-  protected ipv6Only = false
-  protected isClosed = false
 
   constructor(host: SocketHost, family: 4 | 6) {
-    super()
+    super(family, host.openSockets)
     this.host = host
-    this.family = family
-    host.openSockets.add(this)
   }
 
   override get scheduler(): Scheduler {
     return this.host.scheduler
   }
 
-  abstract readonly localAddress: IpAddress | null
-  abstract readonly localPort: number
-  abstract readonly remoteAddress: IpAddress | null
-  abstract readonly remotePort: number
-  abstract readonly info: SocketInfo
-  abstract bind(address: IpAddress, port: number): void
-  abstract setOption(name: OptionName, value: number): void
-  abstract getOption(name: OptionName): number
-  abstract close(): void
   /** An address is no longer ours. */
   abstract addressRemoved(address: IpAddress): void
 
-  /** Leaves the stack; the consumer hears CLOSED, last and once. */
-  protected depart(): void {
-    if (this.isClosed) return
-    this.isClosed = true
-    this.host.openSockets.delete(this)
-    this.raise(CLOSED)
+  protected override isOurs(address: IpAddress): boolean {
+    return this.host.isOurs(address)
   }
 
-  protected get wildcard(): IpAddress {
-    return this.family === 4 ? ANY_V4 : ANY_V6
-  }
-
-  /** An address as a socket of this family shows it: IPv4 in its mapped form on a socket of IPv6. */
-  protected shown(address: IpAddress | null): IpAddress | null {
-    return address === null || address.family === this.family ? address : address.mapped()
-  }
-
-  /**
-   * The address that packets go to, or that a socket is bound to: a mapped one is IPv4.
-   * @throws NetError EAFNOSUPPORT for an address of the other family, ENETUNREACH for a mapped one when the socket is IPv6 only.
-   */
-  protected real(address: IpAddress, port: number, syscall: string): IpAddress {
-    const where = { address: address.toString(), port }
-    if (address.family !== this.family) throw new NetError('EAFNOSUPPORT', syscall, where)
-    if (address.family === 4) return address
-    if (!address.isV4Mapped) return this.host.scoped(address, syscall)
-    if (!this.ipv6Only) return address.unmapped()
-    throw new NetError(syscall === 'bind' ? 'EINVAL' : 'ENETUNREACH', syscall, where)
-  }
-
-  /** @throws NetError EADDRNOTAVAIL when the address is neither ours nor the wildcard. */
-  protected checkLocal(address: IpAddress, port: number): void {
-    if (address.isUnspecified || this.host.isOurs(address)) return
-    throw new NetError('EADDRNOTAVAIL', 'bind', { address: address.toString(), port })
+  protected override scoped(address: IpAddress, syscall: string): IpAddress {
+    return address.family === 4 ? address : this.host.scoped(address, syscall)
   }
 }
 

@@ -17,5 +17,6 @@ export {
   type UdpLine,
   type UdpUser,
 } from './engine.ts'
+export { LibrarySocket } from './library-socket.ts'
 export { ShellInterface } from './shell-interface.ts'
 export { createShellStack, type ShellOptions, ShellStack } from './shell-stack.ts'

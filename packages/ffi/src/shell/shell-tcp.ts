@@ -26,9 +26,10 @@ import {
 } from '@ioth/core'
 import { ByteQueue } from './byte-queue.ts'
 import type { Ends, TcpLine, TcpUser } from './engine.ts'
+import { problem } from './library-socket.ts'
 import { SocketOptions } from './options.ts'
 import { ShellListener } from './shell-listener.ts'
-import { isPort, problem, type ShellHost, ShellSocket } from './shell-socket.ts'
+import { isPort, type ShellHost, ShellSocket } from './shell-socket.ts'
 
 const TCP = 6
 /** How long the peer's end is waited for when a library cannot half-close (see `Capabilities.halfClose`), in microseconds. */

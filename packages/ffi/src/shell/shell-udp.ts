@@ -23,9 +23,10 @@ import {
   WRITABLE,
 } from '@ioth/core'
 import type { UdpLine, UdpUser } from './engine.ts'
+import { problem } from './library-socket.ts'
 import type { LocalReceiver } from './local-line.ts'
 import { SocketOptions } from './options.ts'
-import { isPort, problem, type ShellHost, ShellSocket } from './shell-socket.ts'
+import { isPort, type ShellHost, ShellSocket } from './shell-socket.ts'
 
 const UDP = 17
 /** What a datagram is charged beside its octets. */
