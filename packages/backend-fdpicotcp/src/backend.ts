@@ -12,6 +12,9 @@ import { type FdPicoSettings, readSettings } from './settings.ts'
 
 const NAME = 'fdpicotcp'
 
+/** What the library does not get to see: fragments, for putting them together corrupts its memory, and segments longer than a frame. */
+const STATION = { armour: { fragments: 'drop', clampMss: true } } as const
+
 /** Options of {@link createStack}: the contract's, with this backend's settings. */
 export interface FdPicoStackOptions extends Omit<StackOptions, 'settings'> {
   readonly settings?: FdPicoSettings
@@ -22,14 +25,15 @@ export interface FdPicoStackOptions extends Omit<StackOptions, 'settings'> {
  * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: FdPicoStackOptions): Promise<Stack> {
-  const { library, isolation } = readSettings(options.settings as Record<string, unknown>)
+  const { library, isolation, station } = readSettings(options.settings as Record<string, unknown>)
   if (isolation === 'process') {
     return await createRemoteStack({
       backend: NAME,
       capabilities: CAPABILITIES,
       module: builtFile(import.meta.url),
-      settings: { isolation: 'none', ...(library === undefined ? {} : { library }) },
+      settings: { isolation: 'none', station: false, ...(library === undefined ? {} : { library }) },
       stack: options as StackOptions,
+      station: STATION,
     })
   }
   const { scheduler, pool } = options
@@ -37,6 +41,7 @@ export async function createStack(options: FdPicoStackOptions): Promise<Stack> {
     backend: NAME,
     capabilities: CAPABILITIES,
     stack: options as StackOptions,
+    ...(station === true ? { station: STATION } : {}),
     engine: (shell) => new FdPicoEngine({ scheduler, pool, library: startLibrary(library) }, shell),
   })
 }

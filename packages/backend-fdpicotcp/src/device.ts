@@ -34,7 +34,6 @@ import {
   UDP_HEADER,
   UDP_SOURCE,
 } from '@ioth/core'
-import { createStation, type Station } from '@ioth/core/station'
 import { type Flow, FlowTable, FrameBridge, type FrameGuard, NeighborProbe, SegmentTemplate, TcpFrame } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { InsidePorts } from './inside-ports.ts'
@@ -58,8 +57,6 @@ export interface DeviceOwner {
   reported(flow: Flow, code: ErrorCode): void
   /** A RST has come; the library hears of it after this. */
   wasReset(flow: Flow): void
-  /** Somebody else took an address of ours. */
-  conflict(device: Device, address: IpAddress): void
 }
 
 /** {@link DeviceOwner.admits} */
@@ -113,7 +110,6 @@ const ROUTER_SOLICITATION = 133
 const NEIGHBOR_SOLICITATION = 135
 
 export class Device implements FrameGuard {
-  readonly link: Station
   readonly mac: string
   readonly bridge: FrameBridge
   readonly flows: FlowTable
@@ -164,16 +160,7 @@ export class Device implements FrameGuard {
     this.mac = mac
     this.pointer = pointer
     this.wire = wire
-    this.link = createStation(link, {
-      scheduler,
-      pool,
-      mac,
-      armour: { fragments: 'drop', clampMss: true },
-      onConflict: (address, _mac, isLost) => {
-        if (isLost) owner.conflict(this, address)
-      },
-    })
-    this.bridge = new FrameBridge({ scheduler, pool, link: this.link, guard: this, wire: wire.fd })
+    this.bridge = new FrameBridge({ scheduler, pool, link, guard: this, wire: wire.fd })
     this.segment.in.use(this.bridge.incoming)
     this.segment.out.use(this.bridge.outgoing)
     this.packet.in.use(this.bridge.incoming)

@@ -34,7 +34,6 @@ import {
   type Flow,
   type ListenerUser,
   type ListenLine,
-  type ShellInterface,
   type ShellStack,
   type TcpFrame,
   type TcpLine,
@@ -171,13 +170,6 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     if (device === undefined) return
     this.eachListener((listener) => listener.withdraw(address))
     this.takeAway(device, address)
-  }
-
-  conflict(device: Device, address: IpAddress): void {
-    for (const [name, each] of this.devices) {
-      const on = each === device ? this.shell.interfaces.find((known) => known.name === name) : undefined
-      if (on !== undefined && this.isOurs(address)) this.shell.removeAddress(on as ShellInterface, address)
-    }
   }
 
   addRoute({ destination, prefixLength, via }: Readonly<Route>): void {
@@ -377,8 +369,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     const add = (name: string, count: number): void => {
       sum[name] = (sum[name] ?? 0) + count
     }
-    for (const { bridge, counters, link } of this.devices.values()) {
-      for (const [name, count] of Object.entries(link.counters())) add(name, count)
+    for (const { bridge, counters } of this.devices.values()) {
       add('frames.in', bridge.counters.framesIn)
       add('frames.out', bridge.counters.framesOut)
       add('drop.link.library-full', bridge.counters.dropLibraryFull)
@@ -455,7 +446,6 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     const where = { address: address.toString() }
     if (family === 6) device.ipv6Addresses++
     try {
-      await device.link.acquire(address)
       if (library.addLink(device.pointer, address, maskOf(family, prefixLength)) !== 0) {
         throw new NetError(picoCode(library.error()), 'address', where)
       }
@@ -469,14 +459,12 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
       }
     } catch (error) {
       if (family === 6) device.ipv6Addresses--
-      device.link.release(address)
       throw error
     }
   }
 
   private takeAway(device: Device, address: IpAddress): void {
     this.library.removeLink(device.pointer, address)
-    device.link.release(address)
     if (address.family === 6) device.ipv6Addresses--
     this.touch()
   }

@@ -10,7 +10,7 @@
  * | no fragments | those of others do not reach it: reassembly in this version corrupts its memory |
  * | half-close `shimmed` | there is no `shutdown`: the FIN is sent beside the library |
  * | reset `shimmed` | `close` always ends in order: the RST is sent beside the library |
- * | no multicast, ping, DHCP | there are no calls for them |
+ * | no multicast, ping | there are no calls for them |
  * | `keepAlive`, `ttl`, `trafficClass` | there is no `setsockopt`; `noDelay` is this side's business |
  *
  * @module
@@ -40,7 +40,7 @@ export const CAPABILITIES: Capabilities = Object.freeze({
   multicast: false,
   superSegments: false,
   ping: false,
-  dhcp: false,
+  dhcp: true,
   links: 'frames',
   // Each has a copy of the library of its own.
   stacksPerThread: Number.POSITIVE_INFINITY,
