@@ -374,9 +374,12 @@ export class Flows {
  * lie within the offer, which therefore stands (RFC 9293 3.8.6).
  */
 function keepEdge(flow: Flow, packet: PacketView): void {
+  // A SYN begins another connection, perhaps where one was.
+  if ((packet.flags & TCP_SYN) !== 0) flow.rcvEdge = null
   const edge = (flow.rcvNxt + packet.window) | 0
   const shrunk = ((flow.rcvEdge ?? edge) - edge) | 0
-  if (shrunk > 0) packet.window += shrunk
+  // More than a window can say was never offered by this connection.
+  if (shrunk > 0 && packet.window + shrunk <= 0xffff) packet.window += shrunk
   flow.rcvWindow = packet.window
   flow.rcvEdge = (flow.rcvNxt + flow.rcvWindow) | 0
 }

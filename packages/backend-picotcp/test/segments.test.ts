@@ -120,6 +120,27 @@ describe.each(installed)('%s', (library) => {
       expect(socket.error).toBe(null)
     }))
 
+  it('connections one after the other between the same ports, each with numbers of its own', async () => {
+    const lan = await createLan({ hosts: [{ backend, settings: { library } }] })
+    const a = lan.host(0)
+    const listening = a.openTcp()
+    listening.bind(a.any, 80)
+    const listener = listening.listen(4)
+    const peer = new ScriptedPeer(lan, a)
+    for (const sequence of [4_000_000_000, 2_000_000_000, 500, 3_000_000_000]) {
+      const before = peer.received.length
+      peer.next = sequence
+      peer.send({ flags: 'S', options: OPTIONS })
+      await lan.until(() => peer.received.length > before, 5000)
+      expect(peer.received.at(-1)).toMatchObject({ syn: true, ack: true, acknowledgment: sequence + 1 })
+      peer.send({ flags: 'R' })
+      await ping(lan)
+    }
+    expect(listener.accept()).toBe(null)
+    lan.verify()
+    await lan.close()
+  })
+
   it('a window that opens again lets octets go at once, not when a timer of the library is due', () =>
     withConnection(
       library,
