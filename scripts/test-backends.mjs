@@ -141,8 +141,13 @@ async function pair(a, b, isCompared) {
   const sum = emptySum()
   const variables = { SUBJECT: a.name, PEER: b.name, LINES: LINES.join(';'), FRAMES: '0', RUNS: options['pair-runs'] }
   const properties = isCompared ? [...PROPERTIES, COMPARED] : PROPERTIES
-  await halving('profile', variables, 'TESTS', properties, [...a.deviations, ...b.deviations], sum)
+  await halving('profile', variables, 'TESTS', properties, [...a.deviations, ...b.deviations.map(mirrored)], sum)
   return told(`${a.name} and ${b.name}`, sum)
+}
+
+/** What the subject of a test does otherwise, its peer does otherwise in the test that has them the other way round. */
+function mirrored({ test, reason }) {
+  return { test: test.replace(/\b(subject|peer)\b/, (side) => (side === 'peer' ? 'subject' : 'peer')), reason }
 }
 
 function told(title, sum) {
