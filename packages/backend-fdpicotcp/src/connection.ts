@@ -182,7 +182,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
 
   /** The peer has reset it. */
   peerReset(): void {
-    this.fail(this.isDialing ? 'ECONNREFUSED' : 'ECONNRESET')
+    if (!this.isComplete) this.fail(this.isDialing ? 'ECONNREFUSED' : 'ECONNRESET')
   }
 
   /** All that the library holds, before it forgets it. */
@@ -229,6 +229,11 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
 
   // ---------- inside ----------
 
+  /** Both sides have ended and said so: a RST, for something that came late, changes nothing. */
+  private get isComplete(): boolean {
+    return this.hasEnded && this.flow?.finAcknowledged === true
+  }
+
   private follow(flow: Flow): void {
     this.flow = flow
     flow.observer = this
@@ -253,7 +258,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
         continue
       }
       const hasEnded = count < 0 && engine.library.error() === ESHUTDOWN
-      if (hasEnded && !isLast) this.peerEnded(flow)
+      if (hasEnded) this.peerEnded(flow)
       break
     }
     this.isPaused = false
@@ -272,7 +277,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
     const { fd, flow, engine, isDialing } = this
     this.fd = -1
     if (fd >= 0) engine.library.forget(fd)
-    if (this.isOver) return
+    if (this.isOver || this.isComplete) return
     const wasReset = flow?.wasReset === true
     this.fail(isDialing ? (wasReset ? 'ECONNREFUSED' : 'ETIMEDOUT') : wasReset ? 'ECONNRESET' : 'ETIMEDOUT')
   }
