@@ -9,7 +9,8 @@ export const deviations: readonly Deviation[] = [
   },
   {
     test: 'P-10 real time: the subject stops reading: the writer is stopped within the limits, and all arrives in the end',
-    reason: 'the library takes a window of 32 KiB (lwipopts.h, TCP_WND), whatever the limit of the receive buffer is',
+    reason:
+      'the library takes a window of 32 KiB (lwipopts.h, TCP_WND), whatever the limit of the receive buffer is; and the helper keeps as much as the program',
   },
   {
     test: 'a listener comes back at once beside old connections of its port',

@@ -9,7 +9,7 @@ import { Service } from '../lan/service.ts'
 import { PATIENCE_MS } from './lines.ts'
 
 /** Conversations without a change, after which nothing is expected to change any more. */
-const QUIET_ROUNDS = 5
+const QUIET_ROUNDS = 30
 
 /** A conversation from one host to the other, from its first segment to its end. */
 export async function exchange(lan: Lan, service: Service, from: Host, size = 1000): Promise<void> {
