@@ -51,6 +51,25 @@ if (!probe.usable && !isRequired) {
     }
   })
 
+  it('what came before the end of both streams is read after it: the RST of a peer that has forgotten the connection takes nothing away', async () => {
+    const limits = { sendBuffer: 40_000, receiveBuffer: 30_000 }
+    const lan = await createLan({ hosts: [lwip, other].map((host) => ({ ...host, limits })), time: 'real' })
+    try {
+      const service = new Service(lan.host(0), 80)
+      for (let round = 0; round < 20; round++) {
+        const talk = service.converse(lan.host(1), { send: 400_000, writeSizes: [100_000] }, {})
+        await lan.until(
+          () => talk.isDone || (talk.server?.error ?? null) !== null,
+          20_000,
+          () => `${talk}`,
+        )
+        expect(talk.server?.error ?? null, `${talk}`).toBe(null)
+      }
+    } finally {
+      await lan.close()
+    }
+  })
+
   it('a neighbour that is asked for by the first datagrams gets them all', async () => {
     const lan = await createLan({ hosts: [lwip, other], time: 'real' })
     try {

@@ -163,6 +163,8 @@ export class Flow {
       return false
     }
     if ((flags & TCP_RST) !== 0) {
+      // Both have ended, and the peer has forgotten the connection: the library would throw away what it received and nobody has read.
+      if (this.finAcknowledged && this.peerOctets >= 0) return false
       if (this.isAcceptableReset(frame)) {
         this.wasReset = true
         this.observer?.acknowledged()
