@@ -26,6 +26,7 @@ import {
 import {
   addressToGroup,
   answerArp,
+  answerSolicitation,
   closeDescriptor,
   destinationOf,
   errnoError,
@@ -33,6 +34,7 @@ import {
   FrameBridge,
   type FrameGuard,
   isArp,
+  isSolicitation,
   NeighborProbe,
   TcpFrame,
 } from '@ioth/ffi'
@@ -184,9 +186,13 @@ export class Device implements FrameGuard {
     const { in: segment } = this.segment
     if (!segment.parse(length)) {
       this.neighbors.arriving(bytes, length)
-      if (!isArp(bytes, length)) return true
-      // The library would give entries of its table to those who ask, and has none to spare.
-      const reply = answerArp(bytes, this.hardware, (address) => this.hops.has(address))
+      const isOurs = (address: IpAddress): boolean => this.hops.has(address)
+      let reply: Uint8Array | null
+      // The library would give entries of its table to those who ask, and has none to spare; nor has it a way to link-local addresses, which
+      // others may ask from.
+      if (isArp(bytes, length)) reply = answerArp(bytes, this.hardware, isOurs)
+      else if (isSolicitation(bytes, length)) reply = answerSolicitation(bytes, length, this.hardware, isOurs)
+      else return true
       if (reply !== null) this.bridge.toLink(reply)
       return false
     }

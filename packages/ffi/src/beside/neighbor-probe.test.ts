@@ -1,8 +1,8 @@
 /** Neighbours beside a library: questions, answers, and frames that wait for them. */
-import { createVirtualScheduler, parseIpAddress, toBytes } from '@ioth/core'
+import { createVirtualScheduler, type IpAddress, parseIpAddress, toBytes } from '@ioth/core'
 import { beforeEach, expect, test } from 'vitest'
-import { answerArp, isArp } from './arp-answer.ts'
 import { addressToGroup, destinationOf } from './ip-frame.ts'
+import { answerArp, answerSolicitation, isArp, isSolicitation } from './neighbor-answer.ts'
 import { NeighborProbe } from './neighbor-probe.ts'
 
 const own = parseIpAddress('10.0.0.1')
@@ -72,6 +72,28 @@ test('one that was not heard of for a while is asked again on the way, and forgo
 test('requests for others are not answered', () => {
   probe.resolve(other, () => {})
   expect(answerArp(sent[0] as Uint8Array, otherMac, (address) => address.equals(own))).toBe(null)
+})
+
+test('IPv6: who asks from its link-local address is answered there, and who has none yet, before all', () => {
+  const [own6, other6] = ['fe80::1', 'fd00::9'].map(parseIpAddress) as [IpAddress, IpAddress]
+  const isOther = (address: IpAddress): boolean => address.equals(other6)
+  probe = new NeighborProbe({ clock: time.clock, mac, sourceFor: () => own6, toPeer: (frame) => void sent.push(frame) })
+  let heard: Uint8Array | null = null
+  probe.resolve(other6, (found) => {
+    heard = found
+  })
+  const [question] = sent as [Uint8Array]
+  expect(isSolicitation(question, question.length)).toBe(true)
+  expect(answerSolicitation(question, question.length, otherMac, (address) => address.equals(own6))).toBe(null)
+  const reply = answerSolicitation(question, question.length, otherMac, isOther) as Uint8Array
+  expect([reply.subarray(0, 6), destinationOf(reply, reply.length)?.toString()]).toEqual([mac, 'fe80::1'])
+  probe.arriving(reply, reply.length)
+  expect(heard).toEqual(otherMac)
+
+  const probing = question.slice()
+  probing.fill(0, 22, 38)
+  const toAll = answerSolicitation(probing, probing.length, otherMac, isOther) as Uint8Array
+  expect(destinationOf(toAll, toAll.length)?.toString()).toBe('ff02::1')
 })
 
 test('groups and broadcasts have addresses of their own', () => {

@@ -15,20 +15,13 @@ import {
   ETH_TYPE,
   ETHERNET_HEADER,
   ETHERTYPE_ARP,
-  ETHERTYPE_IP6,
   fromBytes,
-  IP6_DESTINATION,
-  IP6_HEADER,
-  IP6_HOP_LIMIT,
-  IP6_NEXT_HEADER,
-  IP6_PAYLOAD_LENGTH,
   IP6_SOURCE,
   type IpAddress,
-  PROTO_ICMP6,
   Timer,
   toBytes,
 } from '@ioth/core'
-import { fold, sumOf } from './tcp-frame.ts'
+import { ADVERTISEMENT, isNd, ND_TARGET, ndFrame, ndOption, SOLICITATION, SOURCE_MAC, TARGET_MAC } from './nd-frame.ts'
 
 export interface NeighborWires {
   readonly clock: Clock
@@ -45,10 +38,6 @@ export interface KnownNeighbor {
   readonly at: number
 }
 
-const SOLICITATION = 135
-const ADVERTISEMENT = 136
-const SOURCE_MAC = 1
-const TARGET_MAC = 2
 /** Questions, a second apart, before a neighbour is taken for absent. */
 const QUESTIONS = 3
 const INTERVAL = 1_000_000
@@ -132,23 +121,10 @@ export class NeighborProbe {
       this.learn(fromBytes(frame, ETHERNET_HEADER + ARP_SENDER_IP, 4), frame, ETHERNET_HEADER + ARP_SENDER_MAC)
       return
     }
-    const icmp = ETHERNET_HEADER + IP6_HEADER
-    if (type !== ETHERTYPE_IP6 || length < icmp + 24) return
-    if (frame[ETHERNET_HEADER + IP6_NEXT_HEADER] !== PROTO_ICMP6 || frame[ETHERNET_HEADER + IP6_HOP_LIMIT] !== 255)
-      return
-    const kind = frame[icmp] as number
-    if (kind !== SOLICITATION && kind !== ADVERTISEMENT) return
-    const wanted = kind === ADVERTISEMENT ? TARGET_MAC : SOURCE_MAC
-    for (let at = icmp + 24; at + 8 <= length; ) {
-      const octets = (frame[at + 1] as number) * 8
-      if (octets === 0 || at + octets > length) return
-      if (frame[at] === wanted) {
-        const who = kind === ADVERTISEMENT ? icmp + 8 : ETHERNET_HEADER + IP6_SOURCE
-        this.learn(fromBytes(frame, who, 16), frame, at + 2)
-        return
-      }
-      at += octets
-    }
+    const isAnswer = isNd(frame, length, ADVERTISEMENT)
+    if (!isAnswer && !isNd(frame, length, SOLICITATION)) return
+    const mac = ndOption(frame, length, isAnswer ? TARGET_MAC : SOURCE_MAC)
+    if (mac >= 0) this.learn(fromBytes(frame, isAnswer ? ND_TARGET : ETHERNET_HEADER + IP6_SOURCE, 16), frame, mac)
   }
 
   /** A neighbour that did not answer, or is to be forgotten. */
@@ -214,28 +190,12 @@ export class NeighborProbe {
   }
 
   private solicitation(source: IpAddress, target: IpAddress): Uint8Array {
-    const { mac } = this.wires
-    const icmp = ETHERNET_HEADER + IP6_HEADER
-    const frame = new Uint8Array(icmp + 32)
-    const view = new DataView(frame.buffer)
     const octets = toBytes(target)
     // The solicited-node group of the target (RFC 4291 2.7.1), and its Ethernet address (RFC 2464 7).
     const group = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...octets.subarray(13))
-    frame.set([0x33, 0x33, ...group.subarray(12)])
-    frame.set(mac, 6)
-    view.setUint16(ETH_TYPE, ETHERTYPE_IP6)
-    frame[ETHERNET_HEADER] = 0x60
-    view.setUint16(ETHERNET_HEADER + IP6_PAYLOAD_LENGTH, 32)
-    frame[ETHERNET_HEADER + IP6_NEXT_HEADER] = PROTO_ICMP6
-    frame[ETHERNET_HEADER + IP6_HOP_LIMIT] = 255
-    frame.set(toBytes(source), ETHERNET_HEADER + IP6_SOURCE)
-    frame.set(group, ETHERNET_HEADER + IP6_DESTINATION)
-    frame[icmp] = SOLICITATION
-    frame.set(octets, icmp + 8)
-    frame.set([SOURCE_MAC, 1, ...mac], icmp + 24)
-    const sum = PROTO_ICMP6 + 32 + sumOf(view, ETHERNET_HEADER + IP6_SOURCE, 32) + sumOf(view, icmp, 32)
-    view.setUint16(icmp + 2, ~fold(sum))
-    return frame
+    const to = Uint8Array.of(0x33, 0x33, ...group.subarray(12))
+    const { mac } = this.wires
+    return ndFrame({ kind: SOLICITATION, target: octets, source: toBytes(source), destination: group, to, mac })
   }
 }
 
