@@ -267,7 +267,7 @@ export class Flows {
       flow.sndNxt = end
     } else if (((end - flow.sndNxt) | 0) > 0) flow.sndNxt = end
     if ((flags & TCP_ACK) !== 0) {
-      flow.rcvNxt = packet.acknowledgment
+      keepAcknowledgment(flow, packet)
       keepEdge(flow, packet)
     }
     this.noteTimestamps(flow, packet)
@@ -382,6 +382,13 @@ function keepEdge(flow: Flow, packet: PacketView): void {
   if (shrunk > 0 && packet.window + shrunk <= 0xffff) packet.window += shrunk
   flow.rcvWindow = packet.window
   flow.rcvEdge = (flow.rcvNxt + flow.rcvWindow) | 0
+}
+
+/** A segment that waited bears the acknowledgement of its making; what left meanwhile said more. */
+function keepAcknowledgment(flow: Flow, packet: PacketView): void {
+  const isNew = flow.rcvEdge === null || (packet.flags & TCP_SYN) !== 0
+  if (isNew || ((packet.acknowledgment - flow.rcvNxt) | 0) >= 0) flow.rcvNxt = packet.acknowledgment
+  else packet.acknowledgment = flow.rcvNxt
 }
 
 /** The library knows nothing of our FIN: what it sends afterwards is acknowledgements, whose number is one more. */
