@@ -10,7 +10,6 @@ import { randomBytes } from 'node:crypto'
 import {
   type ErrorCode,
   type FramePool,
-  formatMac,
   type Interface,
   type InterfaceOptions,
   IpAddress,
@@ -20,6 +19,7 @@ import {
   NetError,
   type PingReply,
   parseCidr,
+  prefixToNetmask,
   type Route,
   type Scheduler,
   type Table,
@@ -34,6 +34,7 @@ import {
   type Flow,
   type ListenerUser,
   type ListenLine,
+  ProbedNeighbors,
   type ShellStack,
   type TcpFrame,
   type TcpLine,
@@ -122,7 +123,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
       (events: number, socket: Pointer) => this.note(events, socket),
       undefined,
     )
-    this.neighbors = new DeviceNeighbors(() => this.shell.interfaces.map((on) => [on, this.deviceOf(on)]))
+    this.neighbors = new ProbedNeighbors(() => this.shell.interfaces.map((on) => [on, this.deviceOf(on)?.neighbors]))
   }
 
   // ---------- interfaces ----------
@@ -174,13 +175,13 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   addRoute({ destination, prefixLength, via }: Readonly<Route>): void {
     const { library } = this
-    const mask = maskOf(destination.family, prefixLength)
+    const mask = prefixToNetmask(prefixLength, destination.family)
     const gateway = via ?? (destination.family === 4 ? IpAddress.v4(0) : new IpAddress(6, 0, 0, 0, 0))
     if (library.addRoute(destination, mask, gateway) !== 0) throw new NetError(picoCode(library.error()), 'route')
   }
 
   removeRoute({ destination, prefixLength }: Readonly<Route>): void {
-    this.library.removeRoute(destination, maskOf(destination.family, prefixLength))
+    this.library.removeRoute(destination, prefixToNetmask(prefixLength, destination.family))
   }
 
   isOurs(address: IpAddress): boolean {
@@ -293,7 +294,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   }
 
   admits(device: Device, frame: TcpFrame): number {
-    const local = addressOf(frame, 'destination')
+    const local = frame.destinationAddress
     const listeners = this.listeners.get(frame.destinationPort)
     const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.insidePort(local) > 0)
     if (listener === undefined) return NOBODY
@@ -304,7 +305,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     device.tcpPorts.hold(inside)
     flow.isPassive = true
     flow.arriving(frame)
-    listener.begin(device, flow, local, inside, addressOf(frame, 'source'), frame.sourcePort)
+    listener.begin(device, flow, local, inside, frame.sourceAddress, frame.sourcePort)
     return inside
   }
 
@@ -446,7 +447,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     const where = { address: address.toString() }
     if (family === 6) device.ipv6Addresses++
     try {
-      if (library.addLink(device.pointer, address, maskOf(family, prefixLength)) !== 0) {
+      if (library.addLink(device.pointer, address, prefixToNetmask(prefixLength, family)) !== 0) {
         throw new NetError(picoCode(library.error()), 'address', where)
       }
       this.touch()
@@ -517,44 +518,5 @@ class Alarm extends Timer {
 
   override fire(): void {
     this.ring()
-  }
-}
-
-function addressOf(frame: TcpFrame, which: 'source' | 'destination'): IpAddress {
-  const word = (n: 0 | 1 | 2 | 3): number => (which === 'source' ? frame.source(n) : frame.destination(n))
-  return frame.family === 4 ? IpAddress.v4(word(3)) : new IpAddress(6, word(0), word(1), word(2), word(3))
-}
-
-/** The mask of a prefix. */
-function maskOf(family: 4 | 6, prefixLength: number): IpAddress {
-  const word = (index: number): number => {
-    const bits = Math.min(32, Math.max(0, prefixLength - index * 32))
-    return bits === 0 ? 0 : -1 << (32 - bits)
-  }
-  return family === 4 ? IpAddress.v4(word(0)) : new IpAddress(6, word(0), word(1), word(2), word(3))
-}
-
-/** Who was heard of on the wire. */
-class DeviceNeighbors implements Table<Neighbor> {
-  private readonly devices: () => readonly (readonly [Interface, Device | undefined])[]
-
-  constructor(devices: DeviceNeighbors['devices']) {
-    this.devices = devices
-  }
-
-  *list(): Iterable<Readonly<Neighbor>> {
-    for (const [on, device] of this.devices()) {
-      for (const { address, mac } of device?.neighbors.list() ?? []) {
-        yield { address, mac: formatMac(mac), state: 'REACHABLE', interface: on }
-      }
-    }
-  }
-
-  add(): void {
-    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
-  }
-
-  remove(): void {
-    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
   }
 }

@@ -12,10 +12,9 @@
  */
 import {
   type FramePool,
-  formatMac,
   type Interface,
   type InterfaceOptions,
-  IpAddress,
+  type IpAddress,
   Job,
   type Link,
   type Neighbor,
@@ -37,6 +36,7 @@ import {
   type ListenerUser,
   type ListenLine,
   lastErrno,
+  ProbedNeighbors,
   type ShellStack,
   type TcpFrame,
   type TcpLine,
@@ -121,7 +121,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     if (stack === null) throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'stack', { message: 'LWIPv6 makes no stack' })
     this.stack = stack
     this.readiness = new Readiness(scheduler, lwip)
-    this.neighbors = new DeviceNeighbors(() => this.shell.interfaces.map((on) => [on, this.deviceOf(on)]))
+    this.neighbors = new ProbedNeighbors(() => this.shell.interfaces.map((on) => [on, this.deviceOf(on)?.neighbors]))
   }
 
   // ---------- interfaces ----------
@@ -240,7 +240,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   // ---------- handshakes ----------
 
   admits(device: Device, frame: TcpFrame): boolean | 'later' {
-    const local = addressOf(frame, 'destination')
+    const local = frame.destinationAddress
     const listeners = this.listeners.get(frame.destinationPort)
     const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.takes(local))
     // Nobody listens: the library says so.
@@ -250,7 +250,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     const flow = device.flows.addFor(frame)
     flow.arriving(frame)
     flow.isPassive = true
-    listener.begin(device, flow, local, addressOf(frame, 'source'), frame.sourcePort)
+    listener.begin(device, flow, local, frame.sourceAddress, frame.sourcePort)
     return true
   }
 
@@ -483,35 +483,5 @@ class Later extends Timer {
 
   override fire(): void {
     this.work()
-  }
-}
-
-function addressOf(frame: TcpFrame, which: 'source' | 'destination'): IpAddress {
-  const word = (n: 0 | 1 | 2 | 3): number => (which === 'source' ? frame.source(n) : frame.destination(n))
-  return frame.family === 4 ? IpAddress.v4(word(3)) : new IpAddress(6, word(0), word(1), word(2), word(3))
-}
-
-/** Who was heard of on the wire. */
-class DeviceNeighbors implements Table<Neighbor> {
-  private readonly devices: () => readonly (readonly [Interface, Device | undefined])[]
-
-  constructor(devices: DeviceNeighbors['devices']) {
-    this.devices = devices
-  }
-
-  *list(): Iterable<Readonly<Neighbor>> {
-    for (const [on, device] of this.devices()) {
-      for (const { address, mac } of device?.neighbors.list() ?? []) {
-        yield { address, mac: formatMac(mac), state: 'REACHABLE', interface: on }
-      }
-    }
-  }
-
-  add(): void {
-    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
-  }
-
-  remove(): void {
-    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'neighbor')
   }
 }

@@ -11,6 +11,7 @@ import {
   IpAddress,
   type Link,
   NetError,
+  prefixToNetmask,
   type StackEvent,
   Timer,
 } from '@ioth/core'
@@ -19,7 +20,6 @@ import { leaseOnStation, type Station } from '@ioth/core/station'
 import type { Pico } from './bindings.ts'
 import type { PicoDevice } from './device.ts'
 import { picoError } from './errno.ts'
-import { maskOf } from './routes.ts'
 
 /** What an interface asks of its stack. */
 export interface InterfaceHost extends LeasedStack {
@@ -108,7 +108,7 @@ export class PicoInterface implements Interface {
     try {
       await this.station.acquire(address)
       if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', where)
-      if (host.pico.addLink(device.pointer, address, maskOf(address.family, prefixLength)) !== 0) {
+      if (host.pico.addLink(device.pointer, address, prefixToNetmask(prefixLength, address.family)) !== 0) {
         throw picoError(host.pico.error(), 'addAddress', where)
       }
       host.touch()

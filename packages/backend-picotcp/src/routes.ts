@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { IpAddress, inPrefix, NetError, networkAddress, type Route, type Table } from '@ioth/core'
+import { type IpAddress, inPrefix, NetError, networkAddress, prefixToNetmask, type Route, type Table } from '@ioth/core'
 import type { Pico, Pointer } from './bindings.ts'
 import { picoError } from './errno.ts'
 import type { PicoInterface } from './interface.ts'
 
 const LONGEST = { 4: 32, 6: 128 }
-const ALL_ONES = { 4: IpAddress.v4(-1), 6: new IpAddress(6, -1, -1, -1, -1) }
 
 /** Routes that were added; those of the interfaces' own networks are listed with them. */
 export class RoutingTable implements Table<Route> {
@@ -43,7 +42,7 @@ export class RoutingTable implements Table<Route> {
     const where = { address: destination.toString() }
     if (link === null) throw new NetError('ENETUNREACH', 'route', where)
     const network = networkAddress(destination, prefixLength)
-    if (this.pico.addRoute(network, maskOf(destination.family, prefixLength), via, metric, link) !== 0) {
+    if (this.pico.addRoute(network, prefixToNetmask(prefixLength, destination.family), via, metric, link) !== 0) {
       throw picoError(this.pico.error(), 'route', where)
     }
     this.entries.push({ ...route, metric })
@@ -59,7 +58,7 @@ export class RoutingTable implements Table<Route> {
     // With its last address on the interface the library has dropped it.
     if (link === null) return
     const network = networkAddress(destination, prefixLength)
-    this.pico.removeRoute(network, maskOf(destination.family, prefixLength), metric, link)
+    this.pico.removeRoute(network, prefixToNetmask(prefixLength, destination.family), metric, link)
   }
 
   removeInterface(on: PicoInterface): void {
@@ -132,9 +131,4 @@ export class RoutingTable implements Table<Route> {
 function addressOn({ destination, interface: on }: Readonly<Route>): IpAddress | null {
   const { addresses } = on as PicoInterface
   return addresses.find(({ address }) => address.family === destination.family)?.address ?? null
-}
-
-/** The mask of a prefix as an address. */
-export function maskOf(family: 4 | 6, prefixLength: number): IpAddress {
-  return networkAddress(ALL_ONES[family], prefixLength)
 }

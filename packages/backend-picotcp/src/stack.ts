@@ -30,6 +30,7 @@ import {
   parseCidr,
   parseIpAddress,
   parseMac,
+  prefixToNetmask,
   randomMac,
   type Scheduler,
   type SocketInfo,
@@ -55,7 +56,7 @@ import { capabilitiesWith } from './limits.ts'
 import { LoopbackLink } from './loopback.ts'
 import { Pings } from './ping.ts'
 import { PortAliases } from './port-aliases.ts'
-import { maskOf, RoutingTable } from './routes.ts'
+import { RoutingTable } from './routes.ts'
 import { readLimits } from './settings.ts'
 import { DatagramSocket } from './sockets/datagram-socket.ts'
 import { invalid, notImplemented, type PicoSocket, type SocketHost } from './sockets/endpoint.ts'
@@ -159,8 +160,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     // this name, alone, the library gives no link-local address, which it would take for a duplicate of itself.
     this.loopback = new PicoDevice(pico, this.callbacks, this, pool, link, 'loop', new Uint8Array(6), link.mtu)
     link.attach(this.loopback)
-    pico.addLink(this.loopback.pointer, LOOPBACK_V4, maskOf(4, 8))
-    if (found.abi.hasIpv6) pico.addLink(this.loopback.pointer, LOOPBACK_V6, maskOf(6, 128))
+    pico.addLink(this.loopback.pointer, LOOPBACK_V4, prefixToNetmask(8))
+    if (found.abi.hasIpv6) pico.addLink(this.loopback.pointer, LOOPBACK_V6, prefixToNetmask(128, 6))
   }
 
   // ---------- interfaces ----------
@@ -211,7 +212,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
       const message = `the gateway ${text} lies in no network of this stack`
       throw new NetError('ENETUNREACH', 'createStack', { address: text, message })
     }
-    const destination = via.family === 4 ? maskOf(4, 0) : maskOf(6, 0)
+    const destination = prefixToNetmask(0, via.family)
     this.routes.add({ destination, prefixLength: 0, via, interface: on })
   }
 

@@ -202,6 +202,9 @@ describe('CIDR notation', () => {
       expect(netmaskToPrefix(prefixToNetmask(prefixLength))).toBe(prefixLength)
     }
     expect(prefixToNetmask(24).toString()).toBe('255.255.255.0')
+    const inIpv6 = [0, 10, 64, 127, 128].map((prefixLength) => prefixToNetmask(prefixLength, 6).toString())
+    const last = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff'
+    expect(inIpv6).toEqual(['::', 'ffc0::', 'ffff:ffff:ffff:ffff::', `${last}:fffe`, `${last}:ffff`])
     for (const text of ['255.0.255.0', '0.0.0.1', '::']) refused(() => netmaskToPrefix(parseIpAddress(text)))
   })
 })

@@ -21,6 +21,8 @@ export interface DefaultPrefix {
 /** A home-sized network: `10.40.0.32` alone means `10.40.0.32/24`. */
 export const DEFAULT_PREFIX: DefaultPrefix = Object.freeze({ v4: 24, v6: 64 })
 
+const ALL_ONES = { 4: IpAddress.v4(-1), 6: new IpAddress(6, -1, -1, -1, -1) } as const
+
 /**
  * Reads `10.0.0.1/24`, `fc00::1/64`, or an address alone.
  * @param defaults the prefix length of an address alone.
@@ -80,9 +82,9 @@ export function broadcastAddress(address: IpAddress, prefixLength: number): IpAd
   return IpAddress.v4(address.w3 | ~wordMask(prefixLength, 0))
 }
 
-/** `24` is `255.255.255.0`. */
-export function prefixToNetmask(prefixLength: number): IpAddress {
-  return IpAddress.v4(wordMask(prefixLength, 0))
+/** `24` is `255.255.255.0`; in IPv6, `64` is `ffff:ffff:ffff:ffff::`. */
+export function prefixToNetmask(prefixLength: number, family: 4 | 6 = 4): IpAddress {
+  return networkAddress(ALL_ONES[family], prefixLength)
 }
 
 /** `255.255.255.0` is `24`. @throws NetError EINVAL when the ones are not contiguous. */

@@ -9,4 +9,5 @@ export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard }
 export { addressToGroup, destinationOf } from './ip-frame.ts'
 export { answerArp, answerSolicitation, isArp, isSolicitation } from './neighbor-answer.ts'
 export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbor-probe.ts'
+export { ProbedNeighbors } from './neighbor-table.ts'
 export { fold, SegmentTemplate, sumOf, TcpFrame } from './tcp-frame.ts'

@@ -25,6 +25,7 @@ import {
   IP6_NEXT_HEADER,
   IP6_PAYLOAD_LENGTH,
   IP6_SOURCE,
+  IpAddress,
   PROTO_TCP,
   TCP_ACK,
   TCP_ACKNOWLEDGMENT,
@@ -104,6 +105,14 @@ export class TcpFrame {
     return this.address(word, IP4_DESTINATION, IP6_DESTINATION)
   }
 
+  get sourceAddress(): IpAddress {
+    return this.ipAddress(IP4_SOURCE, IP6_SOURCE)
+  }
+
+  get destinationAddress(): IpAddress {
+    return this.ipAddress(IP4_DESTINATION, IP6_DESTINATION)
+  }
+
   /** Sends the frame to this hardware address. */
   redirect(mac: Uint8Array): void {
     for (let i = 0; i < 6; i++) this.bytes[i] = mac[i] as number
@@ -171,6 +180,11 @@ export class TcpFrame {
     if (this.family === 6) return this.view.getInt32(ETHERNET_HEADER + at6 + word * 4)
     if (word === 3) return this.view.getInt32(ETHERNET_HEADER + at4)
     return word === 2 ? 0xffff : 0
+  }
+
+  private ipAddress(at4: number, at6: number): IpAddress {
+    const word = (n: number): number => this.address(n, at4, at6)
+    return this.family === 4 ? IpAddress.v4(word(3)) : new IpAddress(6, word(0), word(1), word(2), word(3))
   }
 
   private replace32(at: number, value: number): void {
