@@ -11,7 +11,19 @@
  * @module
  */
 import { type IpAddress, NetError, toBytes } from '@ioth/core'
-import { koffi, type LibraryHandle, type LibraryRequest, openLibrary, silence } from '@ioth/ffi'
+import {
+  koffi,
+  type LibraryHandle,
+  type LibraryRequest,
+  openLibrary,
+  PICO_EVENT_CONNECTION,
+  PICO_EVENT_READ,
+  picoIp4,
+  picoIp6,
+  picoIp6Type,
+  picoPort,
+  silence,
+} from '@ioth/ffi'
 import { DESCRIPTORS } from './limits.ts'
 
 export const LIBRARY_VARIABLE = 'IOTH_FDPICOTCP_LIB'
@@ -61,15 +73,6 @@ export const REQUEST: LibraryRequest = {
 
 /** An address in memory, never looked into but where it says so. */
 export type Pointer = bigint
-
-/** Events of the function that a socket wakes up. */
-export const EVENT_READ = 1
-export const EVENT_WRITE = 2
-export const EVENT_CONNECTION = 4
-export const EVENT_CLOSE = 8
-export const EVENT_FIN = 0x10
-export const EVENT_ERROR = 0x80
-export const WAKEUP_TYPE = 'void (uint16_t, void *)'
 
 const NET: Readonly<Record<4 | 6, number>> = { 4: 0, 6: 41 }
 const PROTOCOL = { tcp: 6, udp: 17 } as const
@@ -143,7 +146,7 @@ function bind(library: LibraryHandle): FdPico {
   const pipe = load(null).func('int pipe2(void *, int)')
   const closePipe = load(null).func('int close(int)')
   const create = library.func('void *pico_vde_create(const char *, const char *, const void *)')
-  const ip6 = ip6Type()
+  const ip6 = picoIp6Type()
   const linkAdd4 = library.func('int pico_ipv4_link_add(void *, uint32_t, uint32_t)')
   const linkDelete4 = library.func('int pico_ipv4_link_del(void *, uint32_t)')
   const linkAdd6 = library.func('pico_ipv6_link_add', 'void *', ['void *', ip6, ip6])
@@ -185,20 +188,20 @@ function bind(library: LibraryHandle): FdPico {
       }),
     destroyDevice: library.func('void pico_device_destroy(void *)'),
     addLink: (device, address, mask) => {
-      if (address.family === 4) return linkAdd4(device, littleWord(address), littleWord(mask))
-      return linkAdd6(device, octets(address), octets(mask)) == null ? -1 : 0
+      if (address.family === 4) return linkAdd4(device, picoIp4(address), picoIp4(mask))
+      return linkAdd6(device, picoIp6(address), picoIp6(mask)) == null ? -1 : 0
     },
     removeLink: (device, address) =>
-      address.family === 4 ? linkDelete4(device, littleWord(address)) : linkDelete6(device, octets(address)),
+      address.family === 4 ? linkDelete4(device, picoIp4(address)) : linkDelete6(device, picoIp6(address)),
     isSettled: (address) => tentative(toBytes(address)) == null,
     addRoute: (destination, mask, gateway) =>
       destination.family === 4
-        ? routeAdd4(littleWord(destination), littleWord(mask), littleWord(gateway), METRIC, null)
-        : routeAdd6(octets(destination), octets(mask), octets(gateway), METRIC, null),
+        ? routeAdd4(picoIp4(destination), picoIp4(mask), picoIp4(gateway), METRIC, null)
+        : routeAdd6(picoIp6(destination), picoIp6(mask), picoIp6(gateway), METRIC, null),
     removeRoute: (destination, mask) =>
       destination.family === 4
-        ? routeDelete4(littleWord(destination), littleWord(mask), METRIC)
-        : routeDelete6(octets(destination), octets(mask), NOWHERE, METRIC, null),
+        ? routeDelete4(picoIp4(destination), picoIp4(mask), METRIC)
+        : routeDelete6(picoIp6(destination), picoIp6(mask), NOWHERE, METRIC, null),
 
     open: (family, protocol, wakeup) => {
       const socket = openSocket(NET[family], PROTOCOL[protocol], wakeup) as Pointer | null
@@ -217,20 +220,20 @@ function bind(library: LibraryHandle): FdPico {
       throw new NetError('EMFILE', 'socket')
     },
     socketOf,
-    bind: (fd, address, to) => bindSocket(fd, address.withScope(0).toString(), networkPort(to)),
+    bind: (fd, address, to) => bindSocket(fd, address.withScope(0).toString(), picoPort(to)),
     listen: library.func('int fd_pico_socket_listen(int, int)'),
     accept: (fd) => {
       // It would wait, and wakes up once for all that came together: it is told that there is one, and says when there is not.
-      wake(EVENT_CONNECTION, socketOf(fd))
+      wake(PICO_EVENT_CONNECTION, socketOf(fd))
       const accepted = acceptSocket(fd, name, port) as number
       if (accepted < 0) return null
       const text = name.toString('latin1', 0, name.indexOf(0))
-      return { fd: accepted, remote: text, remotePort: networkPort((port[0] as number) & 0xffff) }
+      return { fd: accepted, remote: text, remotePort: picoPort((port[0] as number) & 0xffff) }
     },
-    connect: (fd, address, to) => connectSocket(fd, address.withScope(0).toString(), networkPort(to)),
+    connect: (fd, address, to) => connectSocket(fd, address.withScope(0).toString(), picoPort(to)),
     read: (fd, into, length) => {
       // As with accept; and it never wakes up for an end.
-      wake(EVENT_READ, socketOf(fd))
+      wake(PICO_EVENT_READ, socketOf(fd))
       return readSocket(fd, into, length)
     },
     write: library.func('int fd_pico_socket_write(int, const void *, int)'),
@@ -247,27 +250,3 @@ function bind(library: LibraryHandle): FdPico {
 /** Routes of the library's own have 1. */
 const METRIC = 2
 const NOWHERE = { octets: new Array(16).fill(0) as number[] }
-
-/** A port as the library keeps it: in network order, seen as a number of this machine. */
-function networkPort(port: number): number {
-  return ((port & 0xff) << 8) | (port >>> 8)
-}
-
-/** The four octets of an IPv4 address, seen as a number of this (little-endian) machine. */
-function littleWord({ w3 }: IpAddress): number {
-  return (((w3 & 0xff) << 24) | ((w3 & 0xff00) << 8) | ((w3 >>> 8) & 0xff00) | (w3 >>> 24)) >>> 0
-}
-
-function octets(address: IpAddress): { octets: number[] } {
-  return { octets: [...toBytes(address)] }
-}
-
-type StructType = ReturnType<ReturnType<typeof koffi>['struct']>
-
-let ip6Struct: StructType | null = null
-
-/** `struct pico_ip6`, passed by value. koffi keeps types by name for the life of the process. */
-function ip6Type(): StructType {
-  ip6Struct ??= koffi().struct('ioth_fdpico_ip6', { octets: koffi().array('uint8_t', 16) })
-  return ip6Struct
-}

@@ -9,8 +9,17 @@
  * @module
  */
 import { type ErrorCode, Job, NetError, type OptionName } from '@ioth/core'
-import { type Ends, type Flow, type FlowObserver, TcpLine } from '@ioth/ffi'
-import { EVENT_CLOSE, EVENT_CONNECTION, EVENT_ERROR, EVENT_FIN, EVENT_READ } from './bindings.ts'
+import {
+  type Ends,
+  type Flow,
+  type FlowObserver,
+  PICO_EVENT_CLOSE,
+  PICO_EVENT_CONNECTION,
+  PICO_EVENT_ERROR,
+  PICO_EVENT_FIN,
+  PICO_EVENT_READ,
+  TcpLine,
+} from '@ioth/ffi'
 import type { Device } from './device.ts'
 import type { FdPicoEngine, SocketUser } from './engine.ts'
 import { ESHUTDOWN } from './errno.ts'
@@ -151,16 +160,16 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   // ---------- what the library and the segments say ----------
 
   happened(events: number): void {
-    if ((events & (EVENT_FIN | EVENT_ERROR)) !== 0) {
+    if ((events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) !== 0) {
       this.libraryGone()
       return
     }
     if (this.isOver) return
-    if ((events & EVENT_CONNECTION) !== 0 && this.isDialing) {
+    if ((events & PICO_EVENT_CONNECTION) !== 0 && this.isDialing) {
       this.isDialing = false
       this.user.connected()
     }
-    if ((events & (EVENT_READ | EVENT_CLOSE)) !== 0) this.readable()
+    if ((events & (PICO_EVENT_READ | PICO_EVENT_CLOSE)) !== 0) this.readable()
     this.worked()
   }
 

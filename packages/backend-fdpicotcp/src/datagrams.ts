@@ -5,8 +5,7 @@
  * @module
  */
 import { type ErrorCode, type IpAddress, NetError, type OptionName } from '@ioth/core'
-import type { UdpLine, UdpUser } from '@ioth/ffi'
-import { EVENT_READ } from './bindings.ts'
+import { PICO_EVENT_READ, type UdpLine, type UdpUser } from '@ioth/ffi'
 import type { Device, Exchange } from './device.ts'
 import type { FdPicoEngine, SocketUser } from './engine.ts'
 import { picoCode } from './errno.ts'
@@ -53,7 +52,7 @@ export class Datagrams implements UdpLine, SocketUser {
   }
 
   happened(events: number): void {
-    if ((events & EVENT_READ) !== 0) this.read()
+    if ((events & PICO_EVENT_READ) !== 0) this.read()
   }
 
   resume(): void {}

@@ -34,7 +34,16 @@ import {
   UDP_HEADER,
   UDP_SOURCE,
 } from '@ioth/core'
-import { type Flow, FlowTable, FrameBridge, type FrameGuard, NeighborProbe, SegmentTemplate, TcpFrame } from '@ioth/ffi'
+import {
+  type Flow,
+  FlowTable,
+  FrameBridge,
+  type FrameGuard,
+  NeighborProbe,
+  SegmentTemplate,
+  TcpFrame,
+  UNREACHABLE,
+} from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { InsidePorts } from './inside-ports.ts'
 import { Packet, withoutScaleAndTimestamps } from './packet.ts'
@@ -85,23 +94,6 @@ export interface DeviceCounters {
 }
 
 const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
-/** ICMP destination unreachable, by code. */
-const UNREACHABLE4: Readonly<Record<number, ErrorCode>> = {
-  0: 'ENETUNREACH',
-  1: 'EHOSTUNREACH',
-  2: 'ECONNREFUSED',
-  3: 'ECONNREFUSED',
-  9: 'ENETUNREACH',
-  10: 'EHOSTUNREACH',
-  13: 'EHOSTUNREACH',
-}
-/** ICMPv6 destination unreachable, by code. */
-const UNREACHABLE6: Readonly<Record<number, ErrorCode>> = {
-  0: 'ENETUNREACH',
-  1: 'EACCES',
-  3: 'EHOSTUNREACH',
-  4: 'ECONNREFUSED',
-}
 const ERRORS4: readonly number[] = [3, 4, 5, 11, 12]
 const ERRORS6: readonly number[] = [1, 2, 3, 4, 137]
 const ICMP_HEADER = 8
@@ -449,10 +441,10 @@ export class Device implements FrameGuard {
   /** Whether it is an error of the network: those are told to whom they concern, and never to the library, which ends connections by them. */
   private isError(packet: Packet): boolean {
     const { bytes, at, end, family } = packet
-    const [errors, codes, unreachable] = family === 4 ? [ERRORS4, UNREACHABLE4, 3] : [ERRORS6, UNREACHABLE6, 1]
+    const [errors, unreachable] = family === 4 ? [ERRORS4, 3] : [ERRORS6, 1]
     const type = bytes[at] as number
     if (!errors.includes(type)) return false
-    const code = type === unreachable ? codes[bytes[at + 1] as number] : undefined
+    const code = type === unreachable ? UNREACHABLE[family][bytes[at + 1] as number] : undefined
     const { quoted } = this.packet
     quoted.use(bytes)
     if (code === undefined || !quoted.parseAt(at + ICMP_HEADER, end, family) || quoted.at + 8 > end) return true

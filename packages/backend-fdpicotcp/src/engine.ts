@@ -34,6 +34,11 @@ import {
   type Flow,
   type ListenerUser,
   type ListenLine,
+  PICO_EVENT_CONNECTION,
+  PICO_EVENT_ERROR,
+  PICO_EVENT_FIN,
+  PICO_EVENT_WRITE,
+  PICO_WAKEUP_TYPE,
   ProbedNeighbors,
   type ShellStack,
   type TcpFrame,
@@ -41,15 +46,7 @@ import {
   type UdpLine,
   type UdpUser,
 } from '@ioth/ffi'
-import {
-  EVENT_CONNECTION,
-  EVENT_ERROR,
-  EVENT_FIN,
-  EVENT_WRITE,
-  type FdPico,
-  type Pointer,
-  WAKEUP_TYPE,
-} from './bindings.ts'
+import type { FdPico, Pointer } from './bindings.ts'
 import { Connection } from './connection.ts'
 import { Datagrams } from './datagrams.ts'
 import { Device, type DeviceOwner, NO_ROOM, NOBODY } from './device.ts'
@@ -119,7 +116,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     this.library = library
     this.shell = shell
     this.wakeup = this.callbacks.add(
-      WAKEUP_TYPE,
+      PICO_WAKEUP_TYPE,
       (events: number, socket: Pointer) => this.note(events, socket),
       undefined,
     )
@@ -259,12 +256,12 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   closeSocket(fd: number, gone: () => void = () => {}): void {
     const { library, users, noted } = this
     const socket = library.socketOf(fd)
-    if (noted.some((each) => each.socket === socket && (each.events & (EVENT_FIN | EVENT_ERROR)) !== 0)) {
+    if (noted.some((each) => each.socket === socket && (each.events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) !== 0)) {
       users.delete(socket)
       library.forget(fd)
       gone()
     } else {
-      users.set(socket, { happened: (events) => (events & (EVENT_FIN | EVENT_ERROR)) !== 0 && gone() })
+      users.set(socket, { happened: (events) => (events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) !== 0 && gone() })
       library.close(fd)
     }
     this.touch()
@@ -347,7 +344,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     this.touch()
     this.library.tick()
     // A connection can be accepted only while its peer has not ended: before the next segment is looked at.
-    if (this.noted.some(({ events }) => (events & EVENT_CONNECTION) !== 0)) this.tell()
+    if (this.noted.some(({ events }) => (events & PICO_EVENT_CONNECTION) !== 0)) this.tell()
   }
 
   run(): void {
@@ -413,8 +410,8 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   /** Called by the library, from inside a call: nothing is done here but noting. */
   private note(events: number, socket: Pointer): void {
     // That there is room is told in every tick.
-    if (events === EVENT_WRITE && this.noted.some((each) => each.socket === socket)) return
-    const error = (events & (EVENT_FIN | EVENT_ERROR)) === 0 ? 0 : this.library.error()
+    if (events === PICO_EVENT_WRITE && this.noted.some((each) => each.socket === socket)) return
+    const error = (events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) === 0 ? 0 : this.library.error()
     this.noted.push({ socket, events, error })
     this.scheduler.defer(this)
   }
@@ -426,7 +423,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     for (const { socket, events, error } of noted) {
       const user = this.users.get(socket)
       if (user === undefined) continue
-      if ((events & (EVENT_FIN | EVENT_ERROR)) !== 0) this.users.delete(socket)
+      if ((events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) !== 0) this.users.delete(socket)
       user.happened(events, error)
     }
   }

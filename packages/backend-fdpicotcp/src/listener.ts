@@ -8,8 +8,7 @@
  * @module
  */
 import { type IpAddress, NetError, type OptionName, parseIpAddress } from '@ioth/core'
-import type { Flow, ListenerUser, ListenLine } from '@ioth/ffi'
-import { EVENT_CONNECTION } from './bindings.ts'
+import { type Flow, type ListenerUser, type ListenLine, PICO_EVENT_CONNECTION } from '@ioth/ffi'
 import { Connection } from './connection.ts'
 import type { Device } from './device.ts'
 import type { FdPicoEngine, SocketUser } from './engine.ts'
@@ -105,7 +104,7 @@ export class FdPicoListener implements ListenLine, SocketUser {
   }
 
   happened(events: number): void {
-    if ((events & EVENT_CONNECTION) === 0) return
+    if ((events & PICO_EVENT_CONNECTION) === 0) return
     for (const part of this.parts.values()) this.take(part)
   }
 

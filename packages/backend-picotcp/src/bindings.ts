@@ -5,7 +5,7 @@
  * @module
  */
 import { ANY_V4, ANY_V6, type IpAddress, toBytes } from '@ioth/core'
-import { koffi, type LibraryHandle } from '@ioth/ffi'
+import { koffi, type LibraryHandle, picoIp4, picoIp6, picoIp6Type } from '@ioth/ffi'
 import type { Abi } from './abi.ts'
 
 /** A pointer of the library's. */
@@ -16,14 +16,6 @@ export const NET_IPV4 = 0
 export const NET_IPV6 = 41
 export const PROTO_TCP = 6
 export const PROTO_UDP = 17
-
-/** Events of the wake-up function. */
-export const EVENT_READ = 1
-export const EVENT_WRITE = 2
-export const EVENT_CONNECTION = 4
-export const EVENT_CLOSE = 8
-export const EVENT_FIN = 0x10
-export const EVENT_ERROR = 0x80
 
 export const SHUT_WRITE = 2
 
@@ -37,7 +29,6 @@ export const OPTION_RECEIVE_BUFFER = 52
 export const OPTION_SEND_BUFFER = 53
 
 /** C types of the functions that the library calls. */
-export const WAKEUP_TYPE = 'void (uint16_t, void *)'
 export const SEND_TYPE = 'int (void *, void *, int)'
 export const PING_TYPE = 'void (void *)'
 
@@ -107,7 +98,7 @@ export function bindPico(handle: LibraryHandle, abi: Abi): Pico {
   const tick = isNg ? bare('void', 'pico_stack_tick', 'void *') : bare('void', 'pico_stack_tick', 'void')
   const go = abi.generation === 'ng-tickless' ? bare('int64_t', 'pico_stack_go', 'void *') : null
 
-  const ip6 = ip6Type()
+  const ip6 = picoIp6Type()
   const head = isNg ? ['void *'] : []
   const linkAdd4 = onStack('int', 'pico_ipv4_link_add', 'void *, uint32_t, uint32_t')
   const linkDelete4 = onStack('int', 'pico_ipv4_link_del', 'void *, uint32_t')
@@ -153,24 +144,24 @@ export function bindPico(handle: LibraryHandle, abi: Abi): Pico {
     deviceDestroy: bare('void', 'pico_device_destroy', 'void *'),
     receive: bare('int32_t', 'pico_stack_recv', 'void *, void *, uint32_t'),
     addLink: (device, address, mask) => {
-      if (address.family === 4) return linkAdd4(device, littleWord(address), littleWord(mask))
-      return linkAdd6?.(device, octets(address), octets(mask)) == null ? -1 : 0
+      if (address.family === 4) return linkAdd4(device, picoIp4(address), picoIp4(mask))
+      return linkAdd6?.(device, picoIp6(address), picoIp6(mask)) == null ? -1 : 0
     },
     removeLink: (device, address) =>
       address.family === 4
-        ? linkDelete4(device, littleWord(address))
-        : (linkDelete6?.(...withStack([device, octets(address)])) ?? -1),
+        ? linkDelete4(device, picoIp4(address))
+        : (linkDelete6?.(...withStack([device, picoIp6(address)])) ?? -1),
     isSettled: (address) => tentative?.(toBytes(address)) == null,
     linkOf: (address) => (address.family === 4 ? linkGet4 : linkGet6)?.(toBytes(address)) ?? null,
     addRoute: (destination, mask, gateway, metric, link) =>
       destination.family === 4
-        ? routeAdd4(littleWord(destination), littleWord(mask), littleWord(gateway ?? ANY_V4), metric, link)
-        : (routeAdd6?.(...withStack([octets(destination), octets(mask), octets(gateway ?? ANY_V6), metric, link])) ??
+        ? routeAdd4(picoIp4(destination), picoIp4(mask), picoIp4(gateway ?? ANY_V4), metric, link)
+        : (routeAdd6?.(...withStack([picoIp6(destination), picoIp6(mask), picoIp6(gateway ?? ANY_V6), metric, link])) ??
           -1),
     removeRoute: (destination, mask, metric, link) =>
       destination.family === 4
-        ? routeDelete4(littleWord(destination), littleWord(mask), metric)
-        : (routeDelete6?.(...withStack([octets(destination), octets(mask), octets(ANY_V6), metric, link])) ?? -1),
+        ? routeDelete4(picoIp4(destination), picoIp4(mask), metric)
+        : (routeDelete6?.(...withStack([picoIp6(destination), picoIp6(mask), picoIp6(ANY_V6), metric, link])) ?? -1),
 
     open: onStack('void *', 'pico_socket_open', 'uint16_t, uint16_t, void *'),
     bind: bare('int', 'pico_socket_bind', 'void *, void *, void *'),
@@ -206,28 +197,4 @@ export function readPingStatistics(family: 4 | 6, at: Pointer): PingStatistics {
   const { decode } = koffi()
   const first = family === 4 ? 8 : 0
   return { ttl: Number(decode(at, first + 24, 'uint64_t')), outcome: decode(at, first + 32, 'int') as number }
-}
-
-/** A port as the library keeps it: in network order, seen as a number of this machine. */
-export function networkPort(port: number): number {
-  return ((port & 0xff) << 8) | (port >>> 8)
-}
-
-/** The four octets of an IPv4 address, seen as a number of this (little-endian) machine. */
-function littleWord({ w3 }: IpAddress): number {
-  return (((w3 & 0xff) << 24) | ((w3 & 0xff00) << 8) | ((w3 >>> 8) & 0xff00) | (w3 >>> 24)) >>> 0
-}
-
-function octets(address: IpAddress): { octets: number[] } {
-  return { octets: [...toBytes(address)] }
-}
-
-type StructType = ReturnType<ReturnType<typeof koffi>['struct']>
-
-let ip6Struct: StructType | null = null
-
-/** `struct pico_ip6`, passed by value. koffi keeps types by name for the life of the process. */
-function ip6Type(): StructType {
-  ip6Struct ??= koffi().struct('ioth_pico_ip6', { octets: koffi().array('uint8_t', 16) })
-  return ip6Struct
 }

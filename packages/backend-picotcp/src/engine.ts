@@ -6,8 +6,8 @@
  * @module
  */
 import { Job, type Scheduler, Timer } from '@ioth/core'
-import type { Callbacks } from '@ioth/ffi'
-import { EVENT_ERROR, EVENT_FIN, EVENT_WRITE, type Pico, type Pointer, WAKEUP_TYPE } from './bindings.ts'
+import { type Callbacks, PICO_EVENT_ERROR, PICO_EVENT_FIN, PICO_EVENT_WRITE, PICO_WAKEUP_TYPE } from '@ioth/ffi'
+import type { Pico, Pointer } from './bindings.ts'
 import { DEAD_US, LIBRARY_SOCKETS, TIMERS, TIMERS_OF_DEAD, TIMERS_OF_SOCKET } from './limits.ts'
 
 /** Whoever holds a socket of the library. */
@@ -20,7 +20,7 @@ export abstract class PicoUser {
   code = 0
   /** @internal socket the events are of */
   noted: Pointer = 0n
-  /** Told after a tick. @param code the library's error number, with EVENT_FIN and EVENT_ERROR. */
+  /** Told after a tick. @param code the library's error number, with PICO_EVENT_FIN and PICO_EVENT_ERROR. */
   abstract happened(events: number, code: number, socket: Pointer): void
   /** @internal stands in the queue of {@link Engine.beforeTick} */
   waits = false
@@ -73,7 +73,11 @@ export class Engine extends Job {
     this.scheduler = scheduler
     this.flush = flush
     this.onBeat = onBeat
-    this.wakeup = callbacks.add(WAKEUP_TYPE, (events: number, socket: Pointer) => this.note(events, socket), undefined)
+    this.wakeup = callbacks.add(
+      PICO_WAKEUP_TYPE,
+      (events: number, socket: Pointer) => this.note(events, socket),
+      undefined,
+    )
     this.heartbeat = new Heartbeat(() => this.beat())
     this.armHeartbeat(0)
   }
@@ -191,9 +195,9 @@ export class Engine extends Job {
   private note(events: number, socket: Pointer): void {
     const user = this.users.get(socket)
     if (user === undefined) return
-    let noteworthy = user.wantsRoom ? events : events & ~EVENT_WRITE
+    let noteworthy = user.wantsRoom ? events : events & ~PICO_EVENT_WRITE
     if (noteworthy === 0) return
-    const code = (events & (EVENT_FIN | EVENT_ERROR)) === 0 ? 0 : this.pico.error()
+    const code = (events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) === 0 ? 0 : this.pico.error()
     // One user may hold several sockets: the events of another one are told first.
     if (user.pending !== 0 && user.noted !== socket) {
       this.noted.push(new Later(user, socket, noteworthy, code))

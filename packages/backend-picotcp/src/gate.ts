@@ -26,6 +26,7 @@ import {
   UDP_HEADER,
   UDP_SOURCE,
 } from '@ioth/core'
+import { UNREACHABLE } from '@ioth/ffi'
 import { datagramFrames } from './datagram-frames.ts'
 import type { DatagramMarks } from './datagram-marks.ts'
 import type { PicoDevice } from './device.ts'
@@ -66,24 +67,6 @@ export const NOBODY = -1
 export const NO_ROOM = 0
 
 export type GateCount = 'tcpStray' | 'tcpResetsOut' | 'synDropped' | 'icmpErrors' | 'icmpIgnored'
-
-/** ICMP destination unreachable, by code. */
-const UNREACHABLE4: Readonly<Record<number, ErrorCode>> = {
-  0: 'ENETUNREACH',
-  1: 'EHOSTUNREACH',
-  2: 'ECONNREFUSED',
-  3: 'ECONNREFUSED',
-  9: 'ENETUNREACH',
-  10: 'EHOSTUNREACH',
-  13: 'EHOSTUNREACH',
-}
-/** ICMPv6 destination unreachable, by code. */
-const UNREACHABLE6: Readonly<Record<number, ErrorCode>> = {
-  0: 'ENETUNREACH',
-  1: 'EACCES',
-  3: 'EHOSTUNREACH',
-  4: 'ECONNREFUSED',
-}
 
 /** Errors whose second word is not used. That of "fragmentation needed" the library does not send. */
 const UNUSED4: readonly number[] = [3, 11]
@@ -147,9 +130,9 @@ export class Gate {
       return inside === port ? PASS : inside
     }
     if (protocol === PROTO_ICMP && packet.family === 4)
-      return this.icmpArrives(3, UNREACHABLE4, [3, 4, 11, 12]) ? PASS : DROP
+      return this.icmpArrives(3, UNREACHABLE[4], [3, 4, 11, 12]) ? PASS : DROP
     if (protocol === PROTO_ICMP6 && packet.family === 6)
-      return this.icmpArrives(1, UNREACHABLE6, [1, 2, 3, 4]) ? PASS : DROP
+      return this.icmpArrives(1, UNREACHABLE[6], [1, 2, 3, 4]) ? PASS : DROP
     return PASS
   }
 

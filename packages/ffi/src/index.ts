@@ -33,6 +33,19 @@ export { errnoError, errnoName, lastErrno } from './errno.ts'
 export * from './isolation/index.ts'
 export { type Koffi, koffi, type LibraryHandle } from './koffi.ts'
 export { type Library, type LibraryRequest, openLibrary, probeLibrary } from './library.ts'
+export {
+  PICO_EVENT_CLOSE,
+  PICO_EVENT_CONNECTION,
+  PICO_EVENT_ERROR,
+  PICO_EVENT_FIN,
+  PICO_EVENT_READ,
+  PICO_EVENT_WRITE,
+  PICO_WAKEUP_TYPE,
+  picoIp4,
+  picoIp6,
+  picoIp6Type,
+  picoPort,
+} from './picotcp.ts'
 export * from './shell/index.ts'
 export { silence } from './silence.ts'
 export { LONGEST_UNIX_PATH, openUnixDatagram } from './unix-datagram.ts'

@@ -24,7 +24,8 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
-import { EVENT_READ, networkPort, OPTION_RECEIVE_BUFFER, type Pointer, PROTO_UDP } from '../bindings.ts'
+import { PICO_EVENT_READ, picoPort } from '@ioth/ffi'
+import { OPTION_RECEIVE_BUFFER, type Pointer, PROTO_UDP } from '../bindings.ts'
 import { PicoUser } from '../engine.ts'
 import { picoError } from '../errno.ts'
 import {
@@ -197,7 +198,7 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     const mark = host.marks.for(from, offset, length)
     host.engine.touch()
     if (mark === null) return WOULD_BLOCK
-    const sent = host.pico.sendTo(half.socket, mark, mark.length, toBytes(target), networkPort(remotePort))
+    const sent = host.pico.sendTo(half.socket, mark, mark.length, toBytes(target), picoPort(remotePort))
     if (sent >= mark.length) return length
     host.marks.takeBack()
     if (sent >= 0) return WOULD_BLOCK
@@ -258,7 +259,7 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
   /** @internal */
   happened(events: number, socket: Pointer): void {
     const half = this.halves.find((candidate) => candidate.socket === socket)
-    if ((events & EVENT_READ) === 0 || half === undefined) return
+    if ((events & PICO_EVENT_READ) === 0 || half === undefined) return
     this.takeAll(half)
     if (this.waiting.length > 0) this.raise(READABLE)
   }

@@ -15,7 +15,8 @@ import {
   type SocketInfo,
   type TcpSocket,
 } from '@ioth/core'
-import { EVENT_CONNECTION, type Pointer, PROTO_TCP } from '../bindings.ts'
+import { PICO_EVENT_CONNECTION } from '@ioth/ffi'
+import { type Pointer, PROTO_TCP } from '../bindings.ts'
 import { PicoUser } from '../engine.ts'
 import { addressFrom, bindPico, invalid, openPico, PicoSocket, type SocketHost } from './endpoint.ts'
 import type { StreamOptions } from './stream-options.ts'
@@ -163,7 +164,7 @@ export class ListenerSocket extends PicoSocket implements Listener {
 
   /** @internal */
   happened(events: number, socket: Pointer): void {
-    if ((events & EVENT_CONNECTION) === 0) return
+    if ((events & PICO_EVENT_CONNECTION) === 0) return
     const ear = this.ears.find((candidate) => candidate.socket === socket)
     if (ear === undefined) return
     for (;;) {

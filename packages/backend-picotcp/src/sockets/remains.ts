@@ -6,14 +6,14 @@
  */
 import type { PortBinding } from '@ioth/core'
 import {
-  EVENT_CLOSE,
-  EVENT_CONNECTION,
-  EVENT_ERROR,
-  EVENT_FIN,
-  EVENT_READ,
-  EVENT_WRITE,
-  type Pointer,
-} from '../bindings.ts'
+  PICO_EVENT_CLOSE,
+  PICO_EVENT_CONNECTION,
+  PICO_EVENT_ERROR,
+  PICO_EVENT_FIN,
+  PICO_EVENT_READ,
+  PICO_EVENT_WRITE,
+} from '@ioth/ffi'
+import type { Pointer } from '../bindings.ts'
 import { PicoUser } from '../engine.ts'
 import { ECONNRESET } from '../errno.ts'
 import type { Flow, FlowOwner } from '../flows.ts'
@@ -80,16 +80,16 @@ export class Remains extends PicoUser implements FlowOwner {
 
   override happened(events: number, code: number): void {
     const { host, flow } = this
-    if ((events & EVENT_ERROR) !== 0) this.done()
-    else if ((events & EVENT_FIN) !== 0) {
+    if ((events & PICO_EVENT_ERROR) !== 0) this.done()
+    else if ((events & PICO_EVENT_FIN) !== 0) {
       if (this.isFinished || code === ECONNRESET || flow?.isOver === true) this.done()
       else this.finished()
     } else if (this.isFinished) return
-    else if ((events & (EVENT_READ | EVENT_CONNECTION)) !== 0) {
+    else if ((events & (PICO_EVENT_READ | PICO_EVENT_CONNECTION)) !== 0) {
       // Octets for nobody, or a connection that nobody wants any more (RFC 9293 3.6.1).
       if (flow === null || !host.reset(flow)) this.shut()
-    } else if ((events & EVENT_CLOSE) !== 0 && this.isShut && flow?.isComplete === true) this.finished()
-    else if ((events & EVENT_WRITE) !== 0) this.beforeTick()
+    } else if ((events & PICO_EVENT_CLOSE) !== 0 && this.isShut && flow?.isComplete === true) this.finished()
+    else if ((events & PICO_EVENT_WRITE) !== 0) this.beforeTick()
   }
 
   /** {@link FlowOwner} */

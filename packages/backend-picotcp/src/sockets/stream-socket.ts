@@ -25,17 +25,15 @@ import {
   WRITABLE,
 } from '@ioth/core'
 import {
-  EVENT_CLOSE,
-  EVENT_CONNECTION,
-  EVENT_ERROR,
-  EVENT_FIN,
-  EVENT_READ,
-  EVENT_WRITE,
-  networkPort,
-  type Pointer,
-  PROTO_TCP,
-  SHUT_WRITE,
-} from '../bindings.ts'
+  PICO_EVENT_CLOSE,
+  PICO_EVENT_CONNECTION,
+  PICO_EVENT_ERROR,
+  PICO_EVENT_FIN,
+  PICO_EVENT_READ,
+  PICO_EVENT_WRITE,
+  picoPort,
+} from '@ioth/ffi'
+import { type Pointer, PROTO_TCP, SHUT_WRITE } from '../bindings.ts'
 import { PicoUser } from '../engine.ts'
 import { ECONNRESET, ESHUTDOWN, picoError } from '../errno.ts'
 import type { Flow, FlowOwner } from '../flows.ts'
@@ -207,7 +205,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
       }
       this.options.apply(host.pico, socket)
       this.socket = socket
-      if (host.pico.connect(socket, toBytes(remote), networkPort(remotePort)) !== 0) {
+      if (host.pico.connect(socket, toBytes(remote), picoPort(remotePort)) !== 0) {
         throw picoError(host.pico.error(), 'connect', { address: remote.toString(), port: remotePort })
       }
     } catch (error) {
@@ -445,19 +443,19 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
 
   /** @internal */
   happened(events: number, code: number): void {
-    if ((events & EVENT_CONNECTION) !== 0 && this.phase === 'opening') {
+    if ((events & PICO_EVENT_CONNECTION) !== 0 && this.phase === 'opening') {
       this.phase = 'open'
       this.connected()
       if (this.finWanted) this.pump()
     }
-    if ((events & (EVENT_READ | EVENT_CLOSE)) !== 0 && this.phase === 'open' && this.rest.length === 0)
+    if ((events & (PICO_EVENT_READ | PICO_EVENT_CLOSE)) !== 0 && this.phase === 'open' && this.rest.length === 0)
       this.pull(this.options.foretaste)
-    if ((events & EVENT_WRITE) !== 0 && this.phase === 'open') {
+    if ((events & PICO_EVENT_WRITE) !== 0 && this.phase === 'open') {
       this.pump()
       this.writable()
     }
-    if ((events & EVENT_ERROR) !== 0) this.failed(code)
-    else if ((events & EVENT_FIN) !== 0) this.ended(code)
+    if ((events & PICO_EVENT_ERROR) !== 0) this.failed(code)
+    else if ((events & PICO_EVENT_FIN) !== 0) this.ended(code)
   }
 
   private connected(): void {

@@ -6,6 +6,7 @@
 export { Flow, type FlowObserver, type FlowWires } from './flow.ts'
 export { FlowTable } from './flow-table.ts'
 export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard } from './frame-bridge.ts'
+export { UNREACHABLE } from './icmp-unreachable.ts'
 export { addressToGroup, destinationOf } from './ip-frame.ts'
 export { answerArp, answerSolicitation, isArp, isSolicitation } from './neighbor-answer.ts'
 export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbor-probe.ts'
