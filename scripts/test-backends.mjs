@@ -1,11 +1,7 @@
 /**
  * `npm run test:backends`: every backend that is here against the short profile and what its package brings for these runs, every ordered
  * pair of them on one link, and the hostile corpus. Prints a table and writes docs/backends-conformance.md. Exit code 1 when a test failed
- * that nobody has explained, or a process died.
- *
- *   npm run test:backends -- --jobs 3                                   several backends and pairs at a time: most of it is waiting
- *   npm run test:backends -- --backends ts,lwipv6 --only pairs --output /tmp/pairs.md
- *   npm run test:backends -- --only suite --backends lwipv6 --output …   the whole suite, on the host's clock: an hour
+ * that nobody has explained, or a process died. `npm run test:backends -- --help` tells the options.
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -22,20 +18,46 @@ const SERVES = 'survived, and serves'
 /** Suites that are run together, in one process; when it dies they are run apart. */
 const TOGETHER = 6
 
-const { values: options } = parseArgs({
-  options: {
-    backends: { type: 'string' },
-    only: { type: 'string', default: 'profile,own,pairs,corpus' },
-    suites: { type: 'string' },
-    runs: { type: 'string', default: '3' },
-    'pair-runs': { type: 'string', default: '1' },
-    frames: { type: 'string', default: '100000' },
-    jobs: { type: 'string', default: '1' },
-    output: { type: 'string', default: 'docs/backends-conformance.md' },
-  },
-})
+const usage = `Usage: npm run test:backends -- [options]
+
+Options:
+  --backends A,B   those; otherwise all that are usable here
+  --only A,B       of profile, own, pairs, corpus (these are run otherwise), and suite: the whole suite on the host's clock, an hour each
+  --suites "A;B"   groups of the whole suite
+  --runs N         of each property of the profile and the suite (3)
+  --pair-runs N    of each property of a pair (1)
+  --frames N       of the corpus (100000)
+  --jobs N         backends and pairs at a time (1); most of it is waiting
+  --output FILE    the page to write (docs/backends-conformance.md)
+  --help`
+
+/** Set before anything else is done. */
+let options
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      backends: { type: 'string' },
+      only: { type: 'string', default: 'profile,own,pairs,corpus' },
+      suites: { type: 'string' },
+      runs: { type: 'string', default: '3' },
+      'pair-runs': { type: 'string', default: '1' },
+      frames: { type: 'string', default: '100000' },
+      jobs: { type: 'string', default: '1' },
+      output: { type: 'string', default: 'docs/backends-conformance.md' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  return values
+}
 
 await main(async () => {
+  try {
+    options = readOptions()
+  } catch (error) {
+    throw new Error(`${error.message}\n\n${usage}`)
+  }
+  if (options.help) return void process.stdout.write(`${usage}\n`)
   await prepare()
   const named = options.backends?.split(',') ?? ['ts', ...backendsHere()]
   const { subjects, suites } = await manifests(named)
