@@ -74,6 +74,10 @@ export class ListenerSocket extends StackSocket implements Listener, ListenerUse
     this.raise(READABLE)
   }
 
+  unacceptable(): void {
+    this.lower(READABLE)
+  }
+
   /** Tells what happens to the connections to come. */
   trace(events: EventQueue<TraceEvent>): void {
     this.listener.trace = events

@@ -12,6 +12,8 @@ import type { TraceEvent } from './trace.ts'
 export interface ListenerUser {
   /** A connection waits. */
   acceptable(): void
+  /** None waits any more: the last one died before it was accepted. */
+  unacceptable(): void
 }
 
 /** A handshake older than this makes room for a newer one. */
@@ -107,9 +109,13 @@ export class TcpListener {
   }
 
   childEnded(child: Connection): void {
-    if (child.wasEstablished) this.waiting.remove(child)
-    else this.handshakes.remove(child)
     child.listener = null
+    if (!child.wasEstablished) {
+      this.handshakes.remove(child)
+      return
+    }
+    this.waiting.remove(child)
+    if (this.waiting.length === 0) this.user?.unacceptable()
   }
 
   /** The next connection nobody has taken, or null. One that died while it waited is not shown. */

@@ -267,6 +267,21 @@ test('closing a socket that connects leaves nothing behind', async () => {
   expect(await scenario.finish()).toEqual(NOTHING_LEFT)
 })
 
+test('a connection that is reset before it was accepted is not announced any more', async () => {
+  const scenario = await Scenario.create()
+  const listener = scenario.listen(80)
+  const peer = { sourcePort: 5000, destinationPort: 80 }
+  scenario.tcp({ ...peer, sequence: 0, flags: TCP_SYN })
+  const acknowledgment = (scenario.segment().sequence + 1) | 0
+  scenario.tcp({ ...peer, sequence: 1, acknowledgment, flags: TCP_ACK })
+  expect(listener.ready & READABLE).toBe(READABLE)
+  scenario.tcp({ ...peer, sequence: 1, flags: TCP_RST })
+  expect(listener.ready & READABLE).toBe(0)
+  expect(listener.accept()).toBeNull()
+  listener.close()
+  expect(await scenario.finish()).toEqual(NOTHING_LEFT)
+})
+
 test('closing a listener resets what nobody accepted', async () => {
   const scenario = await Scenario.create()
   const listener = scenario.listen(80)
