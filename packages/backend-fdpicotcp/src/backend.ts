@@ -4,11 +4,11 @@
  * @module
  */
 import type { Backend, Probe, Stack, StackOptions } from '@ioth/core'
-import { builtFile, createRemoteStack, createShellStack, probeLibrary, remoteCapabilities } from '@ioth/ffi'
+import { createIsolatedStack, probeLibrary, remoteCapabilities } from '@ioth/ffi'
 import { REQUEST, startLibrary } from './bindings.ts'
 import { FdPicoEngine } from './engine.ts'
 import { CAPABILITIES } from './limits.ts'
-import { type FdPicoSettings, readSettings } from './settings.ts'
+import type { FdPicoSettings } from './settings.ts'
 
 const NAME = 'fdpicotcp'
 
@@ -25,24 +25,14 @@ export interface FdPicoStackOptions extends Omit<StackOptions, 'settings'> {
  * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: FdPicoStackOptions): Promise<Stack> {
-  const { library, isolation, station } = readSettings(options.settings as Record<string, unknown>)
-  if (isolation === 'process') {
-    return await createRemoteStack({
-      backend: NAME,
-      capabilities: CAPABILITIES,
-      module: builtFile(import.meta.url),
-      settings: { isolation: 'none', station: false, ...(library === undefined ? {} : { library }) },
-      stack: options as StackOptions,
-      station: STATION,
-    })
-  }
   const { scheduler, pool } = options
-  return await createShellStack({
+  return await createIsolatedStack({
     backend: NAME,
     capabilities: CAPABILITIES,
+    moduleUrl: import.meta.url,
     stack: options as StackOptions,
-    ...(station === true ? { station: STATION } : {}),
-    engine: (shell) => new FdPicoEngine({ scheduler, pool, library: startLibrary(library) }, shell),
+    station: STATION,
+    engine: (shell, library) => new FdPicoEngine({ scheduler, pool, library: startLibrary(library) }, shell),
   })
 }
 

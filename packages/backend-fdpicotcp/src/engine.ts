@@ -40,6 +40,7 @@ import {
   PICO_EVENT_WRITE,
   PICO_WAKEUP_TYPE,
   ProbedNeighbors,
+  RetiredFlows,
   type ShellStack,
   type TcpFrame,
   type TcpLine,
@@ -60,9 +61,6 @@ const QUIET_TICKS = 3
 const HEARTBEAT = 10_000
 /** Without connections only its neighbour tables wait for the time. */
 const IDLE_HEARTBEAT = 100_000
-/** How long a connection that is over still answers late segments, in microseconds, and how many do. */
-const RETIRED = 5_000_000
-const MOST_RETIRED = 512
 /** How long a stack that is closed waits for its peers to end, too, in microseconds. */
 const FAREWELL = 500_000
 /** The library's own duplicate address detection takes 1.1 seconds; it is looked at as often as this, and given up after that. */
@@ -103,7 +101,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   private readonly lines = new Map<Flow, Connection>()
   private work: (() => void)[] = []
   private noted: { readonly socket: Pointer; readonly events: number; readonly error: number }[] = []
-  private retired: { readonly device: Device; readonly flow: Flow; readonly since: number }[] = []
+  private readonly retired: RetiredFlows
   /** Turns that the library still has to work. */
   private left = 0
   private readonly heartbeat = new Alarm(() => this.beat())
@@ -115,6 +113,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     this.pool = pool
     this.library = library
     this.shell = shell
+    this.retired = new RetiredFlows(scheduler.clock)
     this.wakeup = this.callbacks.add(
       PICO_WAKEUP_TYPE,
       (events: number, socket: Pointer) => this.note(events, socket),
@@ -320,10 +319,9 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   /** A connection that is over: it still answers what comes late. */
   retire(device: Device, flow: Flow, remotePort: number): void {
-    flow.observer = null
     this.lines.delete(flow)
     device.retire(flow, remotePort)
-    this.retired.push({ device, flow, since: this.scheduler.clock.now })
+    this.retired.add(flow, () => device.forget(flow))
   }
 
   // ---------- work ----------
@@ -359,7 +357,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
       this.tell()
     }
     for (const device of this.devices.values()) device.bridge.look()
-    this.forgetRetired()
+    this.retired.expire()
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -394,7 +392,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     if (this.isClosed) return
     // A peer that ends now, too, has its end acknowledged; nobody would answer it afterwards.
     const until = this.scheduler.clock.now + FAREWELL
-    const isWaiting = (): boolean => this.work.length > 0 || this.retired.some(({ flow }) => flow.awaitsPeer)
+    const isWaiting = (): boolean => this.work.length > 0 || this.retired.awaitPeers
     while (isWaiting() && this.scheduler.clock.now < until) await this.pause(LOOK)
     this.run()
     this.isClosed = true
@@ -492,16 +490,6 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   private deviceOf(on: Interface): Device | undefined {
     return this.devices.get(on.name)
-  }
-
-  private forgetRetired(): void {
-    const { now } = this.scheduler.clock
-    while (this.retired.length > 0) {
-      const [first] = this.retired
-      if (first === undefined || (now - first.since < RETIRED && this.retired.length <= MOST_RETIRED)) return
-      first.device.forget(first.flow)
-      this.retired.shift()
-    }
   }
 }
 

@@ -4,11 +4,11 @@
  * @module
  */
 import type { Backend, Probe, Stack, StackOptions } from '@ioth/core'
-import { builtFile, createRemoteStack, createShellStack, probeLibrary, remoteCapabilities } from '@ioth/ffi'
+import { createIsolatedStack, probeLibrary, remoteCapabilities } from '@ioth/ffi'
 import { ABI, lwip, REQUEST } from './bindings.ts'
 import { LwipEngine } from './engine.ts'
 import { CAPABILITIES } from './limits.ts'
-import { type LwipSettings, readSettings } from './settings.ts'
+import type { LwipSettings } from './settings.ts'
 
 const NAME = 'lwipv6'
 /** Connects at once: each holds a thread of the pool, of which a helper process has sixteen and a program of its own few. */
@@ -34,25 +34,15 @@ export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {
  * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: LwipStackOptions): Promise<Stack> {
-  const { library, isolation, station } = readSettings(options.settings as Record<string, unknown>)
-  if (isolation === 'process') {
-    return await createRemoteStack({
-      backend: NAME,
-      capabilities: CAPABILITIES,
-      module: builtFile(import.meta.url),
-      variables: ALLOCATION,
-      settings: { isolation: 'none', station: false, ...(library === undefined ? {} : { library }) },
-      stack: options as StackOptions,
-      station: STATION,
-    })
-  }
   const { scheduler, pool } = options
-  return await createShellStack({
+  return await createIsolatedStack({
     backend: NAME,
     capabilities: CAPABILITIES,
+    moduleUrl: import.meta.url,
+    variables: ALLOCATION,
     stack: options as StackOptions,
-    ...(station === true ? { station: STATION } : {}),
-    engine: (shell) => new LwipEngine({ scheduler, pool, lwip: lwip(library), dialers: DIALERS }, shell),
+    station: STATION,
+    engine: (shell, library) => new LwipEngine({ scheduler, pool, lwip: lwip(library), dialers: DIALERS }, shell),
   })
 }
 

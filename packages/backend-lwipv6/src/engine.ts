@@ -37,6 +37,7 @@ import {
   type ListenLine,
   lastErrno,
   ProbedNeighbors,
+  RetiredFlows,
   type ShellStack,
   type TcpFrame,
   type TcpLine,
@@ -57,9 +58,6 @@ const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
 /** The library looks at no backlog; it wants one. */
 const LIBRARY_BACKLOG = 128
-/** How long a flow that is over still answers late segments, in microseconds, and how many do. */
-const RETIRED = 5_000_000
-const MOST_RETIRED = 512
 /** How long a stack that is closed waits for its peers to end, too, in microseconds. */
 const FAREWELL = 500_000
 /** How long the library takes to read what it is sent, in microseconds. */
@@ -105,7 +103,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   private readonly closing = new Set<LwipListener>()
   private readonly opening = new Set<LwipListener>()
   private readonly completing = new Map<Flow, number>()
-  private retired: { readonly device: Device; readonly flow: Flow; readonly since: number }[] = []
+  private readonly retired: RetiredFlows
   /** It is looked again in a moment whether what is closed can be. */
   private isWaiting = false
   private isClosed = false
@@ -117,6 +115,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     this.lwip = lwip
     this.dialers = dialers
     this.shell = shell
+    this.retired = new RetiredFlows(scheduler.clock)
     const stack = lwip.stackNew()
     if (stack === null) throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'stack', { message: 'LWIPv6 makes no stack' })
     this.stack = stack
@@ -286,9 +285,8 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
 
   /** The flow of a connection that is over: it still answers what comes late. */
   retire(device: Device, flow: Flow): void {
-    flow.observer = null
     this.completed(flow)
-    this.retired.push({ device, flow, since: this.scheduler.clock.now })
+    this.retired.add(flow, () => device.flows.remove(flow))
   }
 
   /** In the next job, in order. */
@@ -308,7 +306,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
       for (const listener of opened) listener.open()
       if (opened.length > 0) for (const device of this.devices.values()) device.releaseEarly()
     }
-    this.forgetRetired()
+    this.retired.expire()
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -344,7 +342,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     while (this.closes.length > 0 || this.closing.size > 0 || this.dialing > 0) await this.settled()
     // A peer that ends now, too, has its end acknowledged; nobody would answer it afterwards.
     const until = this.scheduler.clock.now + FAREWELL
-    while (this.retired.some(({ flow }) => flow.awaitsPeer) && this.scheduler.clock.now < until) await this.settled()
+    while (this.retired.awaitPeers && this.scheduler.clock.now < until) await this.settled()
     this.readiness.close()
     for (const device of this.devices.values()) device.down()
     this.lwip.delStack(this.stack)
@@ -458,16 +456,6 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     this.closing.clear()
     for (const { fd } of this.closes.splice(0)) this.lwip.close(fd)
     for (const device of this.devices.values()) device.releaseHeld()
-  }
-
-  private forgetRetired(): void {
-    const { now } = this.scheduler.clock
-    while (this.retired.length > 0) {
-      const [first] = this.retired
-      if (first === undefined || (now - first.since < RETIRED && this.retired.length <= MOST_RETIRED)) return
-      first.device.flows.remove(first.flow)
-      this.retired.shift()
-    }
   }
 }
 

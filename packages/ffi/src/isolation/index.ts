@@ -3,5 +3,5 @@
  *
  * @module
  */
-export { builtFile } from './helper-process.ts'
+export { createIsolatedStack, type IsolatedSettings, type IsolatedStackOptions } from './isolated-stack.ts'
 export { createRemoteStack, type RemoteStackOptions, remoteCapabilities } from './remote-stack.ts'

@@ -19,4 +19,4 @@ export {
 } from './engine.ts'
 export { LibrarySocket } from './library-socket.ts'
 export { ShellInterface } from './shell-interface.ts'
-export { createShellStack, type ShellOptions, ShellStack } from './shell-stack.ts'
+export { type ShellOptions, ShellStack } from './shell-stack.ts'
