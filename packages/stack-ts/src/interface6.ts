@@ -99,7 +99,6 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
 
   /** Settles when the address is usable. @throws NetError EEXIST, EINVAL, EADDRINUSE, ENETDOWN */
   async add(given: IpAddress, prefixLength: number): Promise<void> {
-    const { ip6 } = this.host
     const address = this.scoped(given)
     const text = address.toString()
     const isUnusable = address.isUnspecified || address.isMulticast || address.isLoopback || address.isV4Mapped
@@ -107,8 +106,7 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
       const message = `${text}/${prefixLength} cannot be an address of an interface`
       throw new NetError('EINVAL', 'address', { message })
     }
-    const isKnown = this.probeOf(address) !== null || this.coming.has(text) || ip6.addresses.of(address) !== null
-    if (isKnown) throw new NetError('EEXIST', 'address', { address: text })
+    if (this.isKnown(address)) throw new NetError('EEXIST', 'address', { address: text })
     if (address.isLinkLocal) {
       const made = this.acquireOrThrow(address, prefixLength, false)
       this.linkLocal ??= made
@@ -181,6 +179,8 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
   // ---------- AddressBearer ----------
 
   async acquire(address: IpAddress): Promise<boolean> {
+    // Given by hand, and not a router's to take back.
+    if (this.isKnown(address)) return false
     try {
       await this.acquireOrThrow(address, FORMED_PREFIX, false)
       return true
@@ -264,6 +264,12 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
     this.maker ??=
       host.identifierKind === 'eui64' ? eui64Identifiers(on.port.mac) : stableIdentifiers(host.secret, on.name)
     return this.maker
+  }
+
+  /** Whether the stack has the address, or is about to. */
+  private isKnown(address: IpAddress): boolean {
+    const isComing = this.probeOf(address) !== null || this.coming.has(address.toString())
+    return isComing || this.host.ip6.addresses.of(address) !== null
   }
 
   /** Forms the link-local address, unless there is one or it is on its way. */

@@ -74,6 +74,25 @@ test('R-ND-09 identifiers of the hardware address, by setting', async () => {
   })
 })
 
+test('R-ND-07 R-ND-09 an address that was given by hand is not formed a second time: the next identifier is tried', async () => {
+  const addresses = (given: readonly string[]): Promise<readonly string[]> =>
+    withLan({ hosts: [], name: 'by hand', seed: 1 }, async (lan) => {
+      const router = new ScriptedRouter(lan)
+      router.advertisement = advertisement
+      const { scheduler, pool } = lan
+      const interfaces = [{ link: lan.link('by hand'), name: 'web0', addresses: given, slaac: true }]
+      const made = createStack({ scheduler, pool, settings: { ipv6: { secret: SECRET } }, interfaces })
+      const stack = await lan.settled(made)
+      const all = (stack.interfaces[0]?.addresses ?? []).map(({ address }) => `${address.withScope(0)}`)
+      await lan.settled(stack.close())
+      return all.filter((text) => !text.startsWith('fe80'))
+    })
+  const [formed = ''] = await addresses([])
+  const both = await addresses([`${formed}/64`])
+  expect(both).toHaveLength(2)
+  expect(both.filter((text) => text === formed)).toHaveLength(1)
+})
+
 test('settings that cannot be are refused by name', async () => {
   for (const ipv6 of [{ secret: 'x' }, { identifiers: 'mac' }, { redirects: 1 }, { dad: true }]) {
     const scheduler = createVirtualScheduler()
