@@ -1,7 +1,7 @@
 /** Streams and datagrams between LWIPv6 and the TypeScript stack, and between two of LWIPv6, in helper processes and in this one. */
 
-import { createLan, type HostOptions, Service } from '@ioth/conformance'
-import { type Backend, parseIpAddress, type UdpSocket } from '@ioth/core'
+import { createLan, type HostOptions, testNobody, testStreams } from '@ioth/conformance'
+import type { Backend, UdpSocket } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
@@ -22,20 +22,7 @@ if (!probe.usable && !isRequired) {
     ['lwipv6 and lwipv6', lwip, lwip],
     ['lwipv6 in this process, and ts', inside, other],
   ])('%s', (_, client, server) => {
-    it.each([4, 6] as const)('over IPv%i: streams both ways at once, each to its end', async (family) => {
-      const lan = await createLan({ hosts: [client, server], family, time: 'real' })
-      try {
-        const service = new Service(lan.host(1), 80)
-        const talks = Array.from({ length: 6 }, () => service.converse(lan.host(0), { send: 60_000 }, { send: 40_000 }))
-        await lan.until(
-          () => talks.every(({ isDone }) => isDone),
-          50_000,
-          () => talks.join('\n'),
-        )
-      } finally {
-        await lan.close()
-      }
-    })
+    testStreams(client, server)
 
     it('datagrams, and the longest of them', async () => {
       const lan = await createLan({ hosts: [client, server], time: 'real' })
@@ -64,20 +51,7 @@ if (!probe.usable && !isRequired) {
     })
   })
 
-  it('a port where nobody listens, and an address of nobody', async () => {
-    const lan = await createLan({ hosts: [lwip, other], time: 'real' })
-    try {
-      const [a, b] = [lan.host(0), lan.host(1)]
-      const refused = a.openTcp()
-      refused.connect(b.address, 9)
-      const absent = a.openTcp()
-      absent.connect(parseIpAddress('10.0.0.77'), 9)
-      await lan.until(() => refused.error !== null && absent.error !== null, 30_000)
-      expect([refused.error?.code, absent.error?.code]).toEqual(['ECONNREFUSED', 'EHOSTUNREACH'])
-    } finally {
-      await lan.close()
-    }
-  })
+  testNobody(lwip, other)
 
   it('the probe tells the version and the file', () => {
     expect(probe).toMatchObject({ usable: true, version: '1.5a', path: expect.stringContaining('liblwipv6') })
