@@ -42,6 +42,7 @@ import {
   ProbedNeighbors,
   RetiredFlows,
   type ShellStack,
+  sumOfDevices,
   type TcpFrame,
   type TcpLine,
   type UdpLine,
@@ -361,24 +362,18 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   }
 
   counters(): Readonly<Record<string, number>> {
-    const sum: Record<string, number> = { 'drop.udp.full': this.dropUdpFull }
-    const add = (name: string, count: number): void => {
-      sum[name] = (sum[name] ?? 0) + count
-    }
-    for (const { bridge, counters } of this.devices.values()) {
-      add('frames.in', bridge.counters.framesIn)
-      add('frames.out', bridge.counters.framesOut)
-      add('drop.link.library-full', bridge.counters.dropLibraryFull)
-      add('drop.link.no-room', bridge.counters.dropNoRoom)
-      add('drop.link.too-long', bridge.counters.dropTooLong)
-      add('drop.ip.fragment', counters.dropFragment)
-      add('drop.tcp.backlog', counters.dropBacklog)
-      add('drop.tcp.stray', counters.dropStray)
-      add('drop.udp.stranger', counters.dropStranger)
-      add('tcp.resetsOut', counters.resetsOut)
-      add('icmp.errors', counters.icmpErrors)
-    }
-    return sum
+    const devices = [...this.devices.values()].map(({ bridge, counters }) => ({
+      bridge: bridge.counters,
+      own: {
+        'drop.ip.fragment': counters.dropFragment,
+        'drop.tcp.backlog': counters.dropBacklog,
+        'drop.tcp.stray': counters.dropStray,
+        'drop.udp.stranger': counters.dropStranger,
+        'tcp.resetsOut': counters.resetsOut,
+        'icmp.errors': counters.icmpErrors,
+      },
+    }))
+    return { 'drop.udp.full': this.dropUdpFull, ...sumOfDevices(devices) }
   }
 
   flush(): boolean {

@@ -39,6 +39,7 @@ import {
   ProbedNeighbors,
   RetiredFlows,
   type ShellStack,
+  sumOfDevices,
   type TcpFrame,
   type TcpLine,
   type UdpLine,
@@ -310,22 +311,16 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   }
 
   counters(): Readonly<Record<string, number>> {
-    const sum: Record<string, number> = { 'drop.udp.full': this.dropUdpFull }
-    const add = (name: string, count: number): void => {
-      sum[name] = (sum[name] ?? 0) + count
-    }
-    for (const { bridge, counters, neighbors } of this.devices.values()) {
-      add('frames.in', bridge.counters.framesIn)
-      add('frames.out', bridge.counters.framesOut)
-      add('drop.link.library-full', bridge.counters.dropLibraryFull)
-      add('drop.link.no-room', bridge.counters.dropNoRoom)
-      add('drop.link.too-long', bridge.counters.dropTooLong)
-      add('drop.ip.fragment', counters.dropFragment)
-      add('drop.neighbor.unresolved', neighbors.dropped)
-      add('drop.tcp.backlog', counters.dropBacklog)
-      add('drop.tcp.unread', counters.dropUnread)
-    }
-    return sum
+    const devices = [...this.devices.values()].map(({ bridge, counters, neighbors }) => ({
+      bridge: bridge.counters,
+      own: {
+        'drop.ip.fragment': counters.dropFragment,
+        'drop.neighbor.unresolved': neighbors.dropped,
+        'drop.tcp.backlog': counters.dropBacklog,
+        'drop.tcp.unread': counters.dropUnread,
+      },
+    }))
+    return { 'drop.udp.full': this.dropUdpFull, ...sumOfDevices(devices) }
   }
 
   flush(): boolean {

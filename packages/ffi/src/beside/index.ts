@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type DeviceCount, sumOfDevices } from './device-counters.ts'
 export { Flow, type FlowObserver, type FlowWires } from './flow.ts'
 export { FlowTable } from './flow-table.ts'
 export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard } from './frame-bridge.ts'
