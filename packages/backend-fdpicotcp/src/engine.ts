@@ -350,6 +350,8 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     if (this.isClosed) return
     const { work } = this
     this.work = []
+    // A socket whose end was noted may be freed by now, and its place in memory be the next one's.
+    this.tell()
     for (const each of work) each()
     this.tell()
     while (this.left > 0) {

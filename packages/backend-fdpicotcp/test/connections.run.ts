@@ -1,0 +1,5 @@
+/** Ten thousand connections to and from fd_picoTCP, in its helper process. `npm run test:backends` runs it. */
+import { testConnections } from '../../conformance/test/backends/connections.ts'
+import { backend } from '../src/index.ts'
+
+await testConnections(backend)
