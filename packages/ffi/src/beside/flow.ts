@@ -147,6 +147,8 @@ export class Flow {
 
   /** What was offered is not taken back (RFC 9293 3.8.6): libraries offer less when octets come out of order. */
   private holdWindow(frame: TcpFrame): void {
+    // The window of a RST says nothing, and what it acknowledges may be of an older connection.
+    if ((frame.flags & TCP_RST) !== 0) return
     const edge = (frame.ack + frame.window) | 0
     if (!this.isEdgeKnown || ((edge - this.rcvEdge) | 0) >= 0) this.rcvEdge = edge
     else frame.set16(TCP_WINDOW, Math.min((this.rcvEdge - frame.ack) | 0, LARGEST_WINDOW))

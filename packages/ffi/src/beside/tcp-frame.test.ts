@@ -1,5 +1,5 @@
 /** TCP segments in frames: their checksums. */
-import { ETHERNET_HEADER, IP4_HEADER, IP6_HEADER } from '@ioth/core'
+import { ETHERNET_HEADER, IP4_HEADER, IP6_HEADER, TCP_WINDOW } from '@ioth/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fold, sumOf, TcpFrame } from './tcp-frame.ts'
@@ -50,6 +50,8 @@ test('a sum that was restored is right, and stays so when numbers are changed', 
         expect(total()).toBe(0xffff)
         frame.setSeq(number)
         frame.setAck(~number)
+        frame.set16(TCP_WINDOW, number)
+        expect(frame.window).toBe(number & 0xffff)
         expect(total()).toBe(0xffff)
       },
     ),

@@ -127,12 +127,11 @@ export class TcpFrame {
     return this.view.getUint16(this.at + TCP_WINDOW)
   }
 
-  /** Changes 16 bits of the TCP header at an even place of it. */
+  /** Changes 16 bits of the TCP header at an even place of it; of a larger number the lowest count. */
   set16(place: number, value: number): void {
     const before = this.view.getUint16(this.at + place)
-    if (before === value) return
     this.view.setUint16(this.at + place, value)
-    this.patchSum(before, value)
+    this.patchSum(before, value & 0xffff)
   }
 
   setSeq(value: number): void {
