@@ -33,8 +33,11 @@ test('standard input and output carry frames as those of vde_plug; its end is th
   onTestFinished(() => void child.kill('SIGKILL'))
   const ended = new Promise((resolve) => child.on('close', resolve))
   let said = ''
-  child.stderr.on('data', (text) => {
-    said += String(text)
+  const isUp = new Promise<void>((resolve) => {
+    child.stderr.on('data', (text) => {
+      said += String(text)
+      if (said.includes('ioth: wire')) resolve()
+    })
   })
   const peer = ioth(['wire', `cmd://${process.execPath} ${iothProgram} wire -q - ${path}`, 'null://'])
   await peer.prints(/ioth: wire/)
@@ -55,6 +58,8 @@ test('standard input and output carry frames as those of vde_plug; its end is th
       if (at >= 2) resolve(all.subarray(at - 2))
     })
   })
+  // What comes before the wire has its other end is lost, as on any cable.
+  await isUp
   child.stdin.write(Buffer.concat([Buffer.from([0, question.length]), question]))
   const answer = await answered
   expect(answer.readUInt16BE(0)).toBeGreaterThanOrEqual(42)
