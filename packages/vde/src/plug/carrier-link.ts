@@ -107,6 +107,8 @@ export class CarrierLink extends Job implements Link {
   attach(sink: LinkSink): void {
     if (this.sink !== null) throw new NetError('EINVAL', 'attach', { message: `${this.name} has a taker already` })
     this.sink = sink
+    // Its carrier ended before anybody was there to hear of it.
+    if (this.isToTell) this.scheduler.defer(this)
   }
 
   send(batch: FrameBatch): number {
@@ -148,9 +150,9 @@ export class CarrierLink extends Job implements Link {
       this.isShort = false
       this.sink?.writable()
     }
-    if (!this.isToTell) return
+    if (!this.isToTell || this.sink === null) return
     this.isToTell = false
-    this.sink?.changed('closed', this.reason)
+    this.sink.changed('closed', this.reason)
   }
 
   flush(): boolean {
