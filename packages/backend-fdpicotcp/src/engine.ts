@@ -60,8 +60,9 @@ import { FdPicoListener } from './listener.ts'
 const QUIET_TICKS = 3
 /** Of its timers the shortest is 70 ms. */
 const HEARTBEAT = 10_000
-/** Without connections only its neighbour tables wait for the time. */
+/** What still waits when nothing has happened for {@link RESTLESS} waits for longer: retransmissions that were in vain, ends, neighbours. */
 const IDLE_HEARTBEAT = 100_000
+const RESTLESS = 1_000_000
 /** How long a stack that is closed waits for its peers to end, too, in microseconds. */
 const FAREWELL = 500_000
 /** The library's own duplicate address detection takes 1.1 seconds; it is looked at as often as this, and given up after that. */
@@ -106,6 +107,8 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   /** Turns that the library still has to work. */
   private left = 0
   private readonly heartbeat = new Alarm(() => this.beat())
+  private touchedAt = 0
+  private isDozing = false
   private isClosed = false
 
   constructor({ scheduler, pool, library }: FdPicoOptions, shell: ShellStack) {
@@ -335,7 +338,13 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   /** The library has something to do. */
   touch(): void {
+    const { clock } = this.scheduler
     this.left = QUIET_TICKS
+    this.touchedAt = clock.now
+    if (this.isDozing && !this.isClosed) {
+      this.isDozing = false
+      clock.arm(this.heartbeat, clock.now + HEARTBEAT)
+    }
     this.scheduler.defer(this)
   }
 
@@ -429,7 +438,8 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     this.left = Math.max(this.left, 1)
     this.scheduler.defer(this)
     for (const line of this.lines.values()) line.beat()
-    clock.arm(this.heartbeat, clock.now + (this.users.size > 0 ? HEARTBEAT : IDLE_HEARTBEAT))
+    this.isDozing = clock.now - this.touchedAt >= RESTLESS
+    clock.arm(this.heartbeat, clock.now + (this.isDozing ? IDLE_HEARTBEAT : HEARTBEAT))
   }
 
   /** The address is usable when this settles. @throws NetError EADDRINUSE… */
