@@ -4,7 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterTest, until } from './harness.ts'
 
@@ -41,8 +41,19 @@ export class Tool {
 /** Starts Debian's switch. @returns when it listens. */
 export async function startVdeSwitch(dir: string, args: readonly string[] = []): Promise<Tool> {
   const tool = new Tool('vde_switch', ['-s', dir, '-n', '256', '-m', '600', ...args])
-  await until(() => existsSync(join(dir, 'ctl')) || tool.child.exitCode !== null)
+  // The socket has a name before anybody listens on it.
+  await until(async () => tool.child.exitCode !== null || (await accepts(join(dir, 'ctl'))))
   return tool
+}
+
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
 }
 
 /** Debian's plug: frames in two octets of length each, as its standard input and output carry them. */
