@@ -1,5 +1,6 @@
 /**
- * Both ends in one process, one for each contestant, checksums on, MTU 1500: core's Duplex and bindNode's net against node:net; and super-segments.
+ * Both ends in one process, and one for each contestant; checksums on, MTU 1500: core's Duplex and bindNode's net against node:net; and
+ * super-segments.
  */
 import { interleaved } from './measure.mjs'
 import { startHelper } from './processes.mjs'

@@ -10,7 +10,6 @@
 import {
   type ErrorCode,
   type FramePool,
-  ICMP_CHECKSUM,
   type IpAddress,
   type Link,
   NetError,
@@ -39,6 +38,7 @@ import {
   FlowTable,
   FrameBridge,
   type FrameGuard,
+  mendIcmp,
   NeighborProbe,
   SegmentTemplate,
   TcpFrame,
@@ -97,7 +97,6 @@ const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
 const ERRORS4: readonly number[] = [3, 4, 5, 11, 12]
 const ERRORS6: readonly number[] = [1, 2, 3, 4, 137]
 const ICMP_HEADER = 8
-const ICMP_UNUSED = 4
 const ROUTER_SOLICITATION = 133
 const NEIGHBOR_SOLICITATION = 135
 
@@ -244,7 +243,7 @@ export class Device implements FrameGuard {
       if (this.isEmptyMark(packet)) packet.emptyDatagram()
       // Over IPv4 the library sends datagrams without a sum.
       else if (packet.view.getUint16(packet.at + UDP_CHECKSUM) === 0) packet.sum(UDP_CHECKSUM)
-    } else if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) this.mendError(packet)
+    } else mendIcmp(packet.bytes, length)
     return true
   }
 
@@ -252,13 +251,6 @@ export class Device implements FrameGuard {
     const { emptyMark } = this.owner
     const data = at + UDP_HEADER
     return end - data === emptyMark.length && emptyMark.every((octet, index) => octet === bytes[data + index])
-  }
-
-  /** The library leaves numbers in a field of its errors that is not used (RFC 792, RFC 4443 3.1). */
-  private mendError(packet: Packet): void {
-    if (packet.bytes[packet.at] !== (packet.family === 4 ? 3 : 1)) return
-    packet.set16(ICMP_UNUSED, 0, ICMP_CHECKSUM)
-    packet.set16(ICMP_UNUSED + 2, 0, ICMP_CHECKSUM)
   }
 
   delivered(): void {

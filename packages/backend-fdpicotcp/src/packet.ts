@@ -31,7 +31,7 @@ import {
   UDP_HEADER,
   UDP_LENGTH,
 } from '@ioth/core'
-import { fold, sumOf, type TcpFrame } from '@ioth/ffi'
+import { fold, patchSum, sumOf, type TcpFrame } from '@ioth/ffi'
 
 export class Packet {
   bytes: Uint8Array = NOTHING
@@ -115,13 +115,11 @@ export class Packet {
     this.sum(sumAt)
   }
 
+  /** A sum that would be 0 is written as its other form, as UDP wants it. */
   private patch(sumAt: number, before: number, value: number): void {
     const { view } = this
-    let folded = (~view.getUint16(sumAt) & 0xffff) + (~before & 0xffff) + value
-    folded = (folded & 0xffff) + (folded >>> 16)
-    folded = (folded & 0xffff) + (folded >>> 16)
-    const now = ~folded & 0xffff
-    view.setUint16(sumAt, now === 0 ? 0xffff : now)
+    patchSum(view, sumAt, before, value)
+    if (view.getUint16(sumAt) === 0) view.setUint16(sumAt, 0xffff)
   }
 
   /** Takes all octets out of a UDP datagram; the frame keeps them as padding. */

@@ -2,4 +2,4 @@
 import { testConnections } from '../../conformance/test/backends/connections.ts'
 import { backend } from '../src/index.ts'
 
-await testConnections(backend)
+testConnections(backend)

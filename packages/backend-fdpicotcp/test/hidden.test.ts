@@ -8,14 +8,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLan, type Host, type HostOptions, type Lan, Service } from '@ioth/conformance'
+import { createLan, describeWhereUsable, type Host, type HostOptions, type Lan, Service } from '@ioth/conformance'
 import { type Backend, type Listener, parseIpAddress, type TcpSocket, type UdpSocket } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { afterEach, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
 
-const probe = await backend.probe()
-const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').includes('fdpicotcp') ?? false
 const inside: HostOptions = { backend, settings: { isolation: 'none' } }
 const isolated: HostOptions = { backend }
 const other: HostOptions = { backend: ts as Backend }
@@ -36,9 +34,7 @@ async function lanOf(...hosts: HostOptions[]): Promise<[Lan, ...Host[]]> {
 const threads = (): number => readdirSync('/proc/self/task').length
 const descriptors = (): string[] => readdirSync('/proc/self/fd')
 
-if (!probe.usable && !isRequired) {
-  it.skip(`fdpicotcp is not usable here: ${probe.reason}; tried ${probe.tried.join(', ')}`)
-} else {
+describeWhereUsable('fdpicotcp', [backend], () => {
   it('no thread of the library: a stack has the threads of the program only', async () => {
     const [first] = await lanOf(inside, other)
     await first.close()
@@ -321,7 +317,7 @@ if (!probe.usable && !isRequired) {
     expect(talk.server?.socket.error?.code).toBe('ECONNRESET')
     expect(() => host.openTcp()).toThrow(/ENETDOWN/)
   })
-}
+})
 
 async function exchange(lan: Lan, client: Host, server: Host): Promise<void> {
   const service = new Service(server, 1080)

@@ -35,6 +35,7 @@ import {
   type FrameGuard,
   isArp,
   isSolicitation,
+  mendIcmp,
   NeighborProbe,
   TcpFrame,
 } from '@ioth/ffi'
@@ -43,7 +44,6 @@ import type { Lwip, Pointer } from './bindings.ts'
 import type { Connection } from './connection.ts'
 import { FENCE_ADDRESS, Fence } from './fence.ts'
 import { Hops } from './hops.ts'
-import { mendIcmp } from './icmp.ts'
 import { changeMac } from './ioctl.ts'
 import { UNREAD_SEGMENTS } from './limits.ts'
 
@@ -215,8 +215,6 @@ export class Device implements FrameGuard {
   leaving(bytes: Uint8Array, length: number): boolean {
     const { out: segment } = this.segment
     if (segment.parse(length)) {
-      // That of a RST is sometimes wrong.
-      if ((segment.flags & TCP_RST) !== 0) segment.restoreSum()
       const flow = this.flows.find(segment, 'out')
       // A flow has its peer's hardware address.
       if (flow !== null) return flow.leaving(segment)

@@ -11,6 +11,7 @@
  * @module
  */
 import {
+  Alarm,
   type FramePool,
   type Interface,
   type InterfaceOptions,
@@ -24,7 +25,6 @@ import {
   type Route,
   type Scheduler,
   type Table,
-  Timer,
 } from '@ioth/core'
 import {
   type Ends,
@@ -196,7 +196,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
         if (mac === null) line.fail('EHOSTUNREACH')
         else if (isKnown) this.dial(line, mac)
         // The answer goes into the library, too, and should be there before its SYN: it would wait three seconds to send that again.
-        else new Later(this.scheduler, ANSWER, () => this.dial(line, mac))
+        else this.after(ANSWER, () => this.dial(line, mac))
       })
       isKnown = false
     })
@@ -426,6 +426,12 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     line.worked()
   }
 
+  /** Does something after a while. */
+  private after(microseconds: number, work: () => void): void {
+    const { clock } = this.scheduler
+    clock.arm(new Alarm(work), clock.now + microseconds)
+  }
+
   private closeWhatCan(): void {
     const { now } = this.scheduler.clock
     for (const [flow, since] of this.completing) {
@@ -435,7 +441,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
       if (this.closes.length + this.closing.size > 0 && !this.isWaiting) {
         this.isWaiting = true
         this.readiness.wake()
-        new Later(this.scheduler, LOOK_AGAIN, () => {
+        this.after(LOOK_AGAIN, () => {
           this.isWaiting = false
           this.scheduler.defer(this)
         })
@@ -451,20 +457,5 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     this.closing.clear()
     for (const { fd } of this.closes.splice(0)) this.lwip.close(fd)
     for (const device of this.devices.values()) device.releaseHeld()
-  }
-}
-
-/** Does something after a while. */
-class Later extends Timer {
-  private readonly work: () => void
-
-  constructor({ clock }: Scheduler, microseconds: number, work: () => void) {
-    super()
-    this.work = work
-    clock.arm(this, clock.now + microseconds)
-  }
-
-  override fire(): void {
-    this.work()
   }
 }

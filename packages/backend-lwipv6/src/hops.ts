@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { fromBytes, IpAddress, inPrefix, NetError, toBytes } from '@ioth/core'
+import { IpAddress, inPrefix, NetError, networkAddress } from '@ioth/core'
 import { errnoError } from '@ioth/ffi'
 import { ipAddr, maskOf } from './addresses.ts'
 import type { Pointer } from './bindings.ts'
@@ -134,12 +134,6 @@ export class Hops {
   }
 }
 
-/** The network of an address. */
 function networkOf(address: IpAddress, prefixLength: number): Network {
-  const octets = toBytes(address)
-  for (let index = 0; index < octets.length; index++) {
-    const kept = Math.max(0, Math.min(8, prefixLength - 8 * index))
-    octets[index] = (octets[index] as number) & (0xff00 >> kept)
-  }
-  return { destination: fromBytes(octets), prefixLength, via: address }
+  return { destination: networkAddress(address, prefixLength), prefixLength, via: address }
 }

@@ -1,21 +1,16 @@
 /** Streams and datagrams between LWIPv6 and the TypeScript stack, and between two of LWIPv6, in helper processes and in this one. */
 
-import { createLan, type HostOptions, testNobody, testStreams } from '@ioth/conformance'
+import { createLan, describeWhereUsable, type HostOptions, testNobody, testStreams } from '@ioth/conformance'
 import type { Backend, UdpSocket } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
 
-const probe = await backend.probe()
-const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').includes('lwipv6') ?? false
-
 const lwip: HostOptions = { backend }
 const inside: HostOptions = { backend, settings: { isolation: 'none' } }
 const other: HostOptions = { backend: ts as Backend }
 
-if (!probe.usable && !isRequired) {
-  it.skip(`lwipv6 is not usable here: ${probe.reason}; tried ${probe.tried.join(', ')}`)
-} else {
+describeWhereUsable('lwipv6', [backend], () => {
   describe.each([
     ['lwipv6 and ts', lwip, other],
     ['ts and lwipv6', other, lwip],
@@ -53,7 +48,11 @@ if (!probe.usable && !isRequired) {
 
   testNobody(lwip, other)
 
-  it('the probe tells the version and the file', () => {
-    expect(probe).toMatchObject({ usable: true, version: '1.5a', path: expect.stringContaining('liblwipv6') })
+  it('the probe tells the version and the file', async () => {
+    expect(await backend.probe()).toMatchObject({
+      usable: true,
+      version: '1.5a',
+      path: expect.stringContaining('liblwipv6'),
+    })
   })
-}
+})

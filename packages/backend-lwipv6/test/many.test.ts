@@ -1,18 +1,14 @@
 /** Many neighbours and many connections at once: the library has room for ten neighbours, and for few frames. */
-import { createLan, type HostOptions, Service } from '@ioth/conformance'
+import { createLan, describeWhereUsable, type HostOptions, Service } from '@ioth/conformance'
 import type { Backend } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
 
-const probe = await backend.probe()
-const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').includes('lwipv6') ?? false
 const lwip: HostOptions = { backend }
 const other: HostOptions = { backend: ts as Backend }
 
-if (!probe.usable && !isRequired) {
-  it.skip(`lwipv6 is not usable here: ${probe.reason}; tried ${probe.tried.join(', ')}`)
-} else {
+describeWhereUsable('lwipv6', [backend], () => {
   it('thirty hosts at once, none of which has to be asked for', async () => {
     const lan = await createLan({ hosts: [lwip, ...Array.from({ length: 30 }, () => other)], time: 'real' })
     try {
@@ -93,7 +89,7 @@ if (!probe.usable && !isRequired) {
       await lan.close()
     }
   })
-}
+})
 
 /** An ARP request for somebody else: no probe, and no announcement. */
 function isQuestion(frame: Uint8Array): boolean {

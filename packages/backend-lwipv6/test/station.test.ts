@@ -1,19 +1,15 @@
 /** What stands beside LWIPv6 on its link: conflicts, announcements, DHCP; and several addresses and interfaces. */
-import { createLan, type HostOptions, type Lan, Service } from '@ioth/conformance'
+import { createLan, describeWhereUsable, type HostOptions, type Lan, Service } from '@ioth/conformance'
 import { type Backend, parseIpAddress, type StackEvent } from '@ioth/core'
 import { serveDhcp } from '@ioth/core/services'
 import { backend as ts } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
 
-const probe = await backend.probe()
-const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').includes('lwipv6') ?? false
 const other: HostOptions = { backend: ts as Backend }
 const lwip: HostOptions = { backend }
 
-if (!probe.usable && !isRequired) {
-  it.skip(`lwipv6 is not usable here: ${probe.reason}; tried ${probe.tried.join(', ')}`)
-} else {
+describeWhereUsable('lwipv6', [backend], () => {
   // In its helper alone: what the library does to the memory of its process, it would do to that of these tests.
   describe('in its helper', () => {
     const host = lwip
@@ -139,7 +135,7 @@ if (!probe.usable && !isRequired) {
       await lan.close()
     }
   })
-}
+})
 
 function kinds(events: readonly StackEvent[]): string[] {
   return events.map(({ kind }) => kind)

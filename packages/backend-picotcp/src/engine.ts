@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Job, type Scheduler, Timer } from '@ioth/core'
+import { Alarm, Job, type Scheduler } from '@ioth/core'
 import { type Callbacks, PICO_EVENT_ERROR, PICO_EVENT_FIN, PICO_EVENT_WRITE, PICO_WAKEUP_TYPE } from '@ioth/ffi'
 import type { Pico, Pointer } from './bindings.ts'
 import { DEAD_US, LIBRARY_SOCKETS, TIMERS, TIMERS_OF_DEAD, TIMERS_OF_SOCKET } from './limits.ts'
@@ -48,7 +48,7 @@ export class Engine extends Job {
   /** Ticks so far. */
   ticks = 0
   private readonly users = new Map<Pointer, PicoUser>()
-  private readonly heartbeat: Heartbeat
+  private readonly heartbeat: Alarm
   private readonly flush: () => void
   private readonly onBeat: () => void
   private readonly waiting: PicoUser[] = []
@@ -78,7 +78,7 @@ export class Engine extends Job {
       (events: number, socket: Pointer) => this.note(events, socket),
       undefined,
     )
-    this.heartbeat = new Heartbeat(() => this.beat())
+    this.heartbeat = new Alarm(() => this.beat())
     this.armHeartbeat(0)
   }
 
@@ -259,18 +259,5 @@ class Later extends PicoUser {
 
   override happened(events: number, code: number, socket: Pointer): void {
     this.user.happened(events, code, socket)
-  }
-}
-
-class Heartbeat extends Timer {
-  private readonly beat: () => void
-
-  constructor(beat: () => void) {
-    super()
-    this.beat = beat
-  }
-
-  override fire(): void {
-    this.beat()
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  Alarm,
   broadcastAddress,
   type EventQueue,
   type Interface,
@@ -13,7 +14,6 @@ import {
   NetError,
   prefixToNetmask,
   type StackEvent,
-  Timer,
 } from '@ioth/core'
 import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
 import { leaseOnStation, type Station } from '@ioth/core/station'
@@ -186,19 +186,6 @@ export class PicoInterface implements Interface {
       if (clock.now >= end) throw new NetError('EADDRINUSE', 'addAddress', { address: address.toString() })
       host.touch()
     }
-  }
-}
-
-class Alarm extends Timer {
-  private readonly ring: () => void
-
-  constructor(ring: () => void) {
-    super()
-    this.ring = ring
-  }
-
-  override fire(): void {
-    this.ring()
   }
 }
 

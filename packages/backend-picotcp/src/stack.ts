@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  Alarm,
   BROADCAST_V4,
   type Capabilities,
   createPortTable,
@@ -39,7 +40,6 @@ import {
   type StackOptions,
   type Table,
   type TcpSocket,
-  Timer,
   type UdpSocket,
 } from '@ioth/core'
 import { createStation } from '@ioth/core/station'
@@ -541,21 +541,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     const { clock } = this.scheduler
     const end = clock.now + this.limits.closedHoldMs * 1000
     while (this.lingering > 0 && clock.now < end) {
-      await new Promise<void>((resolve) => clock.arm(new Patience(resolve), clock.now + 5000))
+      await new Promise<void>((resolve) => clock.arm(new Alarm(resolve), clock.now + 5000))
     }
-  }
-}
-
-class Patience extends Timer {
-  private readonly end: () => void
-
-  constructor(end: () => void) {
-    super()
-    this.end = end
-  }
-
-  override fire(): void {
-    this.end()
   }
 }
 

@@ -143,7 +143,7 @@ function converse(stack: Stack, to: IpAddress, isBrokenOff: boolean): Promise<vo
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Octets of the process, what C holds among them. */

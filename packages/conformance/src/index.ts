@@ -21,3 +21,4 @@ export { type RealTimeOptions, testRealTime } from './real-time/test-real-time.t
 export { type Deviation, type FrameDeviation, type Registrar, type Scene, type Subject, Suite } from './suite.ts'
 export { type PairOptions, testPair } from './test-pair.ts'
 export { SUITES, testStack } from './test-stack.ts'
+export { describeWhereUsable } from './where-usable.ts'

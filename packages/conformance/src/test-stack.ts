@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { describe, it } from 'vitest'
-import { readSettings } from './settings.ts'
+import { describe } from 'vitest'
 import { type Registrar, type Subject, Suite } from './suite.ts'
 import { addressing } from './suites/addressing.ts'
 import { alone } from './suites/alone.ts'
@@ -44,6 +43,7 @@ import { tcpWindows } from './suites/tcp-windows.ts'
 import { traceroute } from './suites/traceroute.ts'
 import { turns } from './suites/turns.ts'
 import { udp } from './suites/udp.ts'
+import { describeWhereUsable } from './where-usable.ts'
 
 /** All suites, by what they are about. */
 export const SUITES: Readonly<Record<string, (suite: Suite) => void>> = {
@@ -103,7 +103,8 @@ const OVER_IPV6: readonly string[] = [
  * its reason, and a failure when `IOTH_REQUIRE_BACKENDS` names it.
  */
 export function testStack(subject: Subject): void {
-  describeSubject(subject, () => {
+  const { name, backend, peer = backend } = subject
+  describeWhereUsable(name, [backend, peer], () => {
     const suite = new Suite(subject)
     // A choice of tests leaves groups empty, which vitest takes for a mistake.
     const group = (title: string, body: () => void): void => {
@@ -112,24 +113,6 @@ export function testStack(subject: Subject): void {
     }
     registerSuites(suite, group)
     if (subject.suites === undefined) suite.checkDeviations()
-  })
-}
-
-/** @internal a group of tests for backends that are here, or the reason why they are not. */
-export function describeSubject(subject: Subject, register: () => void): void {
-  describe(subject.name, async () => {
-    for (const backend of new Set([subject.backend, subject.peer ?? subject.backend])) {
-      const probe = await backend.probe()
-      if (probe.usable) continue
-      const reason = `${backend.name} is not usable here: ${probe.reason ?? 'no reason given'}; tried ${probe.tried.join(', ')}`
-      if (!readSettings().requiredBackends.includes(backend.name)) it.skip(reason)
-      else
-        it(backend.name, () => {
-          throw new Error(`${reason}\n${probe.next ?? ''}`)
-        })
-      return
-    }
-    register()
   })
 }
 

@@ -5,6 +5,7 @@
  */
 import {
   AbortError,
+  Alarm,
   ANY_V6,
   type Capabilities,
   type Clock,
@@ -43,7 +44,6 @@ import {
   type StackOptions,
   type Table,
   type TcpSocket,
-  Timer,
   type UdpSocket,
 } from '@ioth/core'
 import { capabilitiesWith } from './capabilities.ts'
@@ -527,7 +527,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     if (this.tcp.lingering === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const { clock } = this
-      const patience = new Patience(() => {
+      const patience = new Alarm(() => {
         this.tcp.onLingerEnd = null
         clock.disarm(patience)
         resolve()
@@ -550,17 +550,4 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 /** Messages of neighbour discovery go to the interface they came by. */
 const discovery: DiscoveryHandler = {
   receive: (packet, type) => packet.interface?.v6.receive(packet, type),
-}
-
-class Patience extends Timer {
-  private readonly end: () => void
-
-  constructor(end: () => void) {
-    super()
-    this.end = end
-  }
-
-  override fire(): void {
-    this.end()
-  }
 }

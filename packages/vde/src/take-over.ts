@@ -8,6 +8,7 @@
  * @module
  */
 import {
+  Alarm,
   ARP_LENGTH,
   createBatch,
   ETHERNET_HEADER,
@@ -24,7 +25,6 @@ import {
   toBytes,
 } from '@ioth/core'
 import { neighbourMessage } from './gateway/answers.ts'
-import { Alarm } from './time/alarm.ts'
 
 interface Shared {
   readonly scheduler: Scheduler

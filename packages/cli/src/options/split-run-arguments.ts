@@ -3,9 +3,9 @@
  *
  * Before the script stand options of ours and of Node. After it, options that ioth knows are still ours, in their full form
  * (`-a VALUE`, `--address VALUE`, `--address=VALUE`), and everything else goes to the program in its order. `--` ends this: whatever
- * follows it is the program's. `--host`, `--strict` and `--report` are ours before the script only: programs have options of these names. `--help` and `--version`
- * after the script are the program's too. Where Node itself is the program (`--test`) there may be no script, and all options stand where
- * they would before it.
+ * follows it is the program's. `--host`, `--strict` and `--report` are ours before the script only: programs have options of these names.
+ * `--help` and `--version` after the script are the program's too. Where Node itself is the program (`--test`) there may be no script, and all
+ * options stand where they would before it.
  *
  * @module
  */

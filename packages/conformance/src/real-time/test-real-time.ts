@@ -6,7 +6,8 @@
  */
 import { type Subject, Suite } from '../suite.ts'
 import { capabilities } from '../suites/capabilities.ts'
-import { describeSubject, namesOfAllTests } from '../test-stack.ts'
+import { namesOfAllTests } from '../test-stack.ts'
+import { describeWhereUsable } from '../where-usable.ts'
 import { backpressure } from './backpressure.ts'
 import { datagrams } from './datagrams.ts'
 import { hostileCorpus } from './hostile-corpus.ts'
@@ -27,12 +28,13 @@ export interface RealTimeOptions {
 const BOTH: readonly LineName[] = ['a sound line', 'a line that loses, reorders and doubles frames']
 
 /**
- * Registers the short profile (the manifest, P-01, P-02, P-08, P-10, P-11, P-14, P-22, P-23, P-25) for a backend, or for a pair of backends, with vitest.
- * With a peer that is another backend, both are compared (P-25). What the manifests do not claim is a skip that says so.
+ * Registers the short profile (the manifest, P-01, P-02, P-08, P-10, P-11, P-14, P-22, P-23, P-25) for a backend, or for a pair of backends,
+ * with vitest. With a peer that is another backend, both are compared (P-25). What the manifests do not claim is a skip that says so.
  */
 export function testRealTime(subject: Omit<Subject, 'time'>, options: RealTimeOptions = {}): void {
   const { lines = BOTH, runs = 2, frames = 2000 } = options
-  describeSubject(subject, () => {
+  const { name, backend, peer = backend } = subject
+  describeWhereUsable(name, [backend, peer], () => {
     const suite = new Suite({ ...subject, time: 'real' })
     const profile: Profile = { lines, runs }
     if (!suite.families.includes(6)) suite.notClaimed('all of this over IPv6', 'ipv6: false')

@@ -25,6 +25,7 @@ import {
 } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { expect, it } from 'vitest'
+import { describeWhereUsable } from '../../src/where-usable.ts'
 
 /** Connections after which everything has the size that it keeps: the heap of a helper is collected when that helper likes. */
 const WARM = 10_000
@@ -38,15 +39,10 @@ setFlagsFromString('--expose_gc')
 const collect = runInNewContext('gc') as () => void
 
 /** Tests a backend, where it is usable. */
-export async function testConnections(backend: Backend): Promise<void> {
+export function testConnections(backend: Backend): void {
   const atOnce = Math.floor(backend.capabilities.limits.sockets / 3)
-  const probe = await backend.probe()
-  const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').includes(backend.name) ?? false
-  const reason = probe.usable || isRequired ? '' : ` (skipped: ${probe.reason}; tried ${probe.tried.join(', ')})`
-
-  it.skipIf(reason !== '')(
-    `${CONNECTIONS} connections: nothing is left, memory is flat${reason}`,
-    async () => {
+  describeWhereUsable(backend.name, [backend], () => {
+    it(`${CONNECTIONS} connections: nothing is left, memory is flat`, async () => {
       const scheduler = createScheduler()
       const pool = createFramePool()
       // Nothing else keeps the process alive while the network is at rest.
@@ -85,9 +81,8 @@ export async function testConnections(backend: Backend): Promise<void> {
       await Promise.all([a.close(), b.close()])
       await hub.close()
       scheduler.release()
-    },
-    1_800_000,
-  )
+    }, 1_800_000)
+  })
 }
 
 /** Sends back what comes, and ends when its peer does. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Timer } from '../contract/clock.ts'
+
 import { type FrameBatch, type FramePool, NO_OFFLOAD, type Offload } from '../contract/frame.ts'
 import type { Link, LinkSink, LinkState } from '../contract/link.ts'
 import { Job, type Scheduler } from '../contract/scheduler.ts'
@@ -21,6 +21,7 @@ import {
 } from '../frame/batch.ts'
 import { FrameQueue } from '../frame/frame-queue.ts'
 import { ETHERNET_HEADER } from '../frame/offsets.ts'
+import { Alarm } from '../time/alarm.ts'
 
 /** What is used of a browser's WebSocket, and of that of Node or the package `ws`. */
 export interface WebSocketLike {
@@ -96,7 +97,7 @@ class WebSocketLink extends Job implements Link {
   private readonly waiting: FrameQueue
   private readonly shown: FrameBatch
   private readonly one: FrameBatch
-  private readonly retry: Retry
+  private readonly retry: Alarm
   private sink: LinkSink | null = null
   private reason: NetError | undefined
   private isToTell = false
@@ -111,7 +112,7 @@ class WebSocketLink extends Job implements Link {
     this.waiting = new FrameQueue(pool, MOST_WAITING)
     this.shown = createBatch(pool, BATCH)
     this.one = createBatch(pool, 1)
-    this.retry = new Retry(() => this.look())
+    this.retry = new Alarm(() => this.look())
     socket.binaryType = 'arraybuffer'
     socket.onmessage = ({ data }) => this.arrived(data)
     socket.onerror = () => {}
@@ -198,18 +199,5 @@ class WebSocketLink extends Job implements Link {
     if (this.state === 'closed') return
     if (this.socket.bufferedAmount <= MOST_BUFFERED / 2) this.sink?.writable()
     else this.scheduler.clock.arm(this.retry, this.scheduler.clock.now + LOOK_AGAIN)
-  }
-}
-
-class Retry extends Timer {
-  private readonly action: () => void
-
-  constructor(action: () => void) {
-    super()
-    this.action = action
-  }
-
-  override fire(): void {
-    this.action()
   }
 }

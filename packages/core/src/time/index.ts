@@ -1,3 +1,4 @@
+export { Alarm } from './alarm.ts'
 export { defaultPool, defaultScheduler } from './defaults.ts'
 export { EventQueue } from './event-queue.ts'
 export { createScheduler, wallClockOrigin } from './host-scheduler.ts'

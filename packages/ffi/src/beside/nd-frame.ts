@@ -16,7 +16,7 @@ import {
   IP6_SOURCE,
   PROTO_ICMP6,
 } from '@ioth/core'
-import { fold, sumOf } from './tcp-frame.ts'
+import { fold, sumOf } from './checksum.ts'
 
 /** Where an ICMPv6 message without extension headers begins. */
 export const ICMP6: number = ETHERNET_HEADER + IP6_HEADER

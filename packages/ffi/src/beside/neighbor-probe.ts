@@ -14,7 +14,6 @@ import {
   type Clock,
   ETH_TYPE,
   ETHERNET_HEADER,
-  ETHERTYPE_ARP,
   fromBytes,
   IP6_SOURCE,
   type IpAddress,
@@ -22,6 +21,7 @@ import {
   toBytes,
 } from '@ioth/core'
 import { ADVERTISEMENT, isNd, ND_TARGET, ndFrame, ndOption, SOLICITATION, SOURCE_MAC, TARGET_MAC } from './nd-frame.ts'
+import { isArp } from './neighbor-answer.ts'
 
 export interface NeighborWires {
   readonly clock: Clock
@@ -115,9 +115,7 @@ export class NeighborProbe {
 
   /** A frame from the link: it may be an answer. */
   arriving(frame: Uint8Array, length: number): void {
-    const type = ((frame[ETH_TYPE] as number) << 8) | (frame[ETH_TYPE + 1] as number)
-    if (type === ETHERTYPE_ARP) {
-      if (length < ETHERNET_HEADER + ARP_LENGTH) return
+    if (isArp(frame, length)) {
       this.learn(fromBytes(frame, ETHERNET_HEADER + ARP_SENDER_IP, 4), frame, ETHERNET_HEADER + ARP_SENDER_MAC)
       return
     }

@@ -38,6 +38,7 @@ import {
   TCP_SYN,
   TCP_WINDOW,
 } from '@ioth/core'
+import { fold, patchSum, sumOf } from './checksum.ts'
 
 /** One segment in a frame; made once, and set on frame after frame. */
 export class TcpFrame {
@@ -144,16 +145,6 @@ export class TcpFrame {
     this.ack = value
   }
 
-  /** Computes the checksum anew: for libraries that send some segments with a wrong one. */
-  restoreSum(): void {
-    const { view, at, family, payloadAt, payload } = this
-    const length = payloadAt + payload - at
-    const [source, octets] = family === 4 ? [IP4_SOURCE, 8] : [IP6_SOURCE, 32]
-    view.setUint16(at + TCP_CHECKSUM, 0)
-    const pseudo = PROTO_TCP + length + sumOf(view, ETHERNET_HEADER + source, octets)
-    view.setUint16(at + TCP_CHECKSUM, ~fold(pseudo + sumOf(view, at, length)))
-  }
-
   /** The maximum segment size that a SYN announces; null: none. */
   get mss(): number | null {
     const at = this.mssAt()
@@ -194,13 +185,8 @@ export class TcpFrame {
     this.patchSum(before & 0xffff, value & 0xffff)
   }
 
-  /** RFC 1624: HC' = ~(~HC + ~m + m'). */
   private patchSum(before: number, after: number): void {
-    const field = this.at + TCP_CHECKSUM
-    let sum = (~this.view.getUint16(field) & 0xffff) + (~before & 0xffff) + after
-    sum = (sum & 0xffff) + (sum >>> 16)
-    sum = (sum & 0xffff) + (sum >>> 16)
-    this.view.setUint16(field, ~sum)
+    patchSum(this.view, this.at + TCP_CHECKSUM, before, after)
   }
 }
 
@@ -273,19 +259,4 @@ export class SegmentTemplate {
     view.setUint16(tcp + TCP_CHECKSUM, ~fold(sum + sumOf(view, tcp, TCP_HEADER)))
     return frame
   }
-}
-
-/** RFC 1071, over an even number of octets, not folded. */
-export function sumOf(view: DataView, at: number, length: number): number {
-  let sum = 0
-  for (let word = at; word + 1 < at + length; word += 2) sum += view.getUint16(word)
-  if ((length & 1) !== 0) sum += view.getUint8(at + length - 1) << 8
-  return sum
-}
-
-/** The sum in 16 bits. */
-export function fold(sum: number): number {
-  let folded = sum
-  while (folded > 0xffff) folded = (folded & 0xffff) + Math.floor(folded / 0x10000)
-  return folded
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  Alarm,
   type Backend,
   defaultPool,
   defaultScheduler,
@@ -18,7 +19,6 @@ import {
   type Stack,
   type StackEvent,
   type StackOptions,
-  Timer,
 } from '@ioth/core'
 import { Calls } from './calls.ts'
 import { type Channel, KIND } from './channel.ts'
@@ -60,7 +60,7 @@ export class HelperHost extends Job {
   private readonly watched = new Set<HelperStream>()
   private lastAccepted = 0
   private arrived: { readonly port: number; readonly octets: Uint8Array }[] = []
-  private readonly counting = new CountersTimer(() => this.tellCounters())
+  private readonly counting = new Alarm(() => this.tellCounters())
 
   /** @param module the backend's, being loaded. */
   constructor(module: Promise<{ readonly backend?: Backend; readonly default?: Backend }>) {
@@ -278,17 +278,4 @@ function known(socket: { getOption(name: OptionName): number }): Partial<Record<
     }
   }
   return values
-}
-
-class CountersTimer extends Timer {
-  private readonly due: () => void
-
-  constructor(due: () => void) {
-    super()
-    this.due = due
-  }
-
-  override fire(): void {
-    this.due()
-  }
 }

@@ -1,7 +1,7 @@
 /**
- * `child.send(message, socket)` between processes of one node, and what `cluster` makes of it, and `postMessage(socket, [socket])` between threads: sockets of a stack have no descriptor that
- * could be sent, so what stands for one travels in a message, and the other side makes a socket of it. Pipes and sockets of the host go
- * Node's own way.
+ * `child.send(message, socket)` between processes of one node, what `cluster` makes of it, and `postMessage(socket, [socket])` between
+ * threads: sockets of a stack have no descriptor that could be sent, so what stands for one travels in a message, and the other side makes a
+ * socket of it. Pipes and sockets of the host go Node's own way.
  *
  * @module
  */

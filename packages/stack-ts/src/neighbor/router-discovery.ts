@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, type IpAddress, type Random, Timer } from '@ioth/core'
+import { Alarm, type Clock, type IpAddress, type Random } from '@ioth/core'
 import type { Counters } from '../counters.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { Ipv6 } from '../ip/ipv6.ts'
@@ -43,7 +43,7 @@ export class RouterDiscovery implements RouterEvents {
   private readonly events: RouterEvents
   private readonly resolution: AdvertisedResolution
   private readonly solicitor: RouterSolicitor
-  private readonly waiters = new Set<Patience>()
+  private readonly waiters = new Set<Alarm>()
   /** A router has said something to configure by. */
   private isHeard = false
   /** Addresses in the making. */
@@ -84,7 +84,7 @@ export class RouterDiscovery implements RouterEvents {
     if (this.isConfigured) return Promise.resolve()
     const { clock } = this.host
     return new Promise((resolve) => {
-      const waiter = new Patience(() => {
+      const waiter = new Alarm(() => {
         this.waiters.delete(waiter)
         clock.disarm(waiter)
         resolve()
@@ -181,18 +181,5 @@ export class RouterDiscovery implements RouterEvents {
       timing.askInterval = Math.min(Math.max(retransmitTime, LEAST_RETRANSMIT), MOST_RETRANSMIT) * 1000
     }
     if (mtu !== undefined && mtu >= LEAST_MTU && mtu <= cache.port.mtu) cache.mtu = mtu
-  }
-}
-
-class Patience extends Timer {
-  private readonly end: () => void
-
-  constructor(end: () => void) {
-    super()
-    this.end = end
-  }
-
-  override fire(): void {
-    this.end()
   }
 }

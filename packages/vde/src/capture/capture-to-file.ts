@@ -5,8 +5,7 @@
  * @module
  */
 import { closeSync, openSync } from 'node:fs'
-import { type CaptureOptions, type Clock, capture, type Link, NetError } from '@ioth/core'
-import { Alarm } from '../time/alarm.ts'
+import { Alarm, type CaptureOptions, type Clock, capture, type Link, NetError } from '@ioth/core'
 import { appendWhole } from './append-whole.ts'
 
 /** Octets gathered before they are written. */

@@ -8,6 +8,7 @@ import { chmodSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import {
+  Alarm,
   type Backend,
   copyEntry,
   createBatch,
@@ -31,7 +32,6 @@ import {
   type StackConfig,
 } from '@ioth/core'
 import { createStack } from '@ioth/core/registry'
-import { Alarm } from '../time/alarm.ts'
 import type { HubConnection } from './connection-table.ts'
 import {
   type Answer,

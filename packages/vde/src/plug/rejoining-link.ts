@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  Alarm,
   discardFrames,
   type FrameBatch,
   hasCode,
@@ -17,7 +18,6 @@ import {
   type Offload,
   type Scheduler,
 } from '@ioth/core'
-import { Alarm } from '../time/alarm.ts'
 import { backoffMicroseconds } from './backoff.ts'
 
 export interface RejoiningLinkOptions {

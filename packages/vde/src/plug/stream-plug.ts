@@ -7,6 +7,7 @@
  * @module
  */
 import {
+  Alarm,
   type FrameBatch,
   type FramePool,
   type IpAddress,
@@ -26,7 +27,6 @@ import {
 import { parseSwitchMessage } from '../stream/control.ts'
 import { MAX_NAME, type PlugOpening, printable, type SwitchOpening } from '../stream/opening.ts'
 import { flagsOf } from '../stream/record.ts'
-import { Alarm } from '../time/alarm.ts'
 import { checkSwitchDirectory, streamSocketPath } from '../vnl/switch-directory.ts'
 import { backoffMicroseconds, LONGEST_BACKOFF_FROM } from './backoff.ts'
 import { Claims } from './claims.ts'

@@ -5,7 +5,7 @@
  */
 import { readSync, writeSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { type Clock, NetError } from '@ioth/core'
+import { Alarm, type Clock, NetError } from '@ioth/core'
 import {
   isRefusal,
   MAX_OPENING,
@@ -18,7 +18,6 @@ import { Outbox } from '../stream/outbox.ts'
 import { onReadOption } from '../stream/read-into.ts'
 import { KIND_FRAME, kindOf, lengthOf, RECORD_HEADER, recordFault } from '../stream/record.ts'
 import { inputBytes, inputEnd, inputView, readInto, StreamInput } from '../stream/stream-input.ts'
-import { Alarm } from '../time/alarm.ts'
 import { cannotConnect, noSwitch } from '../vnl/switch-directory.ts'
 
 /** How long a switch may take to answer, in microseconds. */

@@ -7,7 +7,7 @@
 import { chmodSync, chownSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
-import { defaultPool, defaultScheduler, type FramePool, FULL_OFFLOAD, type Scheduler } from '@ioth/core'
+import { Alarm, defaultPool, defaultScheduler, type FramePool, FULL_OFFLOAD, type Scheduler } from '@ioth/core'
 import { admitGroup, type GroupAccess, groupNumber } from '@ioth/ffi'
 import type { PortInfo } from '../stream/control.ts'
 import {
@@ -21,7 +21,6 @@ import {
 } from '../stream/opening.ts'
 import { LEAST_LIMIT } from '../stream/outbox.ts'
 import { inputBytes, inputEnd } from '../stream/stream-input.ts'
-import { Alarm } from '../time/alarm.ts'
 import { makeSwitchDirectory, networkError } from '../vnl/switch-directory.ts'
 import { AddressRegister } from './address-register.ts'
 import type { Console } from './console.ts'

@@ -81,7 +81,7 @@ function carry(link: CarrierLink, socket: Socket): Link {
     if (underWay <= MOST_UNDER_WAY / 2) link.drained()
   }
   socket.on('message', (message) => link.arrived(message, 0, message.length))
-  const into = Buffer.allocUnsafeSlow(LONGEST_DATAGRAM)
+  let into: Buffer | null = null
   return link.ride({
     send(octets, ends) {
       let from = 0
@@ -101,6 +101,7 @@ function carry(link: CarrierLink, socket: Socket): Link {
     receiveNow: () => {
       // Callbacks do not come any more.
       underWay = socket.getSendQueueCount()
+      into ??= Buffer.allocUnsafeSlow(LONGEST_DATAGRAM)
       const length = readNow(socket, into)
       if (length > 0) link.arrived(into, 0, length)
       return length > 0

@@ -1,7 +1,7 @@
 /** ICMP of the library, mended: what is to be zero is, and the sum still holds. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { mendIcmp } from './icmp.ts'
+import { mendIcmp } from './mend-icmp.ts'
 
 const ICMP4 = 34
 const ICMP6 = 54

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Timer } from '@ioth/core'
+import { Timer } from '../contract/clock.ts'
 
 export class Alarm extends Timer {
   private readonly action: () => void

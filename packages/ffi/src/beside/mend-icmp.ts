@@ -1,6 +1,6 @@
 /**
- * ICMP of the library, mended on its way out. In errors the field that is to be zero (RFC 792, RFC 4443 3.1) holds what was in the library's
- * memory (`icmp6.c`, icmp_dest_unreach and icmp_time_exceeded), which is nobody's business; an echo reply has the code of its request, whatever that was.
+ * ICMP of libraries, mended on its way out: in errors the field that is to be zero (RFC 792, RFC 4443 3.1) holds what was in their memory, which
+ * is nobody's business, and an echo reply has the code of its request, whatever that was.
  *
  * @module
  */
@@ -17,6 +17,7 @@ import {
   PROTO_ICMP,
   PROTO_ICMP6,
 } from '@ioth/core'
+import { patchSum } from './checksum.ts'
 
 /** By the types of either family: destination unreachable, time exceeded. */
 const ERRORS_4: readonly number[] = [3, 11]
@@ -48,10 +49,9 @@ function mend(frame: Uint8Array, icmp: number, length: number, errors: readonly 
   }
 }
 
-/** Another word in a message; the sum follows: HC' = ~(~HC + ~m + m') (RFC 1624). */
+/** Another word in a message; the sum follows. */
 function replace(view: DataView, icmp: number, at: number, word: number): void {
-  let sum = (~view.getUint16(icmp + ICMP_CHECKSUM) & 0xffff) + (~view.getUint16(at) & 0xffff) + word
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  const before = view.getUint16(at)
   view.setUint16(at, word)
-  view.setUint16(icmp + ICMP_CHECKSUM, ~sum)
+  patchSum(view, icmp + ICMP_CHECKSUM, before, word)
 }
