@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import {
+  Alarm,
   type ErrorCode,
   type FramePool,
   type Interface,
@@ -23,7 +24,6 @@ import {
   type Route,
   type Scheduler,
   type Table,
-  Timer,
 } from '@ioth/core'
 import {
   Callbacks,
@@ -75,6 +75,13 @@ export interface SocketUser {
   happened(events: number, error: number): unknown
 }
 
+/** What the library told from inside. */
+interface Note {
+  readonly socket: Pointer
+  readonly events: number
+  readonly error: number
+}
+
 export interface FdPicoOptions {
   readonly scheduler: Scheduler
   readonly pool: FramePool
@@ -102,7 +109,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   private readonly listeners = new Map<number, Set<FdPicoListener>>()
   private readonly lines = new Map<Flow, Connection>()
   private work: (() => void)[] = []
-  private noted: { readonly socket: Pointer; readonly events: number; readonly error: number }[] = []
+  private noted: Note[] = []
   private readonly retired: RetiredFlows
   /** Turns that the library still has to work. */
   private left = 0
@@ -246,7 +253,9 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   openSocket(family: 4 | 6, protocol: 'tcp' | 'udp', user: SocketUser): number {
     if (!this.hasRoom) throw new NetError('EMFILE', 'socket')
     const fd = this.library.open(family, protocol, this.wakeup)
-    this.users.set(this.library.socketOf(fd), user)
+    const socket = this.library.socketOf(fd)
+    this.tellFormer(socket)
+    this.users.set(socket, user)
     return fd
   }
 
@@ -424,12 +433,22 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     const { noted } = this
     if (noted.length === 0) return
     this.noted = []
-    for (const { socket, events, error } of noted) {
-      const user = this.users.get(socket)
-      if (user === undefined) continue
-      if ((events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) !== 0) this.users.delete(socket)
-      user.happened(events, error)
-    }
+    for (const note of noted) this.tellUser(note)
+  }
+
+  /** A new socket has the place in memory of one that was freed: what was noted there is the former user's. */
+  private tellFormer(socket: Pointer): void {
+    const former = this.noted.filter((note) => note.socket === socket)
+    if (former.length === 0) return
+    this.noted = this.noted.filter((note) => note.socket !== socket)
+    for (const note of former) this.tellUser(note)
+  }
+
+  private tellUser({ socket, events, error }: Note): void {
+    const user = this.users.get(socket)
+    if (user === undefined) return
+    if ((events & (PICO_EVENT_FIN | PICO_EVENT_ERROR)) !== 0) this.users.delete(socket)
+    user.happened(events, error)
   }
 
   private beat(): void {
@@ -497,18 +516,5 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   private deviceOf(on: Interface): Device | undefined {
     return this.devices.get(on.name)
-  }
-}
-
-class Alarm extends Timer {
-  private readonly ring: () => void
-
-  constructor(ring: () => void) {
-    super()
-    this.ring = ring
-  }
-
-  override fire(): void {
-    this.ring()
   }
 }
