@@ -4,11 +4,13 @@
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { npmCommand, run } from './prepare.mjs'
 
 const [command, ...npm] = npmCommand
 const total = { passed: 0, failed: 0, skipped: 0 }
+/** What failed, said once more before the counts: whoever reads the end of a long output alone has it. */
+const failures = []
 const folder = mkdtempSync(join(tmpdir(), 'ioth-ci-'))
 
 // Each property has 200 runs here; `npm test` alone is content with fewer.
@@ -26,6 +28,7 @@ await check('npm start', ['start'])
 await check('npm run check:packages', ['run', 'check:packages'])
 
 rmSync(folder, { recursive: true, force: true })
+for (const failure of failures) console.log(`\nFailed: ${failure}`)
 console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
 process.exitCode = total.failed === 0 ? 0 : 1
 
@@ -35,9 +38,21 @@ async function tests(name, args, env = process.env) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const ok = await step(name, [...args, '--', ...reporters], env)
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
+  failures.push(...(counts.testResults ?? []).flatMap(failuresOf))
   total.passed += counts.numPassedTests ?? 0
   total.failed += Math.max(counts.numFailedTests ?? 0, ok ? 0 : 1)
   total.skipped += (counts.numPendingTests ?? 0) + (counts.numTodoTests ?? 0)
+}
+
+/** What failed in one file of tests: tests, the file as a whole, or the process that ran it. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = relative('.', name)
+  const failed = assertionResults.filter((test) => test.status === 'failed')
+  if (failed.length > 0) return failed.map((test) => `${file} > ${test.fullName}\n${test.failureMessages.join('\n')}`)
+  if (status === 'failed') return [`${file}\n${message}`]
+  return assertionResults.some((test) => test.status === 'pending')
+    ? [`${file}: its process ended before its tests did`]
+    : []
 }
 
 /** The table of programs, for this Node, counted cell by cell. */
@@ -62,6 +77,8 @@ async function step(name, args, env = process.env) {
     () => null,
     (failure) => failure,
   )
-  console.log(`=== ${name}: ${error === null ? 'ok' : error.message} (${Math.round((Date.now() - started) / 1000)} s)`)
+  const result = `=== ${name}: ${error === null ? 'ok' : error.message} (${Math.round((Date.now() - started) / 1000)} s)`
+  console.log(result)
+  if (error !== null) failures.push(result)
   return error === null
 }

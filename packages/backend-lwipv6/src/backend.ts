@@ -5,6 +5,7 @@
  */
 import type { Backend, Probe, Stack, StackOptions } from '@ioth/core'
 import { createIsolatedStack, probeLibrary, remoteCapabilities } from '@ioth/ffi'
+import { ALLOCATION, requireAllocation } from './allocation.ts'
 import { ABI, lwip, REQUEST } from './bindings.ts'
 import { LwipEngine } from './engine.ts'
 import { CAPABILITIES } from './limits.ts'
@@ -13,13 +14,6 @@ import type { LwipSettings } from './settings.ts'
 const NAME = 'lwipv6'
 /** Connects at once: each holds a thread of the pool, of which a helper process has sixteen and a program of its own few. */
 const DIALERS: number = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 2)
-
-/**
- * How a helper allocates memory. The library looks at each of its timers once more after it has freed it, and writes into it when its 33rd octet is 1
- * by then (`sys.c`, sys_mbox_fetch and sys_sem_wait). With memory for each thread apart, and none that waits for another, only the
- * library's own thread can have it by then, and nothing of its has such an octet.
- */
-const ALLOCATION = { GLIBC_TUNABLES: 'glibc.malloc.tcache_count=0:glibc.malloc.arena_max=256' }
 
 /** What the library does not get to see: it announces segments longer than a frame, and its own fragments corrupt its heap. */
 const STATION = { armour: { fragments: 'drop', clampMss: true } } as const
@@ -31,7 +25,8 @@ export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {
 
 /**
  * Makes a stack of LWIPv6.
- * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
+ * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL, also for `isolation: 'none'` where memory is not allocated as the
+ * library needs it; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: LwipStackOptions): Promise<Stack> {
   const { scheduler, pool } = options
@@ -42,7 +37,10 @@ export async function createStack(options: LwipStackOptions): Promise<Stack> {
     variables: ALLOCATION,
     stack: options as StackOptions,
     station: STATION,
-    engine: (shell, library) => new LwipEngine({ scheduler, pool, lwip: lwip(library), dialers: DIALERS }, shell),
+    engine: (shell, library) => {
+      requireAllocation()
+      return new LwipEngine({ scheduler, pool, lwip: lwip(library), dialers: DIALERS }, shell)
+    },
   })
 }
 

@@ -1,13 +1,16 @@
 /** Streams and datagrams between LWIPv6 and the TypeScript stack, and between two of LWIPv6, in helper processes and in this one. */
-
-import { createLan, describeWhereUsable, type HostOptions, testNobody, testStreams } from '@ioth/conformance'
-import type { Backend, UdpSocket } from '@ioth/core'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { createLan, describeWhereUsable, type HostOptions, testNobody } from '@ioth/conformance'
+import type { Backend } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
+import { ALLOCATION } from '../src/allocation.ts'
 import { backend } from '../src/index.ts'
+import { testExchange } from './exchange.ts'
 
 const lwip: HostOptions = { backend }
-const inside: HostOptions = { backend, settings: { isolation: 'none' } }
 const other: HostOptions = { backend: ts as Backend }
 
 describeWhereUsable('lwipv6', [backend], () => {
@@ -15,38 +18,33 @@ describeWhereUsable('lwipv6', [backend], () => {
     ['lwipv6 and ts', lwip, other],
     ['ts and lwipv6', other, lwip],
     ['lwipv6 and lwipv6', lwip, lwip],
-    ['lwipv6 in this process, and ts', inside, other],
   ])('%s', (_, client, server) => {
-    testStreams(client, server)
-
-    it('datagrams, and the longest of them', async () => {
-      const lan = await createLan({ hosts: [client, server], time: 'real' })
-      try {
-        const [a, b] = [lan.host(0), lan.host(1)]
-        const receiver = b.openUdp() as UdpSocket
-        receiver.bind(b.any, 53)
-        const sender = a.openUdp() as UdpSocket
-        const octets = new Uint8Array(1452).fill(7)
-        expect(sender.send(octets, 0, 1452, b.address, 53)).toBe(1452)
-        const got: string[] = []
-        await lan.until(
-          () => {
-            receiver.receive(8, {
-              datagram: (_memory, _offset, length, from, port) => got.push(`${length} ${from} ${port}`) > 0,
-            })
-            return got.length > 0
-          },
-          20_000,
-          () => 'a datagram',
-        )
-        expect(got).toEqual([`1452 ${a.address} ${sender.localPort}`])
-      } finally {
-        await lan.close()
-      }
-    })
+    testExchange(client, server)
   })
 
   testNobody(lwip, other)
+
+  describe('in this process', () => {
+    const inside: HostOptions = { backend, settings: { isolation: 'none' } }
+
+    it('is refused where memory is not allocated as the library needs it', async () => {
+      await expect(createLan({ hosts: [inside, other], time: 'real' })).rejects.toMatchObject({
+        cause: { code: 'EINVAL' },
+        message: expect.stringContaining(`Type: GLIBC_TUNABLES=${ALLOCATION.GLIBC_TUNABLES} node PROGRAM`),
+      })
+    })
+
+    // In a process of its own, for glibc reads its settings when one starts.
+    it('streams and datagrams, where it is', async () => {
+      const words = ['run', '--config', 'vitest.backends.config.ts', 'packages/backend-lwipv6/test/inside.run.ts']
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/package.json'))), ...words, '--reporter=json'],
+        { cwd: fileURLToPath(new URL('../../..', import.meta.url)), env: { ...process.env, ...ALLOCATION } },
+      )
+      expect(JSON.parse(stdout)).toMatchObject({ success: true, numPassedTests: 3 })
+    })
+  })
 
   it('the probe tells the version and the file', async () => {
     expect(await backend.probe()).toMatchObject({
