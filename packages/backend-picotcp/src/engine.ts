@@ -32,9 +32,14 @@ export abstract class PicoUser {
 const TICKS = 16
 /** Ticks without effect after which the library has nothing in hand: a frame needs one for each layer it crosses, and more when there are many. */
 const QUIET_TICKS = 5
-/** Of the heartbeat, in microseconds: with and without TCP sockets. */
+/** Of the heartbeat, in microseconds: the shortest of the library's timers is 70 ms. */
 const HEARTBEAT_US = 10_000
+/**
+ * The same without TCP sockets, or when nothing has happened for {@link RESTLESS_US}: what still waits then was set as long ago, so that a
+ * tenth of a second more is little of it. Those are repetitions that were in vain, ends, neighbours, probes of silent peers.
+ */
 const IDLE_HEARTBEAT_US = 100_000
+const RESTLESS_US = 1_000_000
 /** Entries of the list of dead connections that are kept although they do not count any more. */
 const MOST_FORGOTTEN = 256
 /** A library without sockets tells its next timer, but not more than this is believed. */
@@ -59,6 +64,8 @@ export class Engine extends Job {
   private left = 0
   private isStopped = false
   private tcpSockets = 0
+  /** When something was last put into the library, or came of it. */
+  private busyAt = 0
   /** When connections ended of which the library has timers left; those from {@link deadFrom} on count. */
   private readonly dead: number[] = []
   private deadFrom = 0
@@ -142,7 +149,7 @@ export class Engine extends Job {
 
   /** Something was put into the library: it is ticked in this turn. */
   touch(): void {
-    this.left = QUIET_TICKS
+    this.moved()
     if (!this.isStopped) this.scheduler.defer(this)
   }
 
@@ -161,7 +168,7 @@ export class Engine extends Job {
     this.tick()
     this.tell()
     for (let user = this.waiting.pop(); user !== undefined; user = this.waiting.pop()) {
-      this.left = QUIET_TICKS
+      this.moved()
       user.waits = false
       user.beforeTick()
     }
@@ -170,6 +177,10 @@ export class Engine extends Job {
   /** The library gave a frame, or took one: there may be more to do. */
   moved(): void {
     this.left = QUIET_TICKS
+    const { now } = this.scheduler.clock
+    const rested = now - this.busyAt >= RESTLESS_US
+    this.busyAt = now
+    if (rested) this.armHeartbeat(HEARTBEAT_US)
   }
 
   /** No call into the library after this. */
@@ -203,8 +214,8 @@ export class Engine extends Job {
       this.noted.push(new Later(user, socket, noteworthy, code))
       noteworthy = 0
     } else this.hold(user, socket, noteworthy, code)
-    this.left = QUIET_TICKS
-    if (!this.isTicking) this.touch()
+    if (this.isTicking) this.moved()
+    else this.touch()
   }
 
   private hold(user: PicoUser, socket: Pointer, events: number, code: number): void {
@@ -233,7 +244,8 @@ export class Engine extends Job {
     this.left = Math.max(this.left, 1)
     this.run()
     this.onBeat()
-    this.armHeartbeat(this.tcpSockets > 0 ? HEARTBEAT_US : IDLE_HEARTBEAT_US)
+    const isResting = this.tcpSockets === 0 || this.scheduler.clock.now - this.busyAt >= RESTLESS_US
+    this.armHeartbeat(isResting ? IDLE_HEARTBEAT_US : HEARTBEAT_US)
   }
 
   private armHeartbeat(microseconds: number): void {
