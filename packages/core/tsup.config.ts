@@ -9,6 +9,7 @@ export default defineConfig({
     'src/services.ts',
     'src/armour.ts',
     'src/station.ts',
+    'src/shell.ts',
   ],
   format: ['esm'],
   target: 'node20',

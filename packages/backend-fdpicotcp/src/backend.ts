@@ -25,14 +25,14 @@ export interface FdPicoStackOptions extends Omit<StackOptions, 'settings'> {
  * @throws NetError ERR_IOTH_BACKEND_UNUSABLE without the library; EINVAL; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: FdPicoStackOptions): Promise<Stack> {
-  const { scheduler, pool } = options
+  const { pool } = options
   return await createIsolatedStack({
     backend: NAME,
     capabilities: CAPABILITIES,
     moduleUrl: import.meta.url,
     stack: options as StackOptions,
     station: STATION,
-    engine: (shell, library) => new FdPicoEngine({ scheduler, pool, library: startLibrary(library) }, shell),
+    engine: (shell, library) => new FdPicoEngine({ pool, library: startLibrary(library) }, shell),
   })
 }
 

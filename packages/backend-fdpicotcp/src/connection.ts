@@ -9,8 +9,8 @@
  * @module
  */
 import { type ErrorCode, Job, NetError, type OptionName } from '@ioth/core'
+import { type Ends, TcpLine } from '@ioth/core/shell'
 import {
-  type Ends,
   type Flow,
   type FlowObserver,
   PICO_EVENT_CLOSE,
@@ -18,7 +18,6 @@ import {
   PICO_EVENT_ERROR,
   PICO_EVENT_FIN,
   PICO_EVENT_READ,
-  TcpLine,
 } from '@ioth/ffi'
 import type { Device } from './device.ts'
 import type { FdPicoEngine, SocketUser } from './engine.ts'

@@ -5,7 +5,8 @@
  * @module
  */
 import { type ErrorCode, type IpAddress, NetError, type OptionName } from '@ioth/core'
-import { PICO_EVENT_READ, type UdpLine, type UdpUser } from '@ioth/ffi'
+import type { UdpLine, UdpUser } from '@ioth/core/shell'
+import { PICO_EVENT_READ } from '@ioth/ffi'
 import type { Device, Exchange } from './device.ts'
 import type { FdPicoEngine, SocketUser } from './engine.ts'
 import { picoCode } from './errno.ts'

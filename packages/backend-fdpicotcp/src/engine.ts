@@ -14,26 +14,28 @@ import {
   type Interface,
   type InterfaceOptions,
   IpAddress,
-  Job,
-  type Link,
   type Neighbor,
   NetError,
-  type PingReply,
   parseCidr,
   prefixToNetmask,
   type Route,
-  type Scheduler,
   type Table,
 } from '@ioth/core'
 import {
-  Callbacks,
+  BareEngine,
   type Ends,
-  type Engine,
   type EngineInterface,
   type EngineOptions,
-  type Flow,
   type ListenerUser,
   type ListenLine,
+  type ShellStack,
+  type TcpLine,
+  type UdpLine,
+  type UdpUser,
+} from '@ioth/core/shell'
+import {
+  Callbacks,
+  type Flow,
   PICO_EVENT_CONNECTION,
   PICO_EVENT_ERROR,
   PICO_EVENT_FIN,
@@ -41,12 +43,8 @@ import {
   PICO_WAKEUP_TYPE,
   ProbedNeighbors,
   RetiredFlows,
-  type ShellStack,
   sumOfDevices,
   type TcpFrame,
-  type TcpLine,
-  type UdpLine,
-  type UdpUser,
 } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { Connection } from './connection.ts'
@@ -83,24 +81,18 @@ interface Note {
 }
 
 export interface FdPicoOptions {
-  readonly scheduler: Scheduler
   readonly pool: FramePool
   readonly library: FdPico
 }
 
-export class FdPicoEngine extends Job implements Engine, DeviceOwner {
-  readonly carriesLoopback = false
-  readonly canHalfClose = true
-  readonly tcpOptions: EngineOptions = { noDelay: 0 }
-  readonly udpOptions: EngineOptions = {}
-  readonly neighbors: Table<Neighbor>
-  readonly scheduler: Scheduler
+export class FdPicoEngine extends BareEngine implements DeviceOwner {
+  override readonly tcpOptions: EngineOptions = { noDelay: 0 }
+  override readonly neighbors: Table<Neighbor>
   readonly pool: FramePool
   readonly library: FdPico
   readonly wakeup: Pointer
   readonly emptyMark: Uint8Array = randomBytes(16)
   dropUdpFull = 0
-  private readonly shell: ShellStack
   private readonly callbacks = new Callbacks()
   private readonly devices = new Map<string, Device>()
   private devicesMade = 0
@@ -108,7 +100,6 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   private readonly users = new Map<Pointer, SocketUser>()
   private readonly listeners = new Map<number, Set<FdPicoListener>>()
   private readonly lines = new Map<Flow, Connection>()
-  private work: (() => void)[] = []
   private noted: Note[] = []
   private readonly retired: RetiredFlows
   /** Turns that the library still has to work. */
@@ -118,13 +109,11 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
   private isDozing = false
   private isClosed = false
 
-  constructor({ scheduler, pool, library }: FdPicoOptions, shell: ShellStack) {
-    super()
-    this.scheduler = scheduler
+  constructor({ pool, library }: FdPicoOptions, shell: ShellStack) {
+    super(shell)
     this.pool = pool
     this.library = library
-    this.shell = shell
-    this.retired = new RetiredFlows(scheduler.clock)
+    this.retired = new RetiredFlows(this.scheduler.clock)
     this.wakeup = this.callbacks.add(
       PICO_WAKEUP_TYPE,
       (events: number, socket: Pointer) => this.note(events, socket),
@@ -135,20 +124,16 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   // ---------- interfaces ----------
 
-  async addInterface(options: InterfaceOptions, _index: number, name: string): Promise<EngineInterface> {
-    const { link, addresses = [], mac } = options
-    if ('vnl' in link) {
-      throw new NetError('EINVAL', 'interface', {
-        message: `the stack "fdpicotcp" takes a link, not the locator ${link.vnl}`,
-      })
-    }
+  override async addInterface(options: InterfaceOptions, _index: number, name: string): Promise<EngineInterface> {
+    const { addresses = [], mac } = options
+    const link = this.linkOf(options)
     if (this.devicesMade > 0) {
       throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'interface', {
         message: 'the stack "fdpicotcp" has one interface: the library knows one device',
       })
     }
     this.devicesMade++
-    const device = await Device.open(this, link as Link, 0, mac)
+    const device = await Device.open(this, link, 0, mac)
     this.devices.set(name, device)
     device.attach()
     this.beat()
@@ -157,7 +142,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     return { mac: device.mac, mtu: link.mtu, addresses: cidrs }
   }
 
-  async removeInterface(on: Interface): Promise<void> {
+  override async removeInterface(on: Interface): Promise<void> {
     const device = this.devices.get(on.name)
     if (device === undefined) return
     this.devices.delete(on.name)
@@ -165,7 +150,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     await this.end(device)
   }
 
-  async addAddress(on: Interface, address: IpAddress, prefixLength: number): Promise<void> {
+  override async addAddress(on: Interface, address: IpAddress, prefixLength: number): Promise<void> {
     const device = this.deviceOf(on)
     if (device === undefined) return
     await this.give(device, address, prefixLength)
@@ -173,21 +158,21 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     this.soon(() => this.eachListener((listener) => listener.spread()))
   }
 
-  removeAddress(on: Interface, address: IpAddress): void {
+  override removeAddress(on: Interface, address: IpAddress): void {
     const device = this.deviceOf(on)
     if (device === undefined) return
     this.eachListener((listener) => listener.withdraw(address))
     this.takeAway(device, address)
   }
 
-  addRoute({ destination, prefixLength, via }: Readonly<Route>): void {
+  override addRoute({ destination, prefixLength, via }: Readonly<Route>): void {
     const { library } = this
     const mask = prefixToNetmask(prefixLength, destination.family)
     const gateway = via ?? (destination.family === 4 ? IpAddress.v4(0) : new IpAddress(6, 0, 0, 0, 0))
     if (library.addRoute(destination, mask, gateway) !== 0) throw new NetError(picoCode(library.error()), 'route')
   }
 
-  removeRoute({ destination, prefixLength }: Readonly<Route>): void {
+  override removeRoute({ destination, prefixLength }: Readonly<Route>): void {
     this.library.removeRoute(destination, prefixToNetmask(prefixLength, destination.family))
   }
 
@@ -213,7 +198,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   // ---------- sockets ----------
 
-  connect(ends: Ends, options: EngineOptions): TcpLine {
+  override connect(ends: Ends, options: EngineOptions): TcpLine {
     const route = this.shell.book.routeTo(ends.remote)
     const device = route === null ? undefined : this.deviceOf(route.interface)
     if (route === null || device === undefined) {
@@ -231,7 +216,13 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     return line
   }
 
-  listen(user: ListenerUser, local: IpAddress, port: number, isDual: boolean, options: EngineOptions): ListenLine {
+  override listen(
+    user: ListenerUser,
+    local: IpAddress,
+    port: number,
+    isDual: boolean,
+    options: EngineOptions,
+  ): ListenLine {
     const listener = new FdPicoListener(this, user, local, port, isDual, options.noDelay === 1)
     const others = this.listeners.get(port)
     if (others === undefined) this.listeners.set(port, new Set([listener]))
@@ -241,12 +232,8 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     return listener
   }
 
-  openUdp(user: UdpUser, local: IpAddress, port: number): UdpLine {
+  override openUdp(user: UdpUser, local: IpAddress, port: number): UdpLine {
     return new Datagrams(this, user, local, port)
-  }
-
-  ping(): Promise<PingReply> {
-    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'ping')
   }
 
   /** A socket of the library has somebody who hears of it. @throws NetError EMFILE, ENOMEM. */
@@ -339,12 +326,6 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
 
   // ---------- work ----------
 
-  /** In the next job, in order. */
-  soon(work: () => void): void {
-    this.work.push(work)
-    this.scheduler.defer(this)
-  }
-
   /** The library has something to do. */
   touch(): void {
     const { clock } = this.scheduler
@@ -364,13 +345,11 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     if (this.noted.some(({ events }) => (events & PICO_EVENT_CONNECTION) !== 0)) this.tell()
   }
 
-  run(): void {
+  override run(): void {
     if (this.isClosed) return
-    const { work } = this
-    this.work = []
     // A socket whose end was noted may be freed by now, and its place in memory be the next one's.
     this.tell()
-    for (const each of work) each()
+    super.run()
     this.tell()
     while (this.left > 0) {
       this.left--
@@ -381,7 +360,7 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     this.retired.expire()
   }
 
-  counters(): Readonly<Record<string, number>> {
+  override counters(): Readonly<Record<string, number>> {
     const devices = [...this.devices.values()].map(({ bridge, counters }) => ({
       bridge: bridge.counters,
       own: {
@@ -396,18 +375,18 @@ export class FdPicoEngine extends Job implements Engine, DeviceOwner {
     return { 'drop.udp.full': this.dropUdpFull, ...sumOfDevices(devices) }
   }
 
-  flush(): boolean {
+  override flush(): boolean {
     let isAllOut = true
     this.run()
     for (const { bridge } of this.devices.values()) isAllOut = bridge.flush() && isAllOut
     return isAllOut
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     if (this.isClosed) return
     // A peer that ends now, too, has its end acknowledged; nobody would answer it afterwards.
     const until = this.scheduler.clock.now + FAREWELL
-    const isWaiting = (): boolean => this.work.length > 0 || this.retired.awaitPeers
+    const isWaiting = (): boolean => !this.isIdle || this.retired.awaitPeers
     while (isWaiting() && this.scheduler.clock.now < until) await this.pause(LOOK)
     this.run()
     this.isClosed = true

@@ -8,7 +8,8 @@
  * @module
  */
 import { type IpAddress, NetError, type OptionName, parseIpAddress } from '@ioth/core'
-import { type Flow, type ListenerUser, type ListenLine, PICO_EVENT_CONNECTION } from '@ioth/ffi'
+import type { ListenerUser, ListenLine } from '@ioth/core/shell'
+import { type Flow, PICO_EVENT_CONNECTION } from '@ioth/ffi'
 import { Connection } from './connection.ts'
 import type { Device } from './device.ts'
 import type { FdPicoEngine, SocketUser } from './engine.ts'

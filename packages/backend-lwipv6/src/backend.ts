@@ -29,7 +29,7 @@ export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {
  * library needs it; EADDRINUSE; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: LwipStackOptions): Promise<Stack> {
-  const { scheduler, pool } = options
+  const { pool } = options
   return await createIsolatedStack({
     backend: NAME,
     capabilities: CAPABILITIES,
@@ -39,7 +39,7 @@ export async function createStack(options: LwipStackOptions): Promise<Stack> {
     station: STATION,
     engine: (shell, library) => {
       requireAllocation()
-      return new LwipEngine({ scheduler, pool, lwip: lwip(library), dialers: DIALERS }, shell)
+      return new LwipEngine({ pool, lwip: lwip(library), dialers: DIALERS }, shell)
     },
   })
 }

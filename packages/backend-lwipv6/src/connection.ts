@@ -10,7 +10,8 @@
  * @module
  */
 import { Job, NetError, type OptionName } from '@ioth/core'
-import { type Ends, type Flow, type FlowObserver, lastErrno, TcpLine } from '@ioth/ffi'
+import { type Ends, TcpLine } from '@ioth/core/shell'
+import { type Flow, type FlowObserver, lastErrno } from '@ioth/ffi'
 import type { Device } from './device.ts'
 import type { LwipEngine } from './engine.ts'
 import { streamError } from './errno.ts'

@@ -5,7 +5,8 @@
  * @module
  */
 import { type IpAddress, NetError, type OptionName } from '@ioth/core'
-import { lastErrno, type UdpLine, type UdpUser } from '@ioth/ffi'
+import type { UdpLine, UdpUser } from '@ioth/core/shell'
+import { lastErrno } from '@ioth/ffi'
 import { SockaddrBuffer, sockaddrFor } from './addresses.ts'
 import type { LwipEngine } from './engine.ts'
 import { datagramError } from './errno.ts'

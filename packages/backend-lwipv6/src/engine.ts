@@ -16,35 +16,24 @@ import {
   type Interface,
   type InterfaceOptions,
   type IpAddress,
-  Job,
-  type Link,
   type Neighbor,
   NetError,
-  type PingReply,
   parseCidr,
   type Route,
-  type Scheduler,
   type Table,
 } from '@ioth/core'
 import {
+  BareEngine,
   type Ends,
-  type Engine,
   type EngineInterface,
-  type EngineOptions,
-  errnoError,
-  type Flow,
   type ListenerUser,
   type ListenLine,
-  lastErrno,
-  ProbedNeighbors,
-  RetiredFlows,
   type ShellStack,
-  sumOfDevices,
-  type TcpFrame,
   type TcpLine,
   type UdpLine,
   type UdpUser,
-} from '@ioth/ffi'
+} from '@ioth/core/shell'
+import { errnoError, type Flow, lastErrno, ProbedNeighbors, RetiredFlows, sumOfDevices, type TcpFrame } from '@ioth/ffi'
 import { AF_INET, AF_INET6, sockaddr, sockaddrFor } from './addresses.ts'
 import type { Lwip, Pointer } from './bindings.ts'
 import { Connection } from './connection.ts'
@@ -68,20 +57,14 @@ const PATIENCE = 500_000
 const LOOK_AGAIN = 20_000
 
 export interface LwipOptions {
-  readonly scheduler: Scheduler
   readonly pool: FramePool
   readonly lwip: Lwip
   /** Connects that may wait in threads at once. */
   readonly dialers: number
 }
 
-export class LwipEngine extends Job implements Engine, DeviceOwner {
-  readonly carriesLoopback = false
-  readonly canHalfClose = true
-  readonly tcpOptions: EngineOptions = {}
-  readonly udpOptions: EngineOptions = {}
-  readonly neighbors: Table<Neighbor>
-  readonly scheduler: Scheduler
+export class LwipEngine extends BareEngine implements DeviceOwner {
+  override readonly neighbors: Table<Neighbor>
   readonly pool: FramePool
   readonly lwip: Lwip
   readonly stack: Pointer
@@ -89,12 +72,10 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   dropUdpFull = 0
   /** Connections with octets under way. */
   busy = 0
-  private readonly shell: ShellStack
   private readonly devices = new Map<string, Device>()
   private readonly removed: Device[] = []
   private devicesMade = 0
   private readonly listeners = new Map<number, Set<LwipListener>>()
-  private work: (() => void)[] = []
   // ---- connects
   private readonly dialers: number
   private dialing = 0
@@ -109,13 +90,12 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
   private isWaiting = false
   private isClosed = false
 
-  constructor({ scheduler, pool, lwip, dialers }: LwipOptions, shell: ShellStack) {
-    super()
-    this.scheduler = scheduler
+  constructor({ pool, lwip, dialers }: LwipOptions, shell: ShellStack) {
+    super(shell)
+    const { scheduler } = this
     this.pool = pool
     this.lwip = lwip
     this.dialers = dialers
-    this.shell = shell
     this.retired = new RetiredFlows(scheduler.clock)
     const stack = lwip.stackNew()
     if (stack === null) throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'stack', { message: 'LWIPv6 makes no stack' })
@@ -126,14 +106,10 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
 
   // ---------- interfaces ----------
 
-  async addInterface(options: InterfaceOptions, _index: number, name: string): Promise<EngineInterface> {
-    const { link, addresses = [], mac } = options
-    if ('vnl' in link) {
-      throw new NetError('EINVAL', 'interface', {
-        message: `the stack "lwipv6" takes a link, not the locator ${link.vnl}`,
-      })
-    }
-    const device = new Device(this, link as Link, this.devicesMade++, mac)
+  override async addInterface(options: InterfaceOptions, _index: number, name: string): Promise<EngineInterface> {
+    const { addresses = [], mac } = options
+    const link = this.linkOf(options)
+    const device = new Device(this, link, this.devicesMade++, mac)
     this.devices.set(name, device)
     device.attach()
     const cidrs = addresses.map((text) => parseCidr(text))
@@ -141,7 +117,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     return { mac: device.mac, mtu: link.mtu, addresses: cidrs }
   }
 
-  async removeInterface(on: Interface): Promise<void> {
+  override async removeInterface(on: Interface): Promise<void> {
     const device = this.devices.get(on.name)
     if (device === undefined) return
     this.devices.delete(on.name)
@@ -152,19 +128,19 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     await device.bridge.detach()
   }
 
-  async addAddress(on: Interface, address: IpAddress, prefixLength: number): Promise<void> {
+  override async addAddress(on: Interface, address: IpAddress, prefixLength: number): Promise<void> {
     this.deviceOf(on)?.addAddress(address, prefixLength)
   }
 
-  removeAddress(on: Interface, address: IpAddress): void {
+  override removeAddress(on: Interface, address: IpAddress): void {
     this.deviceOf(on)?.removeAddress(address)
   }
 
-  addRoute({ interface: on, destination, prefixLength, via }: Readonly<Route>): void {
+  override addRoute({ interface: on, destination, prefixLength, via }: Readonly<Route>): void {
     this.deviceOf(on)?.addRoute(destination, prefixLength, via)
   }
 
-  removeRoute({ interface: on, destination, prefixLength }: Readonly<Route>): void {
+  override removeRoute({ interface: on, destination, prefixLength }: Readonly<Route>): void {
     this.deviceOf(on)?.removeRoute(destination, prefixLength)
   }
 
@@ -183,7 +159,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
 
   // ---------- sockets ----------
 
-  connect(ends: Ends): TcpLine {
+  override connect(ends: Ends): TcpLine {
     const route = this.shell.book.routeTo(ends.remote)
     const device = route === null ? undefined : this.deviceOf(route.interface)
     if (route === null || device === undefined)
@@ -203,7 +179,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     return line
   }
 
-  listen(user: ListenerUser, local: IpAddress, port: number, isDual: boolean): ListenLine {
+  override listen(user: ListenerUser, local: IpAddress, port: number, isDual: boolean): ListenLine {
     const listener = new LwipListener(this, user, local, port, isDual)
     const others = this.listeners.get(port)
     if (others === undefined) this.listeners.set(port, new Set([listener]))
@@ -223,13 +199,9 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     throw error
   }
 
-  openUdp(user: UdpUser, local: IpAddress, port: number): UdpLine {
+  override openUdp(user: UdpUser, local: IpAddress, port: number): UdpLine {
     const fd = this.open(local.family, SOCK_DGRAM, local, port)
     return new Datagrams(this, user, fd, local.family, local)
-  }
-
-  ping(): Promise<PingReply> {
-    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', 'ping')
   }
 
   /** Whether one more connection may be taken. */
@@ -290,16 +262,8 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     this.retired.add(flow, () => device.flows.remove(flow))
   }
 
-  /** In the next job, in order. */
-  soon(work: () => void): void {
-    this.work.push(work)
-    this.scheduler.defer(this)
-  }
-
-  run(): void {
-    const { work } = this
-    this.work = []
-    for (const each of work) each()
+  override run(): void {
+    super.run()
     this.closeWhatCan()
     if (this.closing.size === 0) {
       const opened = [...this.opening]
@@ -310,7 +274,7 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     this.retired.expire()
   }
 
-  counters(): Readonly<Record<string, number>> {
+  override counters(): Readonly<Record<string, number>> {
     const devices = [...this.devices.values()].map(({ bridge, counters, neighbors }) => ({
       bridge: bridge.counters,
       own: {
@@ -323,13 +287,13 @@ export class LwipEngine extends Job implements Engine, DeviceOwner {
     return { 'drop.udp.full': this.dropUdpFull, ...sumOfDevices(devices) }
   }
 
-  flush(): boolean {
+  override flush(): boolean {
     let isAllOut = true
     for (const { bridge } of this.devices.values()) isAllOut = bridge.flush() && isAllOut
     return isAllOut
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
     this.queue = []

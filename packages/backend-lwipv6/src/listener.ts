@@ -5,7 +5,8 @@
  * @module
  */
 import { type IpAddress, NetError, type OptionName } from '@ioth/core'
-import type { Flow, ListenerUser, ListenLine } from '@ioth/ffi'
+import type { ListenerUser, ListenLine } from '@ioth/core/shell'
+import type { Flow } from '@ioth/ffi'
 import { SockaddrBuffer } from './addresses.ts'
 import { Connection } from './connection.ts'
 import type { Device } from './device.ts'

@@ -93,7 +93,7 @@ test('talks-to-itself: on the backend of the tutorial, named by its path', async
   const { stdout, exitCode, stderr } = await iothEnds([...words, `${examples}/talks-to-itself.mjs`])
   expect(stdout.split('\n').slice(0, 3).sort(), stderr).toEqual([
     'connect ECONNREFUSED 10.40.0.32:81',
-    'connect ENETUNREACH 10.40.0.33:80 - Local (0.0.0.0:0)',
+    'connect EHOSTUNREACH 10.40.0.33:80',
     'hello to /me',
   ])
   expect(exitCode).toBe(0)

@@ -46,7 +46,6 @@ export {
   picoIp6Type,
   picoPort,
 } from './picotcp.ts'
-export * from './shell/index.ts'
 export { silence } from './silence.ts'
 export { LONGEST_UNIX_PATH, openUnixDatagram } from './unix-datagram.ts'
 export { admitGroup, type GroupAccess, listenUnix, type UnixServer } from './unix-server.ts'

@@ -14,7 +14,7 @@ import {
   type Scheduler,
   toBytes,
 } from '@ioth/core'
-import { LibrarySocket } from '@ioth/ffi'
+import { LibrarySocket } from '@ioth/core/shell'
 import { NET_IPV4, NET_IPV6, type Pico, type Pointer } from '../bindings.ts'
 import type { DatagramMarks } from '../datagram-marks.ts'
 import type { Engine, PicoUser } from '../engine.ts'

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ByteQueue } from '@ioth/ffi'
+import { ByteQueue } from '@ioth/core/shell'
 import type { Flow } from '../flows.ts'
 
 /** What is certainly worth a segment. */

@@ -50,3 +50,41 @@ export interface Capabilities {
   readonly teardown: 'full' | 'process'
   readonly limits: Limits
 }
+
+/** What is claimed when a manifest says nothing. */
+const LEAST: Capabilities = {
+  ipv6: false,
+  udp: 'none',
+  halfClose: 'on-close',
+  reset: 'close',
+  connectCancel: false,
+  refusedVisible: false,
+  noDelay: false,
+  sack: false,
+  rackTlp: false,
+  ecn: false,
+  multicast: false,
+  superSegments: false,
+  ping: false,
+  dhcp: false,
+  links: 'frames',
+  stacksPerThread: 1,
+  virtualTime: false,
+  teardown: 'process',
+  limits: {
+    sockets: 1024,
+    sendBuffer: 65_536,
+    receiveBuffer: 65_536,
+    maxDatagram: 1472,
+    backlog: 128,
+    closedHoldMs: 10_000,
+  },
+}
+
+/** A manifest of what a stack can do; what is not claimed is not there. */
+export function createCapabilities(
+  claims: Partial<Omit<Capabilities, 'limits'>> & { readonly limits?: Partial<Limits> },
+): Capabilities {
+  const limits = Object.freeze({ ...LEAST.limits, ...claims.limits })
+  return Object.freeze({ ...LEAST, ...claims, limits })
+}

@@ -21,7 +21,7 @@ import {
   type UdpSocket,
   WRITABLE,
 } from '@ioth/core'
-import { ByteQueue } from '../shell/byte-queue.ts'
+import { ByteQueue } from '@ioth/core/shell'
 import { KIND } from './channel.ts'
 import type { HelperNote, ProgramNote, WireOptions } from './notes.ts'
 import { datagramHead, number32 } from './remote-lines.ts'

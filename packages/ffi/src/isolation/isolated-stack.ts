@@ -4,8 +4,7 @@
  * @module
  */
 import { type Capabilities, NetError, type Stack, type StackOptions } from '@ioth/core'
-import type { Engine } from '../shell/engine.ts'
-import { createShellStack, type ShellOptions, type ShellStack } from '../shell/shell-stack.ts'
+import { createShellStack, type Engine, type ShellOptions, type ShellStack } from '@ioth/core/shell'
 import { builtFile } from './helper-process.ts'
 import { createRemoteStack } from './remote-stack.ts'
 

@@ -37,12 +37,12 @@ import type {
   EngineOptions,
   ListenerUser,
   ListenLine,
+  ShellInterface,
+  ShellStack,
   TcpLine,
   UdpLine,
   UdpUser,
-} from '../shell/engine.ts'
-import type { ShellInterface } from '../shell/shell-interface.ts'
-import type { ShellStack } from '../shell/shell-stack.ts'
+} from '@ioth/core/shell'
 import { Calls } from './calls.ts'
 import { Channel, KIND } from './channel.ts'
 import type { Helper } from './helper-process.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Interface, IpAddress, OptionName } from '@ioth/core'
-import { TcpLine, type UdpLine, type UdpUser } from '../shell/engine.ts'
+import { TcpLine, type UdpLine, type UdpUser } from '@ioth/core/shell'
 import { KIND } from './channel.ts'
 import type { ProgramNote } from './notes.ts'
 import { ADDRESS_LENGTH, writeAddress } from './wire-address.ts'

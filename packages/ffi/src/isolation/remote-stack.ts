@@ -5,7 +5,7 @@
  * @module
  */
 import type { Capabilities, Stack, StackOptions } from '@ioth/core'
-import { createShellStack, type ShellOptions, type ShellStack } from '../shell/shell-stack.ts'
+import { createShellStack, type ShellOptions, type ShellStack } from '@ioth/core/shell'
 import { startHelper } from './helper-process.ts'
 import { RemoteEngine } from './remote-engine.ts'
 

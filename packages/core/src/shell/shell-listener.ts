@@ -3,17 +3,13 @@
  *
  * @module
  */
-import {
-  type ErrorCode,
-  type IpAddress,
-  type Listener,
-  NetError,
-  type OptionName,
-  type PortBinding,
-  READABLE,
-  type SocketInfo,
-  type TcpSocket,
-} from '@ioth/core'
+import type { IpAddress } from '../address/ip-address.ts'
+import type { PortBinding } from '../contract/ports.ts'
+import { READABLE } from '../contract/readiness.ts'
+import type { Listener, OptionName, TcpSocket } from '../contract/socket.ts'
+import type { SocketInfo } from '../contract/stack.ts'
+import type { ErrorCode } from '../errors/codes.ts'
+import { NetError } from '../errors/net-error.ts'
 import type { Ends, ListenLine, TcpLine } from './engine.ts'
 import type { LocalListener } from './local-line.ts'
 import { SocketOptions } from './options.ts'

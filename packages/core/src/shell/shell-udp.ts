@@ -3,25 +3,13 @@
  *
  * @module
  */
-import {
-  type BindFlags,
-  type DatagramSink,
-  ERROR,
-  type ErrorCode,
-  FAILED,
-  type Interface,
-  type IpAddress,
-  LOOPBACK_V4,
-  LOOPBACK_V6,
-  NetError,
-  type OptionName,
-  type PortBinding,
-  READABLE,
-  type SocketInfo,
-  type UdpSocket,
-  WOULD_BLOCK,
-  WRITABLE,
-} from '@ioth/core'
+import { type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../address/ip-address.ts'
+import type { PortBinding } from '../contract/ports.ts'
+import { ERROR, FAILED, READABLE, WOULD_BLOCK, WRITABLE } from '../contract/readiness.ts'
+import type { BindFlags, DatagramSink, OptionName, UdpSocket } from '../contract/socket.ts'
+import type { Interface, SocketInfo } from '../contract/stack.ts'
+import type { ErrorCode } from '../errors/codes.ts'
+import { NetError } from '../errors/net-error.ts'
 import type { UdpLine, UdpUser } from './engine.ts'
 import { problem } from './library-socket.ts'
 import type { LocalReceiver } from './local-line.ts'

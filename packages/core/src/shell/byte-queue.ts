@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ByteSink } from '@ioth/core'
+import type { ByteSink } from '../contract/socket.ts'
 
 interface Chunk {
   readonly bytes: Uint8Array

@@ -1,24 +1,25 @@
 /**
- * What a shell needs of a library, or of the process a library runs in. A shell keeps the contract: synchronous answers, readiness, buffers,
+ * What a shell needs of a library, of the process a library runs in, or of whatever else carries octets. A shell keeps the contract: synchronous answers, readiness, buffers,
  * ports, addresses, errors. An engine carries octets and datagrams, and tells outcomes when they come.
  *
  * Nothing here calls back from inside a call, except where it says so: an engine tells its users from jobs of the scheduler.
  *
  * @module
  */
+import type { IpAddress } from '../address/ip-address.ts'
+import type { OptionName } from '../contract/socket.ts'
 import type {
-  ErrorCode,
   Interface,
   InterfaceAddress,
   InterfaceOptions,
-  IpAddress,
   Neighbor,
-  OptionName,
   PingOptions,
   PingReply,
   Route,
   Table,
-} from '@ioth/core'
+} from '../contract/stack.ts'
+import type { ErrorCode } from '../errors/codes.ts'
+import { NetError } from '../errors/net-error.ts'
 import type { ByteQueue } from './byte-queue.ts'
 
 /** A socket as the engine of its connection sees it. */
@@ -57,7 +58,9 @@ export abstract class TcpLine {
   /** RST now; {@link TcpUser.gone} follows. */
   abstract reset(): void
   /** One of the options that the engine declares. @throws NetError EINVAL */
-  abstract set(name: OptionName, value: number): void
+  set(name: OptionName, _value: number): void {
+    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', name)
+  }
 }
 
 /** Both ends of a connection. */

@@ -3,37 +3,33 @@
  *
  * @module
  */
-import {
-  AbortError,
-  type Capabilities,
-  createPortTable,
-  type FramePool,
-  type Interface,
-  type InterfaceOptions,
-  type IpAddress,
-  Job,
-  type Limits,
-  type Link,
-  type Neighbor,
-  NetError,
-  type PingOptions,
-  type PingReply,
-  type PortTable,
-  parseCidr,
-  parseIpAddress,
-  parseMac,
-  type Route,
-  randomMac,
-  type Scheduler,
-  type SocketInfo,
-  type Stack,
-  type StackEvent,
-  type StackOptions,
-  type Table,
-  type TcpSocket,
-  type UdpSocket,
-} from '@ioth/core'
-import { createStation, type StationOptions } from '@ioth/core/station'
+import { parseCidr } from '../address/cidr.ts'
+import { type IpAddress, parseIpAddress } from '../address/ip-address.ts'
+import { parseMac, randomMac } from '../address/mac.ts'
+import type { Capabilities, Limits } from '../contract/capabilities.ts'
+import type { FramePool } from '../contract/frame.ts'
+import type { Link } from '../contract/link.ts'
+import type { PortTable } from '../contract/ports.ts'
+import { Job, type Scheduler } from '../contract/scheduler.ts'
+import type { TcpSocket, UdpSocket } from '../contract/socket.ts'
+import type {
+  Interface,
+  InterfaceOptions,
+  Neighbor,
+  PingOptions,
+  PingReply,
+  Route,
+  SocketInfo,
+  Stack,
+  StackEvent,
+  StackOptions,
+  Table,
+} from '../contract/stack.ts'
+import { AbortError } from '../errors/abort-error.ts'
+import { NetError } from '../errors/net-error.ts'
+import { createPortTable } from '../ports/port-table.ts'
+import { createStation, type StationOptions } from '../station/station.ts'
+import { EventQueue } from '../time/event-queue.ts'
 import { AddressBook, BookRoutes } from './address-book.ts'
 import type { Engine } from './engine.ts'
 import { LocalLines } from './local-line.ts'
@@ -97,7 +93,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   readonly closed: Promise<void>
   nameServers: readonly IpAddress[]
   searchDomains: readonly string[]
-  private readonly onEvent: ((event: StackEvent) => void) | undefined
+  private readonly events: EventQueue<StackEvent>
   private readonly pool: FramePool
   private readonly station: ShellOptions['station']
   private readonly dirty: Set<ShellTcpSocket> = new Set()
@@ -121,7 +117,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
     this.ports = stack.ports ?? createPortTable(scheduler.random)
     this.nameServers = (stack.nameServers ?? []).map((text) => parseIpAddress(text))
     this.searchDomains = stack.searchDomains ?? []
-    this.onEvent = stack.onEvent
+    this.events = new EventQueue(scheduler, stack.onEvent)
     this.local = new LocalLines(scheduler)
     this.closed = new Promise((resolve, reject) => {
       this.resolveClosed = resolve
@@ -261,8 +257,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
 
   /** For engines: something happened by itself. */
   tell(event: StackEvent): void {
-    const { onEvent } = this
-    if (onEvent !== undefined) this.local.soon(() => guarded(() => onEvent(event)))
+    this.events.emit(event)
   }
 
   /** @throws NetError EINVAL, ENETUNREACH when the gateway is in no network of ours. */
@@ -386,17 +381,6 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
     this.assertUp('socket')
     if (family === 6 && !this.capabilities.ipv6) throw new NetError('EAFNOSUPPORT', 'socket')
     if (this.open.size >= this.limits.sockets) throw new NetError('EMFILE', 'socket')
-  }
-}
-
-/** An exception of the program reaches the host as any other; the job goes on. */
-function guarded(call: () => void): void {
-  try {
-    call()
-  } catch (error) {
-    setImmediate(() => {
-      throw error
-    })
   }
 }
 

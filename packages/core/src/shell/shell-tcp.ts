@@ -3,27 +3,14 @@
  *
  * @module
  */
-import {
-  type BindFlags,
-  type ByteSink,
-  END,
-  ERROR,
-  type ErrorCode,
-  FAILED,
-  type IpAddress,
-  type Listener,
-  LOOPBACK_V4,
-  LOOPBACK_V6,
-  NetError,
-  type OptionName,
-  type PortBinding,
-  READABLE,
-  type SocketInfo,
-  type TcpSocket,
-  Timer,
-  WOULD_BLOCK,
-  WRITABLE,
-} from '@ioth/core'
+import { type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../address/ip-address.ts'
+import { Timer } from '../contract/clock.ts'
+import type { PortBinding } from '../contract/ports.ts'
+import { END, ERROR, FAILED, READABLE, WOULD_BLOCK, WRITABLE } from '../contract/readiness.ts'
+import type { BindFlags, ByteSink, Listener, OptionName, TcpSocket } from '../contract/socket.ts'
+import type { SocketInfo } from '../contract/stack.ts'
+import type { ErrorCode } from '../errors/codes.ts'
+import { NetError } from '../errors/net-error.ts'
 import { ByteQueue } from './byte-queue.ts'
 import type { Ends, TcpLine, TcpUser } from './engine.ts'
 import { problem } from './library-socket.ts'

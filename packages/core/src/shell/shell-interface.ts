@@ -3,9 +3,14 @@
  *
  * @module
  */
-import { type InterfaceAddress, type IpAddress, type Link, NetError, type StackEvent } from '@ioth/core'
-import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
-import { leaseOnStation, type Station } from '@ioth/core/station'
+import type { IpAddress } from '../address/ip-address.ts'
+import type { Link } from '../contract/link.ts'
+import type { InterfaceAddress, StackEvent } from '../contract/stack.ts'
+import { NetError } from '../errors/net-error.ts'
+import type { DhcpLease } from '../services/dhcp/lease.ts'
+import type { LeasedStack, LeaseKeeper } from '../services/dhcp/lease-keeper.ts'
+import { leaseOnStation } from '../station/lease-on-station.ts'
+import type { Station } from '../station/station.ts'
 import type { BookInterface } from './address-book.ts'
 
 /** What an interface needs of its stack. */

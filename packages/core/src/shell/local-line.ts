@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { type IpAddress, Job, NetError, type OptionName, type Scheduler } from '@ioth/core'
+import type { IpAddress } from '../address/ip-address.ts'
 import { type Ends, type ListenerUser, TcpLine } from './engine.ts'
+import { Later } from './later.ts'
 
 /** A listener that can be reached from within. */
 export interface LocalListener extends ListenerUser {
@@ -19,24 +20,10 @@ export interface LocalReceiver {
   datagram(bytes: Uint8Array, offset: number, length: number, from: IpAddress, port: number, to: IpAddress): boolean
 }
 
-interface Letter {
-  readonly octets: Uint8Array
-  readonly ends: Ends
-  readonly refused: () => void
-}
-
 /** All that one stack carries within itself. */
-export class LocalLines extends Job {
+export class LocalLines extends Later {
   readonly listeners: Set<LocalListener> = new Set()
   readonly receivers: Set<LocalReceiver> = new Set()
-  private readonly scheduler: Scheduler
-  private work: (() => void)[] = []
-  private letters: Letter[] = []
-
-  constructor(scheduler: Scheduler) {
-    super()
-    this.scheduler = scheduler
-  }
 
   /** The connection is made, or refused, in the next job. */
   connect(ends: Ends): TcpLine {
@@ -66,34 +53,21 @@ export class LocalLines extends Job {
 
   /** @param refused called when nobody has the port. */
   send(from: Uint8Array, offset: number, length: number, ends: Ends, refused: () => void): void {
-    this.letters.push({ octets: from.slice(offset, offset + length), ends, refused })
-    this.scheduler.defer(this)
+    const octets = from.slice(offset, offset + length)
+    this.soon(() => this.deliver(octets, ends, refused))
   }
 
-  /** @internal in the next job, in order */
-  soon(work: () => void): void {
-    this.work.push(work)
-    this.scheduler.defer(this)
-  }
-
-  run(): void {
-    const { work, letters } = this
-    this.work = []
-    this.letters = []
-    for (const each of work) each()
-    for (const { octets, ends, refused } of letters) {
-      const { local, localPort, remote, remotePort } = ends
-      let best: LocalReceiver | null = null
-      let fit = 0
-      for (const each of this.receivers) {
-        const fits = each.fits(remote, remotePort, local, localPort)
-        if (fits <= fit) continue
-        best = each
-        fit = fits
-      }
-      if (best === null) refused()
-      else best.datagram(octets, 0, octets.length, local, localPort, remote)
+  private deliver(octets: Uint8Array, { local, localPort, remote, remotePort }: Ends, refused: () => void): void {
+    let best: LocalReceiver | null = null
+    let fit = 0
+    for (const each of this.receivers) {
+      const fits = each.fits(remote, remotePort, local, localPort)
+      if (fits <= fit) continue
+      best = each
+      fit = fits
     }
+    if (best === null) refused()
+    else best.datagram(octets, 0, octets.length, local, localPort, remote)
   }
 }
 
@@ -145,10 +119,6 @@ class LocalLine extends TcpLine {
       if (far !== null && !far.isOver) far.user.failed('ECONNRESET')
       this.user.gone()
     })
-  }
-
-  override set(name: OptionName): void {
-    throw new NetError('ERR_IOTH_NOT_IMPLEMENTED', name)
   }
 
   private end(): void {

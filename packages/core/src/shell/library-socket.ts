@@ -3,18 +3,12 @@
  *
  * @module
  */
-import {
-  ANY_V4,
-  ANY_V6,
-  CLOSED,
-  type Endpoint,
-  type ErrorCode,
-  type IpAddress,
-  NetError,
-  type OptionName,
-  Pollable,
-  type SocketInfo,
-} from '@ioth/core'
+import { ANY_V4, ANY_V6, type IpAddress } from '../address/ip-address.ts'
+import { CLOSED, Pollable } from '../contract/readiness.ts'
+import type { Endpoint, OptionName } from '../contract/socket.ts'
+import type { SocketInfo } from '../contract/stack.ts'
+import type { ErrorCode } from '../errors/codes.ts'
+import { NetError } from '../errors/net-error.ts'
 
 export abstract class LibrarySocket extends Pollable implements Endpoint {
   readonly family: 4 | 6

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { NetError, type OptionName } from '@ioth/core'
+import type { OptionName } from '../contract/socket.ts'
+import { NetError } from '../errors/net-error.ts'
 import type { EngineOptions } from './engine.ts'
 
 const RANGES: Readonly<Record<OptionName, readonly [least: number, most: number]>> = {

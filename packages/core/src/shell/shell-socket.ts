@@ -3,7 +3,11 @@
  *
  * @module
  */
-import type { Capabilities, ErrorCode, IpAddress, Limits, PortTable, Scheduler } from '@ioth/core'
+import type { IpAddress } from '../address/ip-address.ts'
+import type { Capabilities, Limits } from '../contract/capabilities.ts'
+import type { PortTable } from '../contract/ports.ts'
+import type { Scheduler } from '../contract/scheduler.ts'
+import type { ErrorCode } from '../errors/codes.ts'
 import type { AddressBook } from './address-book.ts'
 import type { Engine } from './engine.ts'
 import { LibrarySocket } from './library-socket.ts'

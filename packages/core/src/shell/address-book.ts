@@ -4,16 +4,11 @@
  *
  * @module
  */
-import {
-  type Interface,
-  type InterfaceAddress,
-  type IpAddress,
-  inPrefix,
-  NetError,
-  type Route,
-  selectSource,
-  type Table,
-} from '@ioth/core'
+import { inPrefix } from '../address/cidr.ts'
+import type { IpAddress } from '../address/ip-address.ts'
+import { selectSource } from '../address/selection.ts'
+import type { Interface, InterfaceAddress, Route, Table } from '../contract/stack.ts'
+import { NetError } from '../errors/net-error.ts'
 
 /** An interface whose addresses the book knows. */
 export interface BookInterface extends Interface {
