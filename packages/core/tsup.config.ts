@@ -8,6 +8,7 @@ export default defineConfig({
     'src/dhcp.ts',
     'src/services.ts',
     'src/armour.ts',
+    'src/groups.ts',
     'src/station.ts',
     'src/shell.ts',
   ],

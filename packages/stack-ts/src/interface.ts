@@ -15,11 +15,12 @@ import {
   type Random,
 } from '@ioth/core'
 import type { DhcpLease, LeaseKeeper } from '@ioth/core/dhcp'
+import { ALL_HOSTS } from '@ioth/core/groups'
 import type { Counters } from './counters.ts'
 import { type LeasingStack, leaseKeeper } from './dhcp.ts'
 import type { Events } from './events.ts'
 import type { Icmpv6 } from './icmp/icmpv6.ts'
-import { ALL_HOSTS, Igmp } from './igmp/igmp.ts'
+import { Igmp } from './igmp/igmp.ts'
 import { Interface6 } from './interface6.ts'
 import { type LocalAddress, maskOf } from './ip/address-table.ts'
 import { FixedPath, GroupPaths, type GroupScope, groupMac4, type NetInterface } from './ip/interface.ts'
@@ -201,7 +202,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     for (const probe of this.probes.values()) probe.stop()
     this.probes.clear()
     this.arp?.cache.clear()
-    this.igmp.reporter.stop()
+    this.igmp.stop()
     this.host.interfaceRemoved(this)
     this.port.discard()
     await this.link.close()
@@ -211,7 +212,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   relinked(): void {
     for (const { resolve } of this.openWaiters.splice(0)) resolve()
     this.arp?.cache.doubt()
-    this.igmp.reporter.refresh()
+    this.igmp.refresh()
     this.v6.relinked()
     for (const probe of this.probes.values()) probe.announce()
   }

@@ -5,11 +5,11 @@
  * @module
  */
 import { ETHERTYPE_IP6, hasCode, type InterfaceAddress, IpAddress, NetError } from '@ioth/core'
+import { type Memberships, MLD_DONE, MLD2_REPORT } from '@ioth/core/groups'
 import type { InterfaceHost, StackInterface } from './interface.ts'
 import type { LocalAddress6 } from './ip/address-table6.ts'
 import { FixedPath, GroupPaths, groupMac6, type NetInterface6 } from './ip/interface.ts'
 import { isAllNodes } from './ip/ipv6.ts'
-import type { Memberships } from './ip/memberships.ts'
 import type { Packet } from './ip/packet.ts'
 import type { Path } from './link/path.ts'
 import type { AddressBearer } from './neighbor/autoconfiguration.ts'
@@ -20,7 +20,6 @@ import { type NdOwner, NeighborDiscovery, solicitedNode } from './neighbor/nd.ts
 import { RouterDiscovery } from './neighbor/router-discovery.ts'
 import type { RouterEvents } from './neighbor/routers.ts'
 import { BROADCAST_MAC, formatMac, type Mac } from './wire/ethernet.ts'
-import { ICMP6_MLD_DONE, ICMP6_MLD2_REPORT } from './wire/icmpv6.ts'
 import type { Redirect, RouterAdvertisement } from './wire/nd.ts'
 
 const LINK_LOCAL = new IpAddress(6, 0xfe800000, 0, 0, 0)
@@ -85,7 +84,7 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
   }
 
   receive(packet: Packet, type: number): void {
-    const isMld = type <= ICMP6_MLD_DONE || type === ICMP6_MLD2_REPORT
+    const isMld = type <= MLD_DONE || type === MLD2_REPORT
     if (isMld && this.listener !== null) this.listener.receive(packet)
     else if (!isMld && this.discovery !== null) this.discovery.receive(packet)
     else this.host.stats.drop('nd.idle')
@@ -162,7 +161,7 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
   clear(): void {
     this.isRemoved = true
     this.routing?.stop()
-    this.listener?.reporter.stop()
+    this.listener?.stop()
     for (const { address } of [...this.entries]) this.remove(address)
     for (const probe of this.probes.splice(0)) probe.stop()
     this.discovery?.cache.clear()
@@ -171,7 +170,7 @@ export class Interface6 implements NetInterface6, NdOwner, AddressBearer, Router
   /** The link is up again. */
   relinked(): void {
     this.discovery?.cache.doubt()
-    this.listener?.reporter.refresh()
+    this.listener?.refresh()
     for (const probe of this.probes) probe.announce()
     this.routing?.restart()
   }

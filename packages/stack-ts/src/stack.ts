@@ -46,13 +46,14 @@ import {
   type TcpSocket,
   type UdpSocket,
 } from '@ioth/core'
+import { PROTO_IGMP } from '@ioth/core/groups'
 import { capabilitiesWith } from './capabilities.ts'
 import { Counters } from './counters.ts'
 import type { Events } from './events.ts'
 import { Echo } from './icmp/echo.ts'
 import { Icmpv4 } from './icmp/icmpv4.ts'
 import { type DiscoveryHandler, Icmpv6 } from './icmp/icmpv6.ts'
-import { igmpInput, PROTO_IGMP } from './igmp/igmp.ts'
+import { igmpInput } from './igmp/igmp.ts'
 import { type InterfaceHost, StackInterface } from './interface.ts'
 import { FragmentIds } from './ip/fragment-ids.ts'
 import { Ipv4 } from './ip/ipv4.ts'

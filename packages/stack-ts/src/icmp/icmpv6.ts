@@ -23,6 +23,7 @@ import {
   PROTO_TCP,
   type Random,
 } from '@ioth/core'
+import { MLD_QUERY, MLD2_REPORT } from '@ioth/core/groups'
 import type { Counters } from '../counters.ts'
 import { HeaderChain, isExtension } from '../ip/extension-headers.ts'
 import type { Ipv6 } from '../ip/ipv6.ts'
@@ -34,8 +35,6 @@ import {
   ICMP6_ECHO,
   ICMP6_ECHO_REPLY,
   ICMP6_FIRST_INFORMATIONAL,
-  ICMP6_MLD_QUERY,
-  ICMP6_MLD2_REPORT,
   ICMP6_PARAMETER_PROBLEM,
   ICMP6_REDIRECT,
   ICMP6_REST,
@@ -102,7 +101,7 @@ export class Icmpv6 implements Transport {
     }
     counters.icmpIn++
     const type = pool.view.getUint8(at + ICMP_TYPE)
-    if ((type >= ICMP6_MLD_QUERY && type <= ICMP6_REDIRECT) || type === ICMP6_MLD2_REPORT) {
+    if ((type >= MLD_QUERY && type <= ICMP6_REDIRECT) || type === MLD2_REPORT) {
       if (packet.interface === null || packet.looped || packet.bodyLength !== 0 || this.discovery === null)
         counters.drop('icmp6.discovery')
       else this.discovery.receive(packet, type)

@@ -4,6 +4,7 @@
  * @module
  */
 import { BROADCAST_V4, ETHERTYPE_IP4, type IpAddress, type Offload } from '@ioth/core'
+import type { Memberships } from '@ioth/core/groups'
 import type { Igmp } from '../igmp/igmp.ts'
 import type { Loopback } from '../link/loopback.ts'
 import { Path } from '../link/path.ts'
@@ -11,7 +12,6 @@ import type { Port } from '../link/port.ts'
 import type { Arp } from '../neighbor/arp.ts'
 import type { NeighborDiscovery } from '../neighbor/nd.ts'
 import { BROADCAST_MAC, type Mac } from '../wire/ethernet.ts'
-import type { Memberships } from './memberships.ts'
 import type { Packet } from './packet.ts'
 
 export interface NetInterface {

@@ -23,6 +23,7 @@ import {
   TCP_HEADER,
   UDP_CHECKSUM,
 } from '@ioth/core'
+import type { Memberships } from '@ioth/core/groups'
 import type { Counters } from '../counters.ts'
 import type { Loopback, LoopbackTaker } from '../link/loopback.ts'
 import { LINK_HEADROOM, type Path } from '../link/path.ts'
@@ -36,7 +37,6 @@ import { sendFragments6 } from './fragment.ts'
 import type { FragmentIds } from './fragment-ids.ts'
 import type { NetInterface } from './interface.ts'
 import type { KnownAddresses } from './known-addresses.ts'
-import type { Memberships } from './memberships.ts'
 import type { Network, Transport } from './network.ts'
 import type { Packet } from './packet.ts'
 import { IP6_SMALLEST_MTU, type PathMtu } from './path-mtu.ts'

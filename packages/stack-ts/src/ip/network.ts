@@ -4,9 +4,9 @@
  * @module
  */
 import type { IpAddress } from '@ioth/core'
+import type { Memberships } from '@ioth/core/groups'
 import type { Path } from '../link/path.ts'
 import type { NetInterface } from './interface.ts'
-import type { Memberships } from './memberships.ts'
 import type { Packet } from './packet.ts'
 
 export interface Network {

@@ -14,6 +14,7 @@ import {
   IpAddress,
   type Random,
 } from '@ioth/core'
+import { ALL_NODES, ALL_ROUTERS } from '@ioth/core/groups'
 import type { Counters } from '../counters.ts'
 import type { Icmpv6 } from '../icmp/icmpv6.ts'
 import type { NetInterface } from '../ip/interface.ts'
@@ -40,7 +41,6 @@ import {
 } from '../wire/nd.ts'
 import { NeighborCache, type Resolver, type ResolverTiming, type Undeliverable } from './cache.ts'
 import type { DadWire } from './dad6.ts'
-import { ALL_NODES, ALL_ROUTERS } from './mld.ts'
 import type { Neighbor } from './neighbor.ts'
 
 /** RFC 4861 10: RETRANS_TIMER, MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT, REACHABLE_TIME. */

@@ -21,6 +21,7 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
+import { JoinedGroups } from '@ioth/core/groups'
 import type { NetInterface } from '../ip/interface.ts'
 import type { Network, Unreachable } from '../ip/network.ts'
 import type { Packet } from '../ip/packet.ts'
@@ -29,13 +30,6 @@ import { type EndpointUser, UdpEndpoint } from '../udp/endpoint.ts'
 import { checkRange, invalid, notImplemented, type SocketHost, StackSocket } from './endpoint.ts'
 
 const SMALLEST_BUFFER = 1024
-
-/** A group this socket listens to; `source` null: from everybody. */
-interface Membership {
-  readonly group: IpAddress
-  readonly on: NetInterface
-  readonly source: IpAddress | null
-}
 
 /** The way of the last datagram. One object for each socket, filled again for another destination. */
 interface Route {
@@ -48,8 +42,6 @@ interface Route {
 }
 
 const UNFIT = -1
-
-const NO_MEMBERSHIPS: readonly Membership[] = []
 
 export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUser {
   private endpoint: UdpEndpoint | null = null
@@ -64,7 +56,7 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
   private multicastLoop = 1
   /** Index of the interface that groups are sent to by; 0: as the routes say. */
   private multicastInterface = 0
-  private memberships: readonly Membership[] = NO_MEMBERSHIPS
+  private readonly groups: JoinedGroups<NetInterface> = new JoinedGroups()
   private route: Route | null = null
   /** Made for a socket of IPv6 that takes IPv4, too. */
   private mapping: MappingSink | null = null
@@ -214,35 +206,16 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     const isFrom = source === undefined || (source.family === this.family && !network.isGroup(source))
     if (this.isClosed || !isFitting || !isFrom) throw new NetError('EINVAL', 'join', where)
     const chosen = this.interfaceFor(group, on, 'join')
-    for (const known of this.memberships) {
-      if (known.on !== chosen || !known.group.equals(group)) continue
-      if (known.source === null && source !== undefined) throw new NetError('EINVAL', 'join', where)
-      if (source === undefined || known.source?.equals(source)) throw new NetError('EADDRINUSE', 'join', where)
-    }
-    // The interface is chosen: from here on the group is known without it.
-    const bare = group.withScope(0)
-    network.memberships(chosen).join(bare, source ?? null)
-    this.memberships = [...this.memberships, { group: bare, on: chosen, source: source ?? null }]
+    this.groups.join(group, chosen, source ?? null, network.memberships(chosen))
   }
 
   leave(group: IpAddress, on: Interface | null, source?: IpAddress): void {
-    const chosen = this.interfaceFor(group, on, 'leave')
-    const isMeant = (known: Membership): boolean =>
-      known.on === chosen &&
-      known.group.equals(group) &&
-      (source === undefined || known.source?.equals(source) === true)
-    const left = this.memberships.filter((known) => !isMeant(known))
-    if (left.length === this.memberships.length) {
-      throw new NetError('EADDRNOTAVAIL', 'leave', { address: group.toString() })
-    }
-    this.leaveAll(isMeant)
-    this.memberships = left
+    this.groups.leave(group, this.interfaceFor(group, on, 'leave'), source ?? null)
   }
 
   override close(): void {
     if (this.isClosed) return
-    this.leaveAll(() => true)
-    this.memberships = NO_MEMBERSHIPS
+    this.groups.drop(() => true)
     if (this.endpoint !== null) {
       this.host.udp.remove(this.endpoint)
       this.endpoint.clear()
@@ -271,11 +244,11 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
 
   /** Whoever names sources gets those; whoever did not join hears what others of this host joined, as on Linux. */
   wants(packet: Packet): boolean {
-    const { memberships } = this
-    if (memberships.length === 0) return true
+    const { list } = this.groups
+    if (list.length === 0) return true
     const { network, source, destination } = packet
     let isMember = false
-    for (const known of memberships) {
+    for (const known of list) {
       if (known.on !== packet.interface || network.keyOf(known.group) !== destination) continue
       if (known.source === null || network.keyOf(known.source) === source) return true
       isMember = true
@@ -424,12 +397,6 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
       throw new NetError('ENODEV', syscall, { address: group.toString() })
     }
     return chosen
-  }
-
-  private leaveAll(isMeant: (known: Membership) => boolean): void {
-    for (const known of this.memberships) {
-      if (isMeant(known)) this.networkOf(known.group).memberships(known.on).leave(known.group, known.source)
-    }
   }
 
   private bound(): UdpEndpoint {

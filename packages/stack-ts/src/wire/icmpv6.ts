@@ -26,11 +26,6 @@ export const ICMP6_PARAMETER_PROBLEM = 4
 export const ICMP6_FIRST_INFORMATIONAL = 128
 export const ICMP6_ECHO = 128
 export const ICMP6_ECHO_REPLY = 129
-// Multicast listener discovery (RFC 2710, RFC 3810)
-export const ICMP6_MLD_QUERY = 130
-export const ICMP6_MLD_REPORT = 131
-export const ICMP6_MLD_DONE = 132
-export const ICMP6_MLD2_REPORT = 143
 // Neighbour discovery (RFC 4861)
 export const ICMP6_ROUTER_SOLICITATION = 133
 export const ICMP6_ROUTER_ADVERTISEMENT = 134

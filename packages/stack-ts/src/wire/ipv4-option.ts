@@ -12,9 +12,6 @@ const LOOSE_SOURCE_ROUTE = 131
 const STRICT_SOURCE_ROUTE = 137
 const ROUTER_ALERT = 148
 
-/** Router alert with value 0: routers shall look at the packet (RFC 2113). */
-export const ROUTER_ALERT_OPTION: Uint8Array = Uint8Array.of(ROUTER_ALERT, 4, 0, 0)
-
 /**
  * View level: reads the options between two positions.
  * @returns why the packet is refused: `source-route` (RFC 7126 4.3, 4.4), or `options` that cannot be read; null when it is not.

@@ -1,7 +1,6 @@
 import { IpAddress } from '@ioth/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseMld, serializeMld } from './mld.ts'
 import { checkNd, type NdMessage, parseNd, serializeNd } from './nd.ts'
 import { type NdOptions, parseNdOptions, serializeNdOptions } from './nd-option.ts'
 
@@ -74,38 +73,12 @@ test('P-17 neighbour discovery: parse ∘ serialize = id, with all options', () 
   )
 })
 
-const group = fc.record({ type: fc.constantFrom(131, 132), group: address })
-const query = fc
-  .record({
-    type: fc.constant(130),
-    version: fc.constantFrom(1, 2),
-    group: address,
-    sources: fc.array(address, { maxLength: 4 }),
-    maxResponse: fc.integer({ min: 0, max: 32767 }),
-  })
-  .map((value) => (value.version === 1 ? { ...value, sources: [] } : value))
-const report = fc.record({
-  type: fc.constant(143),
-  records: fc.array(fc.record({ type: octet, group: address, sources: fc.array(address, { maxLength: 4 }) }), {
-    maxLength: 4,
-  }),
-})
-
-test('P-17 multicast listener discovery: parse ∘ serialize = id', () => {
-  fc.assert(
-    fc.property(fc.oneof(group, query, report) as fc.Arbitrary<Parameters<typeof serializeMld>[0]>, (value) => {
-      expect(plain(parseMld(serializeMld(value)))).toEqual(plain(value))
-    }),
-  )
-})
-
 test('P-14 R-ND-01 any octets as a message of discovery: nothing throws, and what is read is a value or a reason', () => {
   const octets = fc.uint8Array({ maxLength: 200 })
   fc.assert(
     fc.property(fc.integer({ min: 130, max: 143 }), octets, (type, rest) => {
       const bytes = Uint8Array.of(type, 0, 0, 0, ...rest)
       expect(['string', 'object']).toContain(typeof parseNd(bytes))
-      expect(['string', 'object']).toContain(typeof parseMld(bytes))
       expect(['string', 'object']).toContain(typeof parseNdOptions(rest))
     }),
     { numRuns: 2000 },
@@ -171,40 +144,6 @@ test('R-ND-01 a prefix of RFC 4191 may be cut to the octets it needs', () => {
   expect(parseNdOptions(Uint8Array.of(24, 1, 0, 0, 0, 0, 0, 60))).toHaveProperty('routes')
   // RFC 4191 2.3: an option with the reserved preference is ignored.
   expect(parseNdOptions(Uint8Array.of(24, 1, 0, 0x10, 0, 0, 0, 60))).toEqual({})
-})
-
-test('H-34 lists of multicast listener discovery that go on past the end', () => {
-  const bytes = serializeMld({ type: 143, records: [{ type: 4, group: new IpAddress(6, -1, 0, 0, 1), sources: [] }] })
-  for (const [at, value] of [
-    [7, 2],
-    [11, 1],
-    [9, 1],
-  ] as const) {
-    const bad = bytes.slice()
-    bad[at] = value
-    expect(parseMld(bad), `${at}`).toBe('length')
-  }
-  const query = serializeMld({
-    type: 130,
-    version: 2,
-    group: new IpAddress(6, 0, 0, 0, 0),
-    sources: [],
-    maxResponse: 9,
-  })
-  query[27] = 1
-  expect(parseMld(query)).toBe('length')
-  expect(parseMld(query.subarray(0, 26))).toBe('length')
-  expect(parseMld(query.subarray(0, 23))).toBe('short')
-})
-
-test('R-ND-10 a response time from 32.768 s on is a mantissa and an exponent', () => {
-  const group = new IpAddress(6, 0, 0, 0, 0)
-  const query = serializeMld({ type: 130, version: 2, group, sources: [], maxResponse: 0 })
-  query[4] = 0x80
-  expect(parseMld(query)).toMatchObject({ maxResponse: 0x1000 << 3 })
-  query[4] = 0xff
-  query[5] = 0xff
-  expect(parseMld(query)).toMatchObject({ maxResponse: 0x1fff << 10 })
 })
 
 const LINK_LOCAL = new IpAddress(6, 0xfe800000, 0, 0, 1)

@@ -1,6 +1,6 @@
-import { type IpAddress, parseIpAddress } from '@ioth/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { type IpAddress, parseIpAddress } from '../address/ip-address.ts'
 import { type FilterChange, type Group, Memberships } from './memberships.ts'
 
 const ip = parseIpAddress

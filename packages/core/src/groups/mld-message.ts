@@ -12,8 +12,14 @@
  *
  * @module
  */
-import { fromBytes, ICMP_TYPE, type IpAddress, toBytes } from '@ioth/core'
-import { ICMP6_MLD_DONE, ICMP6_MLD_QUERY, ICMP6_MLD_REPORT, ICMP6_MLD2_REPORT } from './icmpv6.ts'
+import { fromBytes, type IpAddress, toBytes } from '../address/ip-address.ts'
+import { ICMP_TYPE } from '../frame/offsets.ts'
+
+// Types of ICMPv6 messages.
+export const MLD_QUERY = 130
+export const MLD_REPORT = 131
+export const MLD_DONE = 132
+export const MLD2_REPORT = 143
 
 const SHORT = 24
 const LONG_QUERY = 28
@@ -24,7 +30,7 @@ const RECORD = 20
 export const ROUTER_ALERT: readonly number[] = [58, 0, 5, 2, 0, 0, 1, 0]
 
 export interface MldQuery {
-  readonly type: typeof ICMP6_MLD_QUERY
+  readonly type: typeof MLD_QUERY
   readonly version: 1 | 2
   /** `::`: all groups. */
   readonly group: IpAddress
@@ -34,7 +40,7 @@ export interface MldQuery {
 }
 
 export interface MldGroupMessage {
-  readonly type: typeof ICMP6_MLD_REPORT | typeof ICMP6_MLD_DONE
+  readonly type: typeof MLD_REPORT | typeof MLD_DONE
   readonly group: IpAddress
 }
 
@@ -45,7 +51,7 @@ export interface MldRecord {
 }
 
 export interface MldReport {
-  readonly type: typeof ICMP6_MLD2_REPORT
+  readonly type: typeof MLD2_REPORT
   readonly records: readonly MldRecord[]
 }
 
@@ -55,11 +61,11 @@ export type MldMessage = MldQuery | MldGroupMessage | MldReport
 export function parseMld(octets: Uint8Array): MldMessage | string {
   const type = octets[ICMP_TYPE]
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
-  if (type === ICMP6_MLD2_REPORT) return parseReport(octets, view)
+  if (type === MLD2_REPORT) return parseReport(octets, view)
   if (octets.length < SHORT) return 'short'
   const group = fromBytes(octets, 8, 16)
-  if (type === ICMP6_MLD_REPORT || type === ICMP6_MLD_DONE) return { type, group }
-  if (type !== ICMP6_MLD_QUERY) return 'type'
+  if (type === MLD_REPORT || type === MLD_DONE) return { type, group }
+  if (type !== MLD_QUERY) return 'type'
   const code = view.getUint16(4)
   // RFC 3810 8.1: the length tells the version.
   if (octets.length === SHORT) return { type, version: 1, group, sources: [], maxResponse: code }
@@ -75,7 +81,7 @@ export function serializeMld(message: MldMessage): Uint8Array {
   const octets = new Uint8Array(lengthOf(message))
   const view = new DataView(octets.buffer)
   octets[ICMP_TYPE] = message.type
-  if (message.type === ICMP6_MLD2_REPORT) {
+  if (message.type === MLD2_REPORT) {
     view.setUint16(6, message.records.length)
     let at = REPORT
     for (const { type, group, sources } of message.records) {
@@ -88,7 +94,7 @@ export function serializeMld(message: MldMessage): Uint8Array {
     return octets
   }
   octets.set(toBytes(message.group), 8)
-  if (message.type === ICMP6_MLD_QUERY) {
+  if (message.type === MLD_QUERY) {
     view.setUint16(4, message.maxResponse)
     if (message.version === 2) {
       view.setUint16(26, message.sources.length)
@@ -120,16 +126,16 @@ function parseReport(octets: Uint8Array, view: DataView): MldReport | string {
     const end = first + sourceCount * 16
     if (end > octets.length) return 'length'
     const sources = Array.from({ length: sourceCount }, (_, index) => fromBytes(octets, first + index * 16, 16))
-    records.push({ type: octets[at]!, group: fromBytes(octets, at + 4, 16), sources })
-    at = end + octets[at + 1]! * 4
+    records.push({ type: octets[at] as number, group: fromBytes(octets, at + 4, 16), sources })
+    at = end + (octets[at + 1] as number) * 4
   }
-  return at > octets.length ? 'length' : { type: ICMP6_MLD2_REPORT, records }
+  return at > octets.length ? 'length' : { type: MLD2_REPORT, records }
 }
 
 function lengthOf(message: MldMessage): number {
-  if (message.type === ICMP6_MLD2_REPORT) {
+  if (message.type === MLD2_REPORT) {
     return message.records.reduce((length, { sources }) => length + recordLength(sources.length), REPORT)
   }
-  if (message.type === ICMP6_MLD_QUERY && message.version === 2) return LONG_QUERY + message.sources.length * 16
+  if (message.type === MLD_QUERY && message.version === 2) return LONG_QUERY + message.sources.length * 16
   return SHORT
 }

@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { type Clock, type IpAddress, type Random, Timer } from '@ioth/core'
+import type { IpAddress } from '../address/ip-address.ts'
+import { type Clock, type Random, Timer } from '../contract/clock.ts'
 import type { FilterChange, Group, MembershipProtocol, Memberships } from './memberships.ts'
 
 /** Types of records, RFC 3376 4.2.12 and RFC 3810 5.2.12. */

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type IpAddress, NetError } from '@ioth/core'
+import type { IpAddress } from '../address/ip-address.ts'
+import { NetError } from '../errors/net-error.ts'
 
 /** How the filter of a group changed, in the words of RFC 3376 4.2.12. */
 export type FilterChange = 'to-exclude' | 'to-include' | 'allow' | 'block'

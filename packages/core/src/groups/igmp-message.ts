@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { complement, sumOctets } from './checksum.ts'
+import { shortSum } from '../armour/octets.ts'
 
 export const IGMP_QUERY = 0x11
 export const IGMP_REPORT_V1 = 0x12
@@ -56,11 +56,11 @@ export type IgmpMessage = IgmpQuery | IgmpGroupMessage | IgmpReport
 /** @returns the message, or why it is none. */
 export function parseIgmp(octets: Uint8Array): IgmpMessage | string {
   if (octets.length < SHORT) return 'short'
-  if (sumOctets(octets) !== 0xffff) return 'checksum'
+  if (sumOf(octets) !== 0xffff) return 'checksum'
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
-  const type = octets[0]!
+  const type = octets[0] as number
   const group = view.getInt32(4)
-  if (type === IGMP_QUERY) return parseQuery(view, octets[1]!, group)
+  if (type === IGMP_QUERY) return parseQuery(view, octets[1] as number, group)
   if (type === IGMP_REPORT_V1 || type === IGMP_REPORT_V2 || type === IGMP_LEAVE) return { type, group }
   if (type === IGMP_REPORT_V3) return parseReport(view)
   return 'type'
@@ -132,7 +132,7 @@ export function serializeIgmp(message: IgmpMessage): Uint8Array {
       }
     }
   }
-  view.setUint16(2, complement(sumOctets(octets)))
+  view.setUint16(2, ~sumOf(octets))
   return octets
 }
 
@@ -141,4 +141,10 @@ function lengthOf(message: IgmpMessage): number {
     return message.records.reduce((length, { sources }) => length + recordLength(sources.length), SHORT)
   }
   return message.type === IGMP_QUERY && message.version === 3 ? LONG_QUERY + message.sources.length * 4 : SHORT
+}
+
+/** RFC 1071, folded; an odd last octet counts as its word's high half. */
+function sumOf(octets: Uint8Array): number {
+  const even = octets.length & ~1
+  return shortSum(octets, 0, even, even < octets.length ? (octets[even] as number) << 8 : 0)
 }
