@@ -13,40 +13,37 @@ import {
   type IpAddress,
   type Link,
   NetError,
-  PROTO_ICMP,
-  PROTO_ICMP6,
   PROTO_UDP,
   parseMac,
   randomMac,
   type Scheduler,
   TCP_ACK,
-  TCP_CHECKSUM,
-  TCP_DATA_OFFSET,
-  TCP_DESTINATION,
   TCP_FIN,
   TCP_PSH,
   TCP_RST,
-  TCP_SOURCE,
   TCP_SYN,
   UDP_CHECKSUM,
-  UDP_DESTINATION,
-  UDP_HEADER,
-  UDP_SOURCE,
 } from '@ioth/core'
 import {
+  endsOf,
   type Flow,
   FlowTable,
   FrameBridge,
   type FrameGuard,
+  isIcmpError,
+  isOddEcho,
+  isOfNobody,
+  makeSegment,
   mendIcmp,
   NeighborProbe,
-  SegmentTemplate,
-  TcpFrame,
-  UNREACHABLE,
+  PacketView,
+  reportOf,
+  reversed,
+  TIMESTAMPS,
+  WINDOW_SCALE,
 } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { InsidePorts } from './inside-ports.ts'
-import { Packet, withoutScaleAndTimestamps } from './packet.ts'
 import { type Wire, wireTo } from './private-switch.ts'
 
 /** What a device needs of its engine. */
@@ -59,7 +56,7 @@ export interface DeviceOwner {
   isOurs(address: IpAddress): boolean
   sourceFor(destination: IpAddress): IpAddress | null
   /** A SYN has come for a port of ours: `inside`, or that nobody listens, or that there is no room. */
-  admits(device: Device, frame: TcpFrame): number
+  admits(device: Device, frame: PacketView): number
   /** The library has a frame more. */
   delivered(): void
   /** A connection that is being made, or a datagram, cannot get there. */
@@ -94,11 +91,6 @@ export interface DeviceCounters {
 }
 
 const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
-const ERRORS4: readonly number[] = [3, 4, 5, 11, 12]
-const ERRORS6: readonly number[] = [1, 2, 3, 4, 137]
-const ICMP_HEADER = 8
-const ROUTER_SOLICITATION = 133
-const NEIGHBOR_SOLICITATION = 135
 
 export class Device implements FrameGuard {
   readonly mac: string
@@ -125,8 +117,12 @@ export class Device implements FrameGuard {
   private readonly inside = new Map<Flow, number>()
   private readonly known = new Map<number, { readonly flow: Flow; readonly local: IpAddress }>()
   private readonly retired = new Set<Flow>()
-  private readonly segment = { in: new TcpFrame(), out: new TcpFrame(), own: new TcpFrame() }
-  private readonly packet = { in: new Packet(), out: new Packet(), quoted: new Packet() }
+  private readonly packet = {
+    in: new PacketView(),
+    out: new PacketView(),
+    own: new PacketView(),
+    quoted: new PacketView(),
+  }
   /** An acknowledgement that waits for a later one. */
   private acknowledgement: { readonly flow: Flow; readonly frame: Uint8Array } | null = null
 
@@ -152,10 +148,6 @@ export class Device implements FrameGuard {
     this.pointer = pointer
     this.wire = wire
     this.bridge = new FrameBridge({ scheduler, pool, link, guard: this, wire: wire.fd })
-    this.segment.in.use(this.bridge.incoming)
-    this.segment.out.use(this.bridge.outgoing)
-    this.packet.in.use(this.bridge.incoming)
-    this.packet.out.use(this.bridge.outgoing)
     this.flows = new FlowTable({
       clock,
       bareResets: true,
@@ -206,51 +198,35 @@ export class Device implements FrameGuard {
 
   arriving(bytes: Uint8Array, length: number): boolean {
     const { in: packet } = this.packet
-    if (!packet.parse(length)) {
+    if (!packet.read(bytes, 0, length)) {
       this.releaseAcknowledgement()
       this.neighbors.arriving(bytes, length)
       return true
     }
     if (packet.family === 6 && this.ipv6Addresses === 0) return false
-    const { in: segment } = this.segment
-    if (segment.parse(length)) return this.segmentArrives(segment)
+    if (packet.isTcp) return this.segmentArrives(packet)
     this.releaseAcknowledgement()
     if (packet.protocol === PROTO_UDP) return this.datagramArrives(packet)
-    if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) {
-      if (this.isError(packet) || this.isOddEcho(packet)) return false
-      this.neighbors.arriving(bytes, length)
+    if (isIcmpError(packet)) this.errorArrives(packet)
+    else if (!isOddEcho(packet)) {
+      if (packet.isIcmp) this.neighbors.arriving(bytes, length)
+      return true
     }
-    return true
+    return false
   }
 
-  leaving(_bytes: Uint8Array, length: number): boolean {
+  leaving(bytes: Uint8Array, length: number): boolean {
     const { out: packet } = this.packet
-    if (!packet.parse(length)) return true
+    if (!packet.read(bytes, 0, length)) return true
     if (packet.isFragment) {
       this.counters.dropFragment++
       return false
     }
     if (packet.family === 6 && (this.ipv6Addresses === 0 || isOfNobody(packet))) return false
-    const { out: segment } = this.segment
-    if (segment.parse(length)) return this.segmentLeaves(segment)
-    if (packet.protocol === PROTO_UDP && packet.at + UDP_HEADER <= packet.end) {
-      const port = packet.view.getUint16(packet.at + UDP_SOURCE)
-      const real = this.udpPorts.real(port)
-      for (const { inside, local } of this.exchanges) {
-        if (inside === port && !packet.source.equals(local)) packet.setSource(local, UDP_CHECKSUM)
-      }
-      if (real >= 0 && real !== port) packet.set16(UDP_SOURCE, real, UDP_CHECKSUM)
-      if (this.isEmptyMark(packet)) packet.emptyDatagram()
-      // Over IPv4 the library sends datagrams without a sum.
-      else if (packet.view.getUint16(packet.at + UDP_CHECKSUM) === 0) packet.sum(UDP_CHECKSUM)
-    } else mendIcmp(packet.bytes, length)
+    if (packet.isTcp) return this.segmentLeaves(packet)
+    if (packet.isUdp) this.datagramLeaves(packet)
+    else mendIcmp(packet)
     return true
-  }
-
-  private isEmptyMark({ bytes, at, end }: Packet): boolean {
-    const { emptyMark } = this.owner
-    const data = at + UDP_HEADER
-    return end - data === emptyMark.length && emptyMark.every((octet, index) => octet === bytes[data + index])
   }
 
   delivered(): void {
@@ -286,10 +262,9 @@ export class Device implements FrameGuard {
 
   // ---------- TCP ----------
 
-  private segmentArrives(segment: TcpFrame): boolean {
+  private segmentArrives(segment: PacketView): boolean {
     // The library resets a connection for a flag that it does not know (urgent data, congestion), and gives reserved bits back.
-    const word = segment.view.getUint16(segment.at + TCP_DATA_OFFSET)
-    segment.set16(TCP_DATA_OFFSET, word & (0xf000 | FLAGS))
+    segment.reserved = 0
     segment.flags &= FLAGS
     if ((segment.flags & TCP_SYN) !== 0) withoutScaleAndTimestamps(segment)
     const isOpening = (segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN
@@ -318,8 +293,8 @@ export class Device implements FrameGuard {
       }
       return false
     }
-    segment.set16(TCP_DESTINATION, this.inside.get(flow) as number)
-    const isPure = segment.flags === TCP_ACK && segment.payload === 0 && !flow.isPassive
+    segment.destinationPort = this.inside.get(flow) as number
+    const isPure = segment.flags === TCP_ACK && segment.dataLength === 0 && !flow.isPassive
     if (isPure && flow.acknowledgedOctets !== before) {
       // Of acknowledgements in a row the last one says all; by several, after a timeout, the library loses its place for good.
       if (this.acknowledgement?.flow !== flow) this.releaseAcknowledgement()
@@ -327,24 +302,23 @@ export class Device implements FrameGuard {
       return false
     }
     this.releaseAcknowledgement()
-    if ((segment.flags & TCP_FIN) === 0 || segment.payload === 0) return true
+    if ((segment.flags & TCP_FIN) === 0 || segment.dataLength === 0) return true
     this.giveApart(segment)
     return false
   }
 
   /** The library does not see an end that comes with octets. */
-  private giveApart(segment: TcpFrame): void {
-    const { seq, ack, payload, window } = segment
-    const end = SegmentTemplate.of(segment).make(TCP_FIN | TCP_ACK, (seq + payload) | 0, ack, window)
-    segment.set16(TCP_DATA_OFFSET, segment.view.getUint16(segment.at + TCP_DATA_OFFSET) & ~TCP_FIN)
+  private giveApart(segment: PacketView): void {
+    const { sequence, acknowledgment, dataLength, window } = segment
+    segment.flags &= ~TCP_FIN
     this.bridge.toLibrary(segment.bytes.slice(0, segment.length))
-    this.bridge.toLibrary(end)
+    const end = { flags: TCP_FIN | TCP_ACK, sequence: (sequence + dataLength) | 0, acknowledgment, window }
+    this.bridge.toLibrary(makeSegment(endsOf(segment), end))
   }
 
-  private newSegment(segment: TcpFrame, isOpening: boolean): boolean {
+  private newSegment(segment: PacketView, isOpening: boolean): boolean {
     this.releaseAcknowledgement()
-    const { in: packet } = this.packet
-    if (!this.owner.isOurs(packet.destination)) {
+    if (!this.owner.isOurs(segment.destinationAddress)) {
       this.counters.dropStray++
       return false
     }
@@ -358,30 +332,31 @@ export class Device implements FrameGuard {
       this.refuse(segment)
       return false
     }
-    segment.set16(TCP_DESTINATION, inside)
+    segment.destinationPort = inside
     return true
   }
 
   /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */
-  private refuse(segment: TcpFrame): void {
+  private refuse(segment: PacketView): void {
     this.counters.dropStray++
-    const { flags, seq, ack, space } = segment
+    const { flags, sequence, acknowledgment, sequenceLength } = segment
     if ((flags & TCP_RST) !== 0) return
     this.counters.resetsOut++
-    const back = SegmentTemplate.of(segment).reversed()
-    const isKnown = (flags & TCP_ACK) !== 0
-    this.bridge.toLink(isKnown ? back.make(TCP_RST, ack, 0, 0) : back.make(TCP_RST | TCP_ACK, 0, (seq + space) | 0, 0))
+    const numbers =
+      (flags & TCP_ACK) !== 0
+        ? { flags: TCP_RST, sequence: acknowledgment }
+        : { flags: TCP_RST | TCP_ACK, sequence: 0, acknowledgment: (sequence + sequenceLength) | 0 }
+    this.bridge.toLink(makeSegment(reversed(endsOf(segment)), numbers))
   }
 
-  private segmentLeaves(segment: TcpFrame): boolean {
-    const real = this.tcpPorts.real(segment.sourcePort)
+  private segmentLeaves(segment: PacketView): boolean {
+    const { sourcePort } = segment
+    const real = this.tcpPorts.real(sourcePort)
     // Resets are made here, from the numbers of the connection.
     if (real < 0 || (segment.flags & TCP_RST) !== 0) return false
     // The library speaks from the first address of a network, whatever address a connection has.
-    const known = this.known.get(keyOf(segment.sourcePort, segment.destinationPort))
-    const { out: packet } = this.packet
-    if (known !== undefined && !packet.source.equals(known.local)) packet.setSource(known.local, TCP_CHECKSUM)
-    segment.set16(TCP_SOURCE, real)
+    const known = this.known.get(keyOf(sourcePort, segment.destinationPort))
+    if (known !== undefined && !segment.sourceAddress.equals(known.local)) segment.sourceAddress = known.local
     segment.sourcePort = real
     withoutScaleAndTimestamps(segment)
     const flow = this.flows.find(segment, 'out')
@@ -393,9 +368,8 @@ export class Device implements FrameGuard {
   private toLibrary(frame: Uint8Array, flow: Flow): void {
     const inside = this.inside.get(flow)
     if (inside === undefined) return
-    const { own } = this.segment
-    own.use(frame)
-    if (own.parse(frame.length)) own.set16(TCP_DESTINATION, inside)
+    const { own } = this.packet
+    if (own.read(frame, 0, frame.length)) own.destinationPort = inside
     this.bridge.toLibrary(frame)
   }
 
@@ -407,53 +381,55 @@ export class Device implements FrameGuard {
 
   // ---------- UDP and ICMP ----------
 
-  private datagramArrives(packet: Packet): boolean {
-    const { view, at, end } = packet
-    if (packet.isFragment || at + UDP_HEADER > end) return false
-    const port = view.getUint16(at + UDP_DESTINATION)
-    const from = view.getUint16(at + UDP_SOURCE)
+  private datagramArrives(packet: PacketView): boolean {
+    if (!packet.isUdp) return false
+    const { sourcePort, destinationPort } = packet
     for (const exchange of this.exchanges) {
-      if (exchange.localPort !== port || exchange.remotePort !== from) continue
-      if (!exchange.remote.equals(packet.source) || !exchange.local.equals(packet.destination)) continue
-      exchange.arriving(end - at - UDP_HEADER)
-      if (exchange.inside !== port) packet.set16(UDP_DESTINATION, exchange.inside, UDP_CHECKSUM)
+      if (exchange.localPort !== destinationPort || exchange.remotePort !== sourcePort) continue
+      if (!exchange.remote.equals(packet.sourceAddress) || !exchange.local.equals(packet.destinationAddress)) continue
+      exchange.arriving(packet.dataLength)
+      if (exchange.inside !== destinationPort) packet.destinationPort = exchange.inside
       return true
     }
     // Where nobody is, the library says so; where somebody is, it would not ask from whom it comes.
-    if (!this.udpPorts.has(port)) return true
+    if (!this.udpPorts.has(destinationPort)) return true
     this.counters.dropStranger++
     return false
   }
 
-  /** A question with a code that it does not have (RFC 792): the library gives it back. */
-  private isOddEcho({ bytes, at, family }: Packet): boolean {
-    return bytes[at] === (family === 4 ? 8 : 128) && bytes[at + 1] !== 0
+  private datagramLeaves(packet: PacketView): void {
+    const { sourcePort } = packet
+    for (const { inside, local } of this.exchanges) {
+      if (inside === sourcePort && !packet.sourceAddress.equals(local)) packet.sourceAddress = local
+    }
+    const real = this.udpPorts.real(sourcePort)
+    if (real >= 0 && real !== sourcePort) packet.sourcePort = real
+    if (this.isEmptyMark(packet)) packet.endAt(packet.dataAt)
+    // Over IPv4 the library sends datagrams without a sum.
+    else if (packet.word16(packet.payloadAt + UDP_CHECKSUM) === 0) packet.sum()
   }
 
-  /** Whether it is an error of the network: those are told to whom they concern, and never to the library, which ends connections by them. */
-  private isError(packet: Packet): boolean {
-    const { bytes, at, end, family } = packet
-    const [errors, unreachable] = family === 4 ? [ERRORS4, 3] : [ERRORS6, 1]
-    const type = bytes[at] as number
-    if (!errors.includes(type)) return false
-    const code = type === unreachable ? UNREACHABLE[family][bytes[at + 1] as number] : undefined
+  private isEmptyMark({ bytes, dataAt, dataLength }: PacketView): boolean {
+    const { emptyMark } = this.owner
+    return dataLength === emptyMark.length && emptyMark.every((octet, index) => octet === bytes[dataAt + index])
+  }
+
+  /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */
+  private errorArrives(packet: PacketView): void {
     const { quoted } = this.packet
-    quoted.use(bytes)
-    if (code === undefined || !quoted.parseAt(at + ICMP_HEADER, end, family) || quoted.at + 8 > end) return true
+    const code = reportOf(packet, quoted)
+    if (code === null) return
     this.counters.icmpErrors++
-    const { view } = quoted
-    const localPort = view.getUint16(quoted.at)
-    const remotePort = view.getUint16(quoted.at + 2)
+    const { sourcePort, destinationPort, destinationAddress } = quoted
     if (quoted.protocol === PROTO_UDP) {
       for (const exchange of this.exchanges) {
-        if (exchange.localPort !== localPort || exchange.remotePort !== remotePort) continue
-        if (exchange.remote.equals(quoted.destination)) exchange.reported(code)
+        if (exchange.localPort !== sourcePort || exchange.remotePort !== destinationPort) continue
+        if (exchange.remote.equals(destinationAddress)) exchange.reported(code)
       }
-      return true
+      return
     }
-    const flow = this.flows.get(quoted.source, localPort, quoted.destination, remotePort)
+    const flow = this.flows.get(quoted.sourceAddress, sourcePort, destinationAddress, destinationPort)
     if (flow !== null && !flow.isEstablished) this.owner.reported(flow, code)
-    return true
   }
 }
 
@@ -462,12 +438,10 @@ function keyOf(inside: number, remotePort: number): number {
 }
 
 /**
- * What the library asks as nobody (from `::`): routers, and whether its address is somebody else's. Nothing here is configured by what routers
- * say, and conflicts are looked for beside the library, which says who it is in questions that must not (RFC 4861 4.1, 4.3).
+ * The library puts the scale of its window on every segment and changes it, and without timestamps segments can be made beside it that its peer
+ * takes.
  */
-function isOfNobody(packet: Packet): boolean {
-  const { protocol, bytes, at } = packet
-  if (protocol !== PROTO_ICMP6) return false
-  const type = bytes[at] as number
-  return type === ROUTER_SOLICITATION || (type === NEIGHBOR_SOLICITATION && packet.isFromNobody)
+function withoutScaleAndTimestamps(segment: PacketView): void {
+  segment.withoutOption(WINDOW_SCALE)
+  if ((segment.flags & TCP_SYN) !== 0) segment.withoutOption(TIMESTAMPS)
 }

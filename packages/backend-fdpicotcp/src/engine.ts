@@ -36,6 +36,7 @@ import {
 import {
   Callbacks,
   type Flow,
+  type PacketView,
   PICO_EVENT_CONNECTION,
   PICO_EVENT_ERROR,
   PICO_EVENT_FIN,
@@ -44,7 +45,6 @@ import {
   ProbedNeighbors,
   RetiredFlows,
   sumOfDevices,
-  type TcpFrame,
 } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { Connection } from './connection.ts'
@@ -289,7 +289,7 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     this.lines.set(flow, line)
   }
 
-  admits(device: Device, frame: TcpFrame): number {
+  admits(device: Device, frame: PacketView): number {
     const local = frame.destinationAddress
     const listeners = this.listeners.get(frame.destinationPort)
     const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.insidePort(local) > 0)

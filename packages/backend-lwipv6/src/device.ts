@@ -5,14 +5,8 @@
  * @module
  */
 import {
-  ETH_TYPE,
-  ETHERNET_HEADER,
-  ETHERTYPE_IP4,
   type FramePool,
   fromBytes,
-  IP4_FRAGMENT,
-  IP4_FRAGMENT_OFFSET,
-  IP4_MORE_FRAGMENTS,
   type IpAddress,
   type Link,
   NetError,
@@ -28,7 +22,6 @@ import {
   answerArp,
   answerSolicitation,
   closeDescriptor,
-  destinationOf,
   errnoError,
   FlowTable,
   FrameBridge,
@@ -37,7 +30,7 @@ import {
   isSolicitation,
   mendIcmp,
   NeighborProbe,
-  TcpFrame,
+  PacketView,
 } from '@ioth/ffi'
 import { ipAddr, maskOf } from './addresses.ts'
 import type { Lwip, Pointer } from './bindings.ts'
@@ -62,9 +55,9 @@ export interface DeviceOwner {
    * A SYN has come for a port of ours. @returns whether it may go on: there is room for the connection; `later`: the library does not listen
    * there yet, and the device keeps the SYN until {@link Device.releaseEarly}.
    */
-  admits(device: Device, frame: TcpFrame): boolean | 'later'
+  admits(device: Device, frame: PacketView): boolean | 'later'
   /** A segment that may complete a handshake. @returns whether it may go on now; else the device keeps it back until {@link Device.releaseHeld}. */
-  mayComplete(device: Device, frame: TcpFrame): boolean
+  mayComplete(device: Device, frame: PacketView): boolean
 }
 
 /** SYNs that wait for a listener. */
@@ -87,7 +80,7 @@ export class Device implements FrameGuard {
   private readonly nif: Pointer
   private readonly hops: Hops
   private readonly hardware: Uint8Array
-  private readonly segment = { in: new TcpFrame(), out: new TcpFrame() }
+  private readonly packet = { in: new PacketView(), out: new PacketView() }
   private held: Uint8Array[] = []
   /** SYNs to ports that the library will listen on in a moment. */
   private early: Uint8Array[] = []
@@ -109,8 +102,6 @@ export class Device implements FrameGuard {
     this.mac = chosen.toLowerCase()
     this.hardware = parseMac(this.mac)
     this.bridge = new FrameBridge({ scheduler, pool, link, guard: this })
-    this.segment.in.use(this.bridge.incoming)
-    this.segment.out.use(this.bridge.outgoing)
     this.flows = new FlowTable({
       clock,
       toPeer: (frame) => this.bridge.toLink(frame),
@@ -183,8 +174,8 @@ export class Device implements FrameGuard {
   // ---------- frames ----------
 
   arriving(bytes: Uint8Array, length: number): boolean {
-    const { in: segment } = this.segment
-    if (!segment.parse(length)) {
+    const { in: segment } = this.packet
+    if (!segment.read(bytes, 0, length) || !segment.isTcp) {
       this.neighbors.arriving(bytes, length)
       const isOurs = (address: IpAddress): boolean => this.hops.has(address)
       let reply: Uint8Array | null
@@ -200,7 +191,7 @@ export class Device implements FrameGuard {
     if (flow === null) return this.arrivingNew(segment, bytes)
     const { acknowledgedOctets } = flow
     if (!flow.arriving(segment)) return false
-    if (segment.payload > 0 && ++flow.unread > UNREAD_SEGMENTS) {
+    if (segment.dataLength > 0 && ++flow.unread > UNREAD_SEGMENTS) {
       this.counters.dropUnread++
       return false
     }
@@ -209,35 +200,36 @@ export class Device implements FrameGuard {
       return false
     }
     const hasNews = flow.acknowledgedOctets !== acknowledgedOctets || flow.wasReset
-    return (flow.observer as Connection | null)?.entering(bytes, length, hasNews, segment.payload) ?? true
+    return (flow.observer as Connection | null)?.entering(bytes, length, hasNews, segment.dataLength) ?? true
   }
 
   leaving(bytes: Uint8Array, length: number): boolean {
-    const { out: segment } = this.segment
-    if (segment.parse(length)) {
-      const flow = this.flows.find(segment, 'out')
-      // A flow has its peer's hardware address.
-      if (flow !== null) return flow.leaving(segment)
-    } else if (isFragment(bytes, length)) {
-      this.counters.dropFragment++
-      return false
-    }
-    return this.address(bytes, length)
-  }
-
-  /** Where the library's frame goes, which knows no neighbours. @returns whether it can go now. */
-  private address(bytes: Uint8Array, length: number): boolean {
-    const destination = destinationOf(bytes, length)
-    if (destination === null) {
+    const { out: packet } = this.packet
+    if (!packet.read(bytes, 0, length)) {
       // It may have questions of its own; neighbours are asked for beside it.
       if (isArp(bytes, length)) this.fence.answer(bytes, length)
       return false
     }
+    if (packet.isTcp) {
+      const flow = this.flows.find(packet, 'out')
+      // A flow has its peer's hardware address.
+      if (flow !== null) return flow.leaving(packet)
+    } else if (packet.isFragment) {
+      // One of its own cannot make another library of its kind reassemble, which corrupts that one's heap.
+      this.counters.dropFragment++
+      return false
+    }
+    return this.address(packet)
+  }
+
+  /** Where the library's packet goes, which knows no neighbours. @returns whether it can go now. */
+  private address(packet: PacketView): boolean {
+    const { bytes, length, destinationAddress: destination } = packet
     if (destination.isMulticast || this.owner.isBroadcast(destination)) {
       addressToGroup(bytes, destination)
       return true
     }
-    mendIcmp(bytes, length)
+    mendIcmp(packet)
     const hop = this.owner.nextHop(destination)
     return hop !== null && this.neighbors.address(bytes, length, hop)
   }
@@ -253,7 +245,7 @@ export class Device implements FrameGuard {
     this.owner.lwip.ifDown(this.nif)
   }
 
-  private arrivingNew(segment: TcpFrame, bytes: Uint8Array): boolean {
+  private arrivingNew(segment: PacketView, bytes: Uint8Array): boolean {
     const { flags, length } = segment
     if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) !== TCP_SYN) return true
     const admitted = this.owner.admits(this, segment)
@@ -268,13 +260,4 @@ export class Device implements FrameGuard {
 function linkLocalOf(mac: Uint8Array): IpAddress {
   const [a, b, c, d, e, f] = mac as unknown as [number, number, number, number, number, number]
   return fromBytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
-}
-
-/** A fragment of the library's own: it cannot make another library of its kind reassemble, which corrupts that one's heap. */
-function isFragment(bytes: Uint8Array, length: number): boolean {
-  const type = ((bytes[ETH_TYPE] as number) << 8) | (bytes[ETH_TYPE + 1] as number)
-  const at = ETHERNET_HEADER + IP4_FRAGMENT
-  if (type !== ETHERTYPE_IP4 || length < at + 2) return false
-  const field = ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
-  return (field & (IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) !== 0
 }

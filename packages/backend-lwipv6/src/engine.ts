@@ -33,7 +33,15 @@ import {
   type UdpLine,
   type UdpUser,
 } from '@ioth/core/shell'
-import { errnoError, type Flow, lastErrno, ProbedNeighbors, RetiredFlows, sumOfDevices, type TcpFrame } from '@ioth/ffi'
+import {
+  errnoError,
+  type Flow,
+  lastErrno,
+  type PacketView,
+  ProbedNeighbors,
+  RetiredFlows,
+  sumOfDevices,
+} from '@ioth/ffi'
 import { AF_INET, AF_INET6, sockaddr, sockaddrFor } from './addresses.ts'
 import type { Lwip, Pointer } from './bindings.ts'
 import { Connection } from './connection.ts'
@@ -211,7 +219,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
 
   // ---------- handshakes ----------
 
-  admits(device: Device, frame: TcpFrame): boolean | 'later' {
+  admits(device: Device, frame: PacketView): boolean | 'later' {
     const local = frame.destinationAddress
     const listeners = this.listeners.get(frame.destinationPort)
     const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.takes(local))
@@ -226,7 +234,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
     return true
   }
 
-  mayComplete(device: Device, frame: TcpFrame): boolean {
+  mayComplete(device: Device, frame: PacketView): boolean {
     const flow = device.flows.find(frame, 'in')
     if (flow === null || !flow.isEstablished || this.completing.has(flow)) return true
     if (this.closes.length > 0 || this.closing.size > 0) return false

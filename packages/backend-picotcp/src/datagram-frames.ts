@@ -13,12 +13,13 @@ import {
   IP6_HEADER,
   IP6_NEXT_HEADER,
   IP6_PAYLOAD_LENGTH,
+  PROTO_FRAGMENT,
   PROTO_UDP,
   UDP_CHECKSUM,
   UDP_HEADER,
   UDP_LENGTH,
 } from '@ioth/core'
-import { IP6_FRAGMENT_HEADER, IP6_NEXT_FRAGMENT, type PacketView, sumOf, transportSum } from './packet.ts'
+import { IP6_FRAGMENT_HEADER, type PacketView, sumOf, transportSum } from '@ioth/ffi'
 
 /**
  * @param packet a UDP packet of the library, behind the link header at `from`.
@@ -65,8 +66,7 @@ export function* datagramFrames(
 function finishIp4(view: DataView, ip: number, payloadAt: number, end: number): void {
   view.setUint16(ip + IP4_TOTAL_LENGTH, end - ip)
   view.setUint16(ip + IP4_CHECKSUM, 0)
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-  view.setUint16(ip + IP4_CHECKSUM, ~sumOf(bytes, ip, payloadAt - ip, 0))
+  view.setUint16(ip + IP4_CHECKSUM, ~sumOf(new Uint8Array(view.buffer), ip, payloadAt - ip))
 }
 
 function fragment4(
@@ -100,7 +100,7 @@ function fragment6(
   frame.set(piece, headers.length + IP6_FRAGMENT_HEADER)
   const view = new DataView(frame.buffer)
   view.setUint16(ip + IP6_PAYLOAD_LENGTH, IP6_FRAGMENT_HEADER + piece.length)
-  frame[ip + IP6_NEXT_HEADER] = IP6_NEXT_FRAGMENT
+  frame[ip + IP6_NEXT_HEADER] = PROTO_FRAGMENT
   const at = ip + IP6_HEADER
   frame[at] = PROTO_UDP
   view.setUint16(at + 2, offset | (hasMore ? 1 : 0))

@@ -1,7 +1,7 @@
 import { createVirtualScheduler } from '@ioth/core'
+import { makeSegment, PacketView } from '@ioth/ffi'
 import { expect, it } from 'vitest'
 import { Flows } from './flows.ts'
-import { makeSegment, PacketView } from './packet.ts'
 import { PortAliases } from './port-aliases.ts'
 
 const LINK = new Uint8Array(14)
@@ -12,8 +12,8 @@ it('a segment that waited while later ones left acknowledges no less than they d
   const flows = new Flows(createVirtualScheduler({ seed: 1 }).clock, new PortAliases(() => false))
   const sent = (flags: number, acknowledgment: number): PacketView => {
     const [source, destination] = [Uint8Array.of(10, 0, 0, 1), Uint8Array.of(10, 0, 0, 2)]
-    const ends = { family: 4, source, destination, sourcePort: 80, destinationPort: 1024, sequence: 1 } as const
-    const frame = makeSegment(LINK, flags, { ...ends, acknowledgment, timestamps: null })
+    const ends = { linkHeader: LINK, family: 4, source, destination, sourcePort: 80, destinationPort: 1024 } as const
+    const frame = makeSegment(ends, { flags, sequence: 1, acknowledgment })
     const packet = new PacketView()
     expect(packet.read(frame, 0, frame.length, LINK.length)).toBe(true)
     flows.sent(packet, frame, 0, LINK.length, 80)

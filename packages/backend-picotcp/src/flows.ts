@@ -5,8 +5,8 @@
  * @module
  */
 import { type Clock, type IpAddress, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
+import type { PacketView } from '@ioth/ffi'
 import type { PicoDevice } from './device.ts'
-import type { PacketView } from './packet.ts'
 import type { PortAliases } from './port-aliases.ts'
 
 /** Connections that nobody holds: being opened by a peer, or not accepted yet. More than this many of them forget the oldest. */

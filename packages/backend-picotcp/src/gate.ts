@@ -6,32 +6,35 @@
  */
 import {
   type ErrorCode,
-  ETHERNET_HEADER,
-  IP6_DESTINATION,
-  IP6_SOURCE,
-  IpAddress,
+  type IpAddress,
   PROTO_ICMP,
   PROTO_ICMP6,
   PROTO_TCP,
   PROTO_UDP,
   TCP_ACK,
-  TCP_ACKNOWLEDGMENT,
-  TCP_DESTINATION,
   TCP_FIN,
-  TCP_HEADER,
   TCP_PSH,
   TCP_RST,
-  TCP_SOURCE,
   TCP_SYN,
   UDP_HEADER,
-  UDP_SOURCE,
 } from '@ioth/core'
-import { UNREACHABLE } from '@ioth/ffi'
+import {
+  endsOf,
+  isIcmpError,
+  isOfNobody,
+  makeSegment,
+  mendIcmp,
+  PacketView,
+  reportOf,
+  reversed,
+  type SegmentEnds,
+  sumOf,
+  WINDOW_SCALE,
+} from '@ioth/ffi'
 import { datagramFrames } from './datagram-frames.ts'
 import type { DatagramMarks } from './datagram-marks.ts'
 import type { PicoDevice } from './device.ts'
 import type { Flow, Flows } from './flows.ts'
-import { makeReset, makeSegment, PacketView, sumOf, transportSum } from './packet.ts'
 import type { PortAliases } from './port-aliases.ts'
 
 /** What the gate asks of its stack. */
@@ -68,15 +71,6 @@ export const NO_ROOM = 0
 
 export type GateCount = 'tcpStray' | 'tcpResetsOut' | 'synDropped' | 'icmpErrors' | 'icmpIgnored'
 
-/** Errors whose second word is not used. That of "fragmentation needed" the library does not send. */
-const UNUSED4: readonly number[] = [3, 11]
-const UNUSED6: readonly number[] = [1, 3]
-const ECHO_REPLY4 = 0
-const ECHO_REPLY6 = 129
-const ICMP_CODE = 1
-const ICMP_CHECKSUM = 2
-const ICMP_REST = 4
-
 export class Gate {
   private readonly host: GateHost
   private readonly packet = new PacketView()
@@ -91,25 +85,27 @@ export class Gate {
     const { packet, host } = this
     if (!packet.read(frame, at, length, device.linkHeader)) return length
     if (packet.family === 6 && (!host.speaksIpv6(device) || isOfNobody(packet))) return 0
-    if (packet.protocol === (packet.family === 4 ? PROTO_ICMP : PROTO_ICMP6)) cleanIcmp(packet)
+    mendIcmp(packet)
     if (packet.isTcp) {
       const port = packet.sourcePort
       const real = host.tcpAliases.real(port)
-      if (real !== port) packet.write16(packet.payloadAt + TCP_SOURCE, real)
+      if (real !== port) packet.sourcePort = real
       const flow = host.flows.sent(packet, frame, at, device.linkHeader, port)
       if (flow !== null) {
         flow.device = device
         this.endWith(flow)
       }
-      withoutScale(packet)
+      // The library puts the scale of its window, always 0, on every segment; it belongs on SYNs only (RFC 7323 2.2).
+      if ((packet.flags & TCP_SYN) === 0) packet.withoutOption(WINDOW_SCALE)
       // Those of the peer's SYN come back.
       if (packet.reserved !== 0) packet.reserved = 0
-      if ((packet.flags & (TCP_RST | TCP_ACK)) === TCP_RST) withoutAcknowledgment(packet)
+      // The library leaves a number where a RST has no ACK (RFC 9293 3.10.7.1: the field is 0).
+      if ((packet.flags & (TCP_RST | TCP_ACK)) === TCP_RST) packet.acknowledgment = 0
       return flow?.isOver === true ? 0 : length
     }
     if (packet.protocol !== PROTO_UDP || packet.isFragment) return length
     const real = host.udpAliases.real(packet.sourcePort)
-    if (real !== packet.sourcePort) packet.write16(packet.payloadAt + UDP_SOURCE, real)
+    if (real !== packet.sourcePort) packet.sourcePort = real
     return this.sendDatagram(device, frame, at, length)
   }
 
@@ -129,11 +125,10 @@ export class Gate {
       const inside = host.datagramPort(packet.family, port)
       return inside === port ? PASS : inside
     }
-    if (protocol === PROTO_ICMP && packet.family === 4)
-      return this.icmpArrives(3, UNREACHABLE[4], [3, 4, 11, 12]) ? PASS : DROP
-    if (protocol === PROTO_ICMP6 && packet.family === 6)
-      return this.icmpArrives(1, UNREACHABLE[6], [1, 2, 3, 4]) ? PASS : DROP
-    return PASS
+    if ((protocol === PROTO_ICMP || protocol === PROTO_ICMP6) && packet.isFragment) return DROP
+    if (!isIcmpError(packet)) return PASS
+    this.errorArrives()
+    return DROP
   }
 
   /** The connection that the frame which {@link arrives} just let pass acknowledges, when it does nothing else. */
@@ -155,7 +150,7 @@ export class Gate {
   redirect(frame: Uint8Array, length: number, linkHeader: number, port: number): number {
     const { packet, unknownFin } = this
     if (!packet.read(frame, 0, length, linkHeader)) return length
-    packet.write16(packet.payloadAt + TCP_DESTINATION, port)
+    packet.destinationPort = port
     if (this.hidden !== 0) packet.flags &= ~this.hidden
     if (this.known > 0) packet.dropFirst(this.known)
     if (unknownFin !== null && packet.isTcp && ((packet.acknowledgment - unknownFin) | 0) > 0)
@@ -221,12 +216,8 @@ export class Gate {
       if (isGone || flow.rcvNxt !== peerFinAt || flow.owner === null) continue
       this.finsToGive.delete(flow)
       device.inject(
-        makeSegment(turned(flow.linkHeader.subarray(0, device.linkHeader)), TCP_FIN | TCP_ACK, {
-          family: flow.family,
-          source: octetsOf(flow, 4),
-          destination: octetsOf(flow, 0),
-          sourcePort: flow.remotePort,
-          destinationPort: flow.libraryPort,
+        makeSegment(toLibrary(flow, device), {
+          flags: TCP_FIN | TCP_ACK,
           sequence: peerFinAt,
           acknowledgment: flow.finAt !== null && flow.inFlight === 0 ? flow.finAt : flow.sndUna,
           window: Math.min(flow.peerWindow >>> flow.peerScale, 0xffff),
@@ -271,12 +262,8 @@ export class Gate {
   private emit(flow: Flow, flags: number, sequence: number): void {
     const { device, rcvWindow } = flow
     device?.emit(
-      makeSegment(flow.linkHeader.subarray(0, device.linkHeader), flags, {
-        family: flow.family,
-        source: octetsOf(flow, 0),
-        destination: octetsOf(flow, 4),
-        sourcePort: flow.localPort,
-        destinationPort: flow.remotePort,
+      makeSegment(toPeer(flow, device), {
+        flags,
         sequence,
         acknowledgment: flow.rcvNxt,
         window: rcvWindow,
@@ -293,38 +280,18 @@ export class Gate {
   reset(flow: Flow, isSilent = false): boolean {
     const { device } = flow
     if (!flow.isSent || device === null) return false
-    const local = octetsOf(flow, 0)
-    const remote = octetsOf(flow, 4)
-    const header = flow.linkHeader.subarray(0, device.linkHeader)
-    const { family, localPort, remotePort } = flow
     if (flow.isSynchronised && !flow.isOver && !flow.wasReset && !isSilent) {
       this.host.count('tcpResetsOut')
-      device.emit(
-        makeReset(header, {
-          family,
-          source: local,
-          destination: remote,
-          sourcePort: localPort,
-          destinationPort: remotePort,
-          sequence: flow.sndNxt,
-          acknowledgment: flow.rcvNxt,
-        }),
-      )
+      const numbers = { flags: TCP_RST | TCP_ACK, sequence: flow.sndNxt, acknowledgment: flow.rcvNxt }
+      device.emit(makeSegment(toPeer(flow, device), numbers))
     }
     flow.isOver = true
     // The library hears it from its peer, at the sequence number that it expects. It takes a RST with ACK for its SYN only, and in most states
     // none but a bare one.
-    device.inject(
-      makeReset(turned(header), {
-        family,
-        source: remote,
-        destination: local,
-        sourcePort: remotePort,
-        destinationPort: flow.libraryPort,
-        sequence: flow.rcvNxt,
-        acknowledgment: flow.isSynchronised ? null : flow.sndNxt,
-      }),
-    )
+    const numbers = flow.isSynchronised
+      ? { flags: TCP_RST, sequence: flow.rcvNxt }
+      : { flags: TCP_RST | TCP_ACK, sequence: flow.rcvNxt, acknowledgment: flow.sndNxt }
+    device.inject(makeSegment(toLibrary(flow, device), numbers))
     return true
   }
 
@@ -335,7 +302,7 @@ export class Gate {
     const { flags } = packet
     if (flow !== null) {
       if (flow.isOver) {
-        if ((flags & TCP_RST) === 0) this.refuse(device, frame, at)
+        if ((flags & TCP_RST) === 0) this.refuse(device)
         return DROP
       }
       // Both ends are acknowledged: that of an old segment of ours changes nothing (RFC 1337 3), also when the program has not read all yet.
@@ -356,7 +323,7 @@ export class Gate {
         flow.libraryPort !== flow.localPort || flow.finAt !== null || this.hidden !== 0 || this.known > 0
       return isChanged ? flow.libraryPort : PASS
     }
-    const address = addressOf(packet)
+    const address = packet.destinationAddress
     if (!host.isOurs(address)) return PASS
     if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN) {
       const port = host.listenerPort(packet.family, address, packet.destinationPort)
@@ -371,7 +338,7 @@ export class Gate {
       }
     }
     host.count('tcpStray')
-    if ((flags & TCP_RST) === 0) this.refuse(device, frame, at)
+    if ((flags & TCP_RST) === 0) this.refuse(device)
     return DROP
   }
 
@@ -394,64 +361,36 @@ export class Gate {
   }
 
   /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */
-  private refuse(device: PicoDevice, frame: Uint8Array, at: number): void {
+  private refuse(device: PicoDevice): void {
     const { packet } = this
-    const { family, flags, ipAt } = packet
-    const isRight = family === 6 || sumOf(frame, ipAt, packet.payloadAt - ipAt, 0) === 0xffff
+    const { bytes, family, flags, ipAt, payloadAt } = packet
+    const isRight = family === 6 || sumOf(bytes, ipAt, payloadAt - ipAt) === 0xffff
     if (!isRight || !packet.isSummed) return
     this.host.count('tcpResetsOut')
-    const length = family === 4 ? 4 : 16
-    const sourceAt = ipAt + (family === 4 ? 12 : 8)
-    const hasAck = (flags & TCP_ACK) !== 0
-    device.emit(
-      makeReset(turned(frame.subarray(at, at + device.linkHeader)), {
-        family,
-        source: frame.slice(sourceAt + length, sourceAt + 2 * length),
-        destination: frame.slice(sourceAt, sourceAt + length),
-        sourcePort: packet.destinationPort,
-        destinationPort: packet.sourcePort,
-        sequence: hasAck ? packet.acknowledgment : 0,
-        acknowledgment: hasAck ? null : (packet.sequence + packet.sequenceLength) | 0,
-      }),
-    )
+    const numbers =
+      (flags & TCP_ACK) !== 0
+        ? { flags: TCP_RST, sequence: packet.acknowledgment }
+        : {
+            flags: TCP_RST | TCP_ACK,
+            sequence: 0,
+            acknowledgment: (packet.sequence + packet.sequenceLength) | 0,
+          }
+    device.emit(makeSegment(reversed(endsOf(packet)), numbers))
   }
 
   /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */
-  private icmpArrives(
-    unreachable: number,
-    codes: Readonly<Record<number, ErrorCode>>,
-    errors: readonly number[],
-  ): boolean {
+  private errorArrives(): void {
     const { packet, inner, host } = this
-    const { bytes, payloadAt, end, family, ipAt } = packet
-    if (payloadAt + 8 > end || packet.isFragment) return !packet.isFragment
-    const type = bytes[payloadAt] as number
-    if (!errors.includes(type)) return true
-    const sum =
-      family === 4
-        ? sumOf(bytes, payloadAt, end - payloadAt, 0)
-        : transportSum(bytes, 6, ipAt, payloadAt, end - payloadAt, PROTO_ICMP6)
-    const code = type === unreachable ? codes[bytes[payloadAt + 1] as number] : undefined
-    if (sum !== 0xffff || code === undefined || !inner.readCut(bytes, payloadAt + 8, end)) {
-      host.count('icmpIgnored')
-      return false
-    }
-    host.count('icmpErrors')
+    const code = reportOf(packet, inner)
+    host.count(code === null ? 'icmpIgnored' : 'icmpErrors')
+    if (code === null) return
     if (inner.protocol === PROTO_TCP) {
       const flow = host.flows.of(inner, true)
       const offset = flow === null ? -1 : (inner.sequence - flow.sndUna) | 0
       if (flow !== null && offset >= 0 && offset <= flow.inFlight) host.tcpReported(flow, code)
     } else if (inner.protocol === PROTO_UDP) {
-      const to = new IpAddress(
-        inner.family,
-        inner.destination(0),
-        inner.destination(1),
-        inner.destination(2),
-        inner.destination(3),
-      )
-      host.udpReported(inner.sourcePort, to, inner.destinationPort, code)
+      host.udpReported(inner.sourcePort, inner.destinationAddress, inner.destinationPort, code)
     }
-    return false
   }
 
   /** Sends the datagram that a mark of the library stands for. @returns the length of the frame that shall leave besides: none. */
@@ -468,65 +407,21 @@ export class Gate {
   }
 }
 
-const OPTION_WINDOW_SCALE = 3
-
-/** The library puts the scale of its window, always 0, on every segment; it belongs on SYNs only (RFC 7323 2.2). Three NOPs take its place. */
-function withoutScale(packet: PacketView): void {
-  const { bytes, payloadAt, flags } = packet
-  const at = payloadAt + TCP_HEADER
-  if ((flags & TCP_SYN) !== 0 || bytes[at] !== OPTION_WINDOW_SCALE || bytes[at + 1] !== 3) return
-  packet.write16(at, 0x0101)
-  packet.write16(at + 2, 0x0100 | (bytes[at + 3] as number))
+/** From us to the peer of a connection. */
+function toPeer(flow: Flow, device: PicoDevice): SegmentEnds {
+  return {
+    linkHeader: flow.linkHeader.subarray(0, device.linkHeader),
+    family: flow.family,
+    source: octetsOf(flow, 0),
+    destination: octetsOf(flow, 4),
+    sourcePort: flow.localPort,
+    destinationPort: flow.remotePort,
+  }
 }
 
-/**
- * What the library asks as nobody (from `::`): routers, and whether its address is somebody else's. Nothing here is configured by what routers
- * say, and conflicts are looked for beside the library, which says who it is in questions that must not (RFC 4861 4.1, 4.3).
- */
-function isOfNobody({ protocol, bytes, payloadAt, ipAt }: PacketView): boolean {
-  const type = bytes[payloadAt]
-  if (protocol !== PROTO_ICMP6 || (type !== 133 && type !== 135)) return false
-  for (let at = ipAt + IP6_SOURCE; at < ipAt + IP6_DESTINATION; at++) if (bytes[at] !== 0) return type === 133
-  return true
-}
-
-/**
- * The library leaves whatever there was in its memory in the field of errors that nobody uses, and answers an echo with the code that the
- * question had (RFC 792: both are 0).
- */
-function cleanIcmp(packet: PacketView): void {
-  const { bytes, payloadAt, end, family, ipAt, isFragment } = packet
-  const at = payloadAt + ICMP_REST
-  if (isFragment || at + 4 > end) return
-  const type = bytes[payloadAt] as number
-  const isError = (family === 4 ? UNUSED4 : UNUSED6).includes(type)
-  const isReply = type === (family === 4 ? ECHO_REPLY4 : ECHO_REPLY6)
-  if (isError && packet.word32(at) !== 0) bytes.fill(0, at, at + 4)
-  else if (isReply && bytes[payloadAt + ICMP_CODE] !== 0) bytes[payloadAt + ICMP_CODE] = 0
-  else return
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  view.setUint16(payloadAt + ICMP_CHECKSUM, 0)
-  const length = end - payloadAt
-  const sum =
-    family === 4 ? sumOf(bytes, payloadAt, length, 0) : transportSum(bytes, 6, ipAt, payloadAt, length, PROTO_ICMP6)
-  view.setUint16(payloadAt + ICMP_CHECKSUM, ~sum)
-}
-
-/** The library leaves a number where a RST has no ACK (RFC 9293 3.10.7.1: the field is 0). */
-function withoutAcknowledgment(packet: PacketView): void {
-  const at = packet.payloadAt + TCP_ACKNOWLEDGMENT
-  packet.write16(at, 0)
-  packet.write16(at + 2, 0)
-}
-
-function addressOf(packet: PacketView): IpAddress {
-  return new IpAddress(
-    packet.family,
-    packet.destination(0),
-    packet.destination(1),
-    packet.destination(2),
-    packet.destination(3),
-  )
+/** From the peer of a connection to the library. */
+function toLibrary(flow: Flow, device: PicoDevice): SegmentEnds {
+  return { ...reversed(toPeer(flow, device)), destinationPort: flow.libraryPort }
 }
 
 function octetsOf({ family, words }: Flow, first: 0 | 4): Uint8Array {
@@ -535,10 +430,4 @@ function octetsOf({ family, words }: Flow, first: 0 | 4): Uint8Array {
   if (family === 4) view.setInt32(0, words[first + 3] as number)
   else for (let word = 0; word < 4; word++) view.setInt32(word * 4, words[first + word] as number)
   return octets
-}
-
-/** A link header for the way back. */
-function turned(header: Uint8Array): Uint8Array {
-  if (header.length !== ETHERNET_HEADER) return header
-  return Uint8Array.of(...header.subarray(6, 12), ...header.subarray(0, 6), ...header.subarray(12))
 }

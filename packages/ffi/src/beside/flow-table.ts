@@ -5,7 +5,7 @@
  */
 import type { IpAddress } from '@ioth/core'
 import { Flow, type FlowWires } from './flow.ts'
-import type { TcpFrame } from './tcp-frame.ts'
+import type { PacketView } from './packet-view.ts'
 
 /** The ends of a connection as integers. An IPv4 address has its mapped form. */
 interface Tuple {
@@ -41,14 +41,14 @@ export class FlowTable {
   }
 
   /** A new flow for a segment that comes in. */
-  addFor(frame: TcpFrame): Flow {
+  addFor(frame: PacketView): Flow {
     const word = (n: 0 | 1 | 2 | 3): [number, number] => [frame.destination(n), frame.source(n)]
     const [[l0, r0], [l1, r1], [l2, r2], [l3, r3]] = [word(0), word(1), word(2), word(3)]
     return this.put({ l0, l1, l2, l3, r0, r1, r2, r3, localPort: frame.destinationPort, remotePort: frame.sourcePort })
   }
 
   /** The flow of a segment, in either direction; null: there is none. */
-  find(frame: TcpFrame, direction: 'in' | 'out'): Flow | null {
+  find(frame: PacketView, direction: 'in' | 'out'): Flow | null {
     const isOut = direction === 'out'
     const localPort = isOut ? frame.sourcePort : frame.destinationPort
     const remotePort = isOut ? frame.destinationPort : frame.sourcePort
@@ -128,7 +128,7 @@ function isSame(a: Tuple, b: Tuple): boolean {
   )
 }
 
-function isBetween(entry: Tuple, frame: TcpFrame, direction: 'in' | 'out'): boolean {
+function isBetween(entry: Tuple, frame: PacketView, direction: 'in' | 'out'): boolean {
   for (const [word, local, remote] of [
     [0, entry.l0, entry.r0],
     [1, entry.l1, entry.r1],

@@ -8,8 +8,9 @@
  *
  * @module
  */
-import { type Clock, ETH_SOURCE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, TCP_WINDOW, Timer } from '@ioth/core'
-import { SegmentTemplate, type TcpFrame } from './tcp-frame.ts'
+import { type Clock, ETH_SOURCE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
+import type { PacketView } from './packet-view.ts'
+import { endsOf, makeSegment, reversed, type SegmentEnds } from './segment.ts'
 
 /** Where frames of a flow's own go. */
 export interface FlowWires {
@@ -64,7 +65,7 @@ export class Flow {
   private isLocated = false
   private readonly wires: FlowWires
   private readonly repeat: FinTimer
-  private out: SegmentTemplate | null = null
+  private out: SegmentEnds | null = null
   private iss = 0
   private irs = 0
   /** The end of what the library sent so far. */
@@ -102,30 +103,30 @@ export class Flow {
   }
 
   /** A segment leaves the library. @returns whether it goes onto the link. */
-  leaving(frame: TcpFrame): boolean {
+  leaving(frame: PacketView): boolean {
     const { flags } = frame
-    if (this.isLocated) frame.redirect(this.mac)
-    this.out ??= SegmentTemplate.of(frame)
+    if (this.isLocated) frame.bytes.set(this.mac, frame.at)
+    this.out ??= endsOf(frame)
     if (this.isDead) {
       // Reset before its SYN had left: the library, which waits for an answer, has one now.
       if ((flags & TCP_SYN) !== 0) {
-        this.iss = frame.seq
+        this.iss = frame.sequence
         this.resetLibrary()
       }
       return false
     }
     if ((flags & TCP_SYN) !== 0) {
       this.hasBegun = true
-      this.iss = frame.seq
-      this.sndNxt = (frame.seq + 1) | 0
-      this.sndUna = frame.seq
+      this.iss = frame.sequence
+      this.sndNxt = (frame.sequence + 1) | 0
+      this.sndUna = frame.sequence
     }
     if ((flags & TCP_ACK) !== 0) {
-      this.rcvNxt = frame.ack
+      this.rcvNxt = frame.acknowledgment
       this.holdWindow(frame)
     }
     this.window = frame.window
-    const end = (frame.seq + frame.space) | 0
+    const end = (frame.sequence + frame.sequenceLength) | 0
     if (((end - this.sndNxt) | 0) > 0) this.sndNxt = end
     if ((flags & TCP_FIN) !== 0) {
       this.libraryEnded = true
@@ -138,30 +139,30 @@ export class Flow {
       this.wires.clock.disarm(this.repeat)
       return true
     }
-    if (this.finSent && frame.payload === 0 && frame.seq === this.finAt && !this.libraryEnded) {
-      frame.setSeq((frame.seq + 1) | 0)
+    if (this.finSent && frame.dataLength === 0 && frame.sequence === this.finAt && !this.libraryEnded) {
+      frame.sequence = (frame.sequence + 1) | 0
     }
     if (this.finWanted && !this.finSent) this.sendFinIfDue()
     return true
   }
 
   /** What was offered is not taken back (RFC 9293 3.8.6): libraries offer less when octets come out of order. */
-  private holdWindow(frame: TcpFrame): void {
+  private holdWindow(frame: PacketView): void {
     // The window of a RST says nothing, and what it acknowledges may be of an older connection.
     if ((frame.flags & TCP_RST) !== 0) return
-    const edge = (frame.ack + frame.window) | 0
+    const edge = (frame.acknowledgment + frame.window) | 0
     if (!this.isEdgeKnown || ((edge - this.rcvEdge) | 0) >= 0) this.rcvEdge = edge
-    else frame.set16(TCP_WINDOW, Math.min((this.rcvEdge - frame.ack) | 0, LARGEST_WINDOW))
+    else frame.window = Math.min((this.rcvEdge - frame.acknowledgment) | 0, LARGEST_WINDOW)
     this.isEdgeKnown = true
   }
 
   /** A segment comes from the peer. @returns whether it goes into the library. */
-  arriving(frame: TcpFrame): boolean {
+  arriving(frame: PacketView): boolean {
     const { flags } = frame
-    this.locate(frame.bytes, ETH_SOURCE)
+    this.locate(frame.bytes, frame.at + ETH_SOURCE)
     if (this.isDead) {
       // As a closed connection answers (RFC 9293 3.10.7.1).
-      if ((flags & TCP_RST) === 0 && (flags & TCP_ACK) !== 0) this.emit(TCP_RST, frame.ack, 0)
+      if ((flags & TCP_RST) === 0 && (flags & TCP_ACK) !== 0) this.emit(TCP_RST, frame.acknowledgment, 0)
       return false
     }
     if ((flags & TCP_RST) !== 0) {
@@ -174,11 +175,11 @@ export class Flow {
       return true
     }
     if ((flags & TCP_SYN) !== 0) this.arrivingSyn(frame)
-    if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.seq + frame.payload - this.irs - 1) | 0
+    if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.sequence + frame.dataLength - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
     this.peerWindow = frame.window
-    if (!this.isEstablished && ((frame.ack - this.iss) | 0) > 0) this.isEstablished = this.hasBegun
-    let { ack } = frame
+    if (!this.isEstablished && ((frame.acknowledgment - this.iss) | 0) > 0) this.isEstablished = this.hasBegun
+    let ack = frame.acknowledgment
     const hasFin = this.finSent || this.libraryEnded
     if (hasFin && ack === ((this.finAt + 1) | 0)) {
       if (!this.finAcknowledged) {
@@ -188,7 +189,7 @@ export class Flow {
       }
       if (!this.libraryEnded) {
         ack = this.finAt
-        frame.setAck(ack)
+        frame.acknowledgment = ack
       }
     }
     if (((ack - this.sndUna) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0) {
@@ -206,17 +207,17 @@ export class Flow {
     if (!isOther) return
     this.isLocated = true
     mac.set(octets.subarray(at, at + 6))
-    this.out?.redirect(mac)
+    this.out?.linkHeader.set(mac)
   }
 
-  private arrivingSyn(frame: TcpFrame): void {
+  private arrivingSyn(frame: PacketView): void {
     this.peerMss = frame.mss ?? DEFAULT_MSS
-    this.irs = frame.seq
+    this.irs = frame.sequence
     this.isIrsKnown = true
-    this.rcvNxt = (frame.seq + 1) | 0
-    const isAnswer = (frame.flags & TCP_ACK) !== 0 && frame.ack === ((this.iss + 1) | 0)
+    this.rcvNxt = (frame.sequence + 1) | 0
+    const isAnswer = (frame.flags & TCP_ACK) !== 0 && frame.acknowledgment === ((this.iss + 1) | 0)
     // The library lets the peer wait for the end of the handshake, up to a quarter of a second.
-    if (this.hasBegun && isAnswer && !this.isEstablished) this.emit(TCP_ACK, frame.ack, this.rcvNxt)
+    if (this.hasBegun && isAnswer && !this.isEstablished) this.emit(TCP_ACK, frame.acknowledgment, this.rcvNxt)
   }
 
   /**
@@ -244,15 +245,14 @@ export class Flow {
   /** RST to the library alone, as if the peer had sent it. */
   resetLibrary(): void {
     if (this.out === null) return
-    const turned = this.out.reversed()
     const { bareResets = false } = this.wires
-    const frame =
+    const numbers =
       bareResets && this.isIrsKnown
-        ? turned.make(TCP_RST, this.rcvNxt, 0, 0)
+        ? { flags: TCP_RST, sequence: this.rcvNxt }
         : this.isEstablished
-          ? turned.make(TCP_RST | TCP_ACK, this.rcvNxt, this.sndNxt, 0)
-          : turned.make(TCP_RST | TCP_ACK, 0, (this.iss + 1) | 0, 0)
-    this.wires.toLibrary(frame, this)
+          ? { flags: TCP_RST | TCP_ACK, sequence: this.rcvNxt, acknowledgment: this.sndNxt }
+          : { flags: TCP_RST | TCP_ACK, sequence: 0, acknowledgment: (this.iss + 1) | 0 }
+    this.wires.toLibrary(makeSegment(reversed(this.out), numbers), this)
   }
 
   /** Tells the peer that there is room again, when it was told of less than half of it: libraries may tell only of the end of none. */
@@ -269,15 +269,15 @@ export class Flow {
   }
 
   /** A segment for a connection that the library has forgotten: the peer's end is acknowledged, and what else it sends is refused. */
-  late(frame: TcpFrame): void {
+  late(frame: PacketView): void {
     const { flags } = frame
     if (this.isDead || (flags & TCP_RST) !== 0) return
-    const end = (frame.seq + frame.space) | 0
-    const isNew = ((frame.seq + frame.payload - this.rcvNxt) | 0) > 0
-    if (frame.payload > 0 && isNew) {
+    const end = (frame.sequence + frame.sequenceLength) | 0
+    const isNew = ((frame.sequence + frame.dataLength - this.rcvNxt) | 0) > 0
+    if (frame.dataLength > 0 && isNew) {
       this.isDead = true
-      this.emit(TCP_RST, frame.ack, 0)
-    } else if (frame.space > 0) {
+      this.emit(TCP_RST, frame.acknowledgment, 0)
+    } else if (frame.sequenceLength > 0) {
       if ((flags & TCP_FIN) !== 0) this.rcvNxt = end
       this.emit(TCP_ACK, (this.finAt + 1) | 0, this.rcvNxt)
     }
@@ -310,16 +310,18 @@ export class Flow {
   /** The library's FIN is acknowledged by us: the peer has acknowledged it long ago. */
   private answerLibrary(): void {
     if (this.out === null) return
-    this.wires.toLibrary(this.out.reversed().make(TCP_ACK, this.rcvNxt, (this.finAt + 1) | 0, 0xffff), this)
+    const numbers = { flags: TCP_ACK, sequence: this.rcvNxt, acknowledgment: (this.finAt + 1) | 0, window: 0xffff }
+    this.wires.toLibrary(makeSegment(reversed(this.out), numbers), this)
   }
 
   private emit(flags: number, seq: number, ack: number): void {
     if (this.out === null) return
-    this.wires.toPeer(this.out.make(flags, seq, ack, (flags & TCP_RST) === 0 ? this.window : 0))
+    const window = (flags & TCP_RST) === 0 ? this.window : 0
+    this.wires.toPeer(makeSegment(this.out, { flags, sequence: seq, acknowledgment: ack, window }))
   }
 
   /** RFC 9293 3.10.7.3 and 3.10.7.4: one that the library will believe. */
-  private isAcceptableReset({ seq, ack, flags }: TcpFrame): boolean {
+  private isAcceptableReset({ sequence: seq, acknowledgment: ack, flags }: PacketView): boolean {
     if (!this.isEstablished) return (flags & TCP_ACK) !== 0 && ack === ((this.iss + 1) | 0)
     // The library may have received more than it acknowledged so far.
     const offset = (seq - this.rcvNxt) | 0

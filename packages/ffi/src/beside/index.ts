@@ -3,16 +3,16 @@
  *
  * @module
  */
-export { fold, patchSum, sumOf } from './checksum.ts'
+export { sumOf, transportSum } from './checksum.ts'
 export { type DeviceCount, sumOfDevices } from './device-counters.ts'
 export { Flow, type FlowObserver, type FlowWires } from './flow.ts'
 export { FlowTable } from './flow-table.ts'
 export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard } from './frame-bridge.ts'
-export { UNREACHABLE } from './icmp-unreachable.ts'
-export { addressToGroup, destinationOf } from './ip-frame.ts'
-export { mendIcmp } from './mend-icmp.ts'
+export { addressToGroup } from './group-address.ts'
+export { isIcmpError, isOddEcho, isOfNobody, mendIcmp, reportOf } from './icmp.ts'
 export { answerArp, answerSolicitation, isArp, isSolicitation } from './neighbor-answer.ts'
 export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbor-probe.ts'
 export { ProbedNeighbors } from './neighbor-table.ts'
+export { IP6_FRAGMENT_HEADER, PacketView, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
 export { RetiredFlows } from './retired-flows.ts'
-export { SegmentTemplate, TcpFrame } from './tcp-frame.ts'
+export { endsOf, makeSegment, reversed, type SegmentEnds } from './segment.ts'

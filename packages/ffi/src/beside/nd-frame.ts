@@ -16,7 +16,7 @@ import {
   IP6_SOURCE,
   PROTO_ICMP6,
 } from '@ioth/core'
-import { fold, sumOf } from './checksum.ts'
+import { transportSum } from './checksum.ts'
 
 /** Where an ICMPv6 message without extension headers begins. */
 export const ICMP6: number = ETHERNET_HEADER + IP6_HEADER
@@ -60,8 +60,7 @@ export function ndFrame({ kind, flags = 0, target, source, destination, to, mac 
   frame[ICMP6 + 4] = flags
   frame.set(target, ND_TARGET)
   frame.set([kind === SOLICITATION ? SOURCE_MAC : TARGET_MAC, 1, ...mac], ND_OPTIONS)
-  const sum = PROTO_ICMP6 + length + sumOf(view, ETHERNET_HEADER + IP6_SOURCE, 32) + sumOf(view, ICMP6, length)
-  view.setUint16(ICMP6 + 2, ~fold(sum))
+  view.setUint16(ICMP6 + 2, ~transportSum(frame, 6, ETHERNET_HEADER, ICMP6, length, PROTO_ICMP6))
   return frame
 }
 

@@ -1,0 +1,138 @@
+/**
+ * TCP segments without data, made beside a library.
+ *
+ * @module
+ */
+import {
+  ETH_SOURCE,
+  IP4_CHECKSUM,
+  IP4_DESTINATION,
+  IP4_DONT_FRAGMENT,
+  IP4_FRAGMENT,
+  IP4_HEADER,
+  IP4_PROTOCOL,
+  IP4_SOURCE,
+  IP4_TOTAL_LENGTH,
+  IP4_TTL,
+  IP6_DESTINATION,
+  IP6_HEADER,
+  IP6_HOP_LIMIT,
+  IP6_NEXT_HEADER,
+  IP6_PAYLOAD_LENGTH,
+  IP6_SOURCE,
+  PROTO_TCP,
+  TCP_ACK,
+  TCP_ACKNOWLEDGMENT,
+  TCP_CHECKSUM,
+  TCP_DATA_OFFSET,
+  TCP_DESTINATION,
+  TCP_FLAGS,
+  TCP_HEADER,
+  TCP_SEQUENCE,
+  TCP_SOURCE,
+  TCP_WINDOW,
+} from '@ioth/core'
+import { sumOf, transportSum } from './checksum.ts'
+import type { PacketView } from './packet-view.ts'
+
+const HOPS = 64
+/** Two NOPs and the option, RFC 7323 3.2. */
+const TIMESTAMPS = Uint8Array.of(1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0)
+
+/** Where a segment goes. */
+export interface SegmentEnds {
+  readonly linkHeader: Uint8Array
+  readonly family: 4 | 6
+  readonly source: Uint8Array
+  readonly destination: Uint8Array
+  readonly sourcePort: number
+  readonly destinationPort: number
+}
+
+/** What it says. */
+export interface SegmentNumbers {
+  readonly flags: number
+  readonly sequence: number
+  /** Not said without ACK among the flags. */
+  readonly acknowledgment?: number
+  /** @default 0 */
+  readonly window?: number
+  /** Value and echo. @default none */
+  readonly timestamps?: readonly [number, number] | null
+}
+
+/** The ends of a packet that was read. */
+export function endsOf(packet: PacketView): SegmentEnds {
+  const { bytes, at, ipAt, family, sourcePort, destinationPort } = packet
+  const [sourceAt, length] = family === 4 ? [ipAt + IP4_SOURCE, 4] : [ipAt + IP6_SOURCE, 16]
+  return {
+    linkHeader: bytes.slice(at, ipAt),
+    family,
+    source: bytes.slice(sourceAt, sourceAt + length),
+    destination: bytes.slice(sourceAt + length, sourceAt + 2 * length),
+    sourcePort,
+    destinationPort,
+  }
+}
+
+/** The way back. */
+export function reversed(ends: SegmentEnds): SegmentEnds {
+  const { linkHeader, family, source, destination, sourcePort, destinationPort } = ends
+  const turned = linkHeader.slice()
+  if (turned.length > 0) {
+    turned.set(linkHeader.subarray(ETH_SOURCE, 2 * ETH_SOURCE))
+    turned.set(linkHeader.subarray(0, ETH_SOURCE), ETH_SOURCE)
+  }
+  return {
+    linkHeader: turned,
+    family,
+    source: destination,
+    destination: source,
+    sourcePort: destinationPort,
+    destinationPort: sourcePort,
+  }
+}
+
+/** A segment in its frame. */
+export function makeSegment(ends: SegmentEnds, numbers: SegmentNumbers): Uint8Array {
+  const { linkHeader, family, source, destination } = ends
+  const { flags, sequence, acknowledgment = 0, window = 0, timestamps = null } = numbers
+  const ipAt = linkHeader.length
+  const tcpAt = ipAt + (family === 4 ? IP4_HEADER : IP6_HEADER)
+  const length = TCP_HEADER + (timestamps === null ? 0 : TIMESTAMPS.length)
+  const frame = new Uint8Array(tcpAt + length)
+  const view = new DataView(frame.buffer)
+  frame.set(linkHeader)
+  if (family === 4) {
+    frame[ipAt] = 0x45
+    view.setUint16(ipAt + IP4_TOTAL_LENGTH, IP4_HEADER + length)
+    view.setUint16(ipAt + IP4_FRAGMENT, IP4_DONT_FRAGMENT)
+    frame[ipAt + IP4_TTL] = HOPS
+    frame[ipAt + IP4_PROTOCOL] = PROTO_TCP
+    frame.set(source, ipAt + IP4_SOURCE)
+    frame.set(destination, ipAt + IP4_DESTINATION)
+    view.setUint16(ipAt + IP4_CHECKSUM, ~sumOf(frame, ipAt, IP4_HEADER))
+  } else {
+    frame[ipAt] = 0x60
+    view.setUint16(ipAt + IP6_PAYLOAD_LENGTH, length)
+    frame[ipAt + IP6_NEXT_HEADER] = PROTO_TCP
+    frame[ipAt + IP6_HOP_LIMIT] = HOPS
+    frame.set(source, ipAt + IP6_SOURCE)
+    frame.set(destination, ipAt + IP6_DESTINATION)
+  }
+  view.setUint16(tcpAt + TCP_SOURCE, ends.sourcePort)
+  view.setUint16(tcpAt + TCP_DESTINATION, ends.destinationPort)
+  view.setInt32(tcpAt + TCP_SEQUENCE, sequence)
+  // RFC 9293 3.10.7.1: without ACK the field is 0.
+  if ((flags & TCP_ACK) !== 0) view.setInt32(tcpAt + TCP_ACKNOWLEDGMENT, acknowledgment)
+  frame[tcpAt + TCP_DATA_OFFSET] = (length / 4) << 4
+  frame[tcpAt + TCP_FLAGS] = flags
+  view.setUint16(tcpAt + TCP_WINDOW, window)
+  if (timestamps !== null) {
+    frame.set(TIMESTAMPS, tcpAt + TCP_HEADER)
+    view.setInt32(tcpAt + TCP_HEADER + 4, timestamps[0])
+    view.setInt32(tcpAt + TCP_HEADER + 8, timestamps[1])
+  }
+  view.setUint16(tcpAt + TCP_CHECKSUM, ~transportSum(frame, family, ipAt, tcpAt, length, PROTO_TCP))
+  return frame
+}
