@@ -14,7 +14,7 @@ const LONGEST_MS = 30 * 60_000
 
 /**
  * @param file `manifest`, `suite` or `corpus`. @param variables what the file reads.
- * @returns {Promise<{ results: { name: string, status: string, message: string }[], crash: string | null, deaths: number, printed: string, told: string }>} `told` is what the file wrote to OUT.
+ * @returns {Promise<{ results: { name: string, group: string, status: string, claim: string | null, message: string }[], crash: string | null, deaths: number, printed: string, told: string }>} `told` is what the file wrote to OUT.
  */
 export async function runPart(file, variables) {
   const folder = mkdtempSync(join(tmpdir(), 'ioth-backends-'))
@@ -63,10 +63,12 @@ function runQuietly(words, variables) {
 
 function resultsOf({ testResults }) {
   return testResults.flatMap(({ assertionResults }) =>
-    assertionResults.map(({ title, ancestorTitles, status, failureMessages }) => ({
+    assertionResults.map(({ title, ancestorTitles, status, failureMessages, meta }) => ({
       name: title,
       group: ancestorTitles.at(-1) ?? '',
       status,
+      // What a test that was left out needs, by the line of the manifest.
+      claim: meta?.claim ?? null,
       message: (failureMessages?.[0] ?? '').split('\n')[0].replace(/^\w*Error: /, ''),
     })),
   )

@@ -23,24 +23,29 @@ export function addRun(sum, { results, crash, deaths }, deviations, part) {
   }
 }
 
+/** Adds what another sum has. */
+export function addSum(sum, { counts, rows, crashes, deaths }) {
+  for (const kind of KINDS) sum.counts[kind] += counts[kind]
+  sum.rows.push(...rows)
+  sum.crashes.push(...crashes)
+  sum.deaths += deaths
+}
+
 /** What nobody has explained. */
 export function unexplained({ counts, crashes }) {
   return counts.failed + crashes.length
 }
 
 /** A test as it came out; null when it is about a deviation that is looked after elsewhere. */
-function classify({ name, status, message }, deviations) {
-  const [, test = name, excuse, reason = ''] = /^(.*) \((skipped|not claimed|deviates): (.*)\)$/.exec(name) ?? []
+function classify({ name, status, claim, message }, deviations) {
+  const [, test = name, excuse, reason = ''] = /^(.*) \((not claimed|deviates): (.*)\)$/.exec(name) ?? []
   if (/^the deviation ".*" names a test$/.test(name)) return status === 'passed' ? null : fail(name, message)
   if (excuse === 'deviates') {
     // It is run and must fail, or is too dangerous to be run.
     return status === 'failed' ? fail(test, 'it passes now: the deviation can go') : { kind: 'deviates', test, reason }
   }
-  if (excuse === 'skipped') return { kind: 'not claimed', test, reason: `virtualTime: false; ${reason}` }
   if (excuse === 'not claimed') return { kind: 'not claimed', test, reason }
-  if (status === 'pending' || status === 'skipped') {
-    return { kind: 'not claimed', test, reason: 'virtualTime: false; it waits for minutes' }
-  }
+  if (status === 'pending' || status === 'skipped') return { kind: 'not claimed', test, reason: claim ?? '' }
   const bare = test.replace(/, over IPv6$/, '')
   const known = deviations.find(
     (deviation) => [bare, test].includes(deviation.test) || test.startsWith(`${deviation.test} `),

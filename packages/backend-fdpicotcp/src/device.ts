@@ -37,8 +37,8 @@ import {
   mendIcmp,
   NeighborProbe,
   PacketView,
+  refusalOf,
   reportOf,
-  reversed,
   TIMESTAMPS,
   WINDOW_SCALE,
 } from '@ioth/ffi'
@@ -339,14 +339,10 @@ export class Device implements FrameGuard {
   /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */
   private refuse(segment: PacketView): void {
     this.counters.dropStray++
-    const { flags, sequence, acknowledgment, sequenceLength } = segment
-    if ((flags & TCP_RST) !== 0) return
+    const refusal = refusalOf(segment)
+    if (refusal === null) return
     this.counters.resetsOut++
-    const numbers =
-      (flags & TCP_ACK) !== 0
-        ? { flags: TCP_RST, sequence: acknowledgment }
-        : { flags: TCP_RST | TCP_ACK, sequence: 0, acknowledgment: (sequence + sequenceLength) | 0 }
-    this.bridge.toLink(makeSegment(reversed(endsOf(segment)), numbers))
+    this.bridge.toLink(refusal)
   }
 
   private segmentLeaves(segment: PacketView): boolean {

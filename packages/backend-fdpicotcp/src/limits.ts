@@ -41,6 +41,7 @@ export const CAPABILITIES: Capabilities = Object.freeze({
   superSegments: false,
   ping: false,
   dhcp: true,
+  slaac: false,
   links: 'frames',
   // Each has a copy of the library of its own.
   stacksPerThread: Number.POSITIVE_INFINITY,

@@ -15,8 +15,11 @@ const NAME = 'lwipv6'
 /** Connects at once: each holds a thread of the pool, of which a helper process has sixteen and a program of its own few. */
 const DIALERS: number = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 2)
 
-/** What the library does not get to see: it announces segments longer than a frame, and its own fragments corrupt its heap. */
-const STATION = { armour: { fragments: 'drop', clampMss: true } } as const
+/**
+ * What the library does not get to see: it announces segments longer than a frame, its own fragments corrupt its heap, and its interfaces carry
+ * 1500 octets (`vdeif.c`), whatever their link does.
+ */
+const STATION = { armour: { fragments: 'drop', clampMss: true, mtu: 1500 } } as const
 
 /** Options of {@link createStack}: the contract's, with this backend's settings. */
 export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {

@@ -31,6 +31,8 @@ const scratch = new Uint8Array(65_536)
 export class Connection extends TcpLine implements FlowObserver, Watched {
   readonly device: Device
   readonly ends: Ends
+  /** When it was begun, in microseconds. */
+  readonly since: number
   /** The library's descriptor; -1: none yet, or none any more. */
   fd = -1
   isPaused = false
@@ -66,6 +68,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
     this.engine = engine
     this.device = device
     this.ends = ends
+    this.since = engine.scheduler.clock.now
     this.work = new PumpJob(this)
   }
 

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { type IpAddress, NetError, type OptionName } from '@ioth/core'
+import { type ErrorCode, type IpAddress, NetError, type OptionName } from '@ioth/core'
 import type { UdpLine, UdpUser } from '@ioth/core/shell'
-import { lastErrno } from '@ioth/ffi'
+import { lastErrno, type PacketView } from '@ioth/ffi'
 import { SockaddrBuffer, sockaddrFor } from './addresses.ts'
 import type { LwipEngine } from './engine.ts'
 import { datagramError } from './errno.ts'
@@ -25,20 +25,23 @@ export class Datagrams implements UdpLine, Watched {
   readonly isBlocked = false
   private readonly engine: LwipEngine
   private readonly user: UdpUser
-  private readonly family: 4 | 6
   private readonly local: IpAddress
+  private readonly port: number
+  /** The peer that the program fixed. */
+  private remote: IpAddress | null = null
+  private remotePort = 0
 
-  constructor(engine: LwipEngine, user: UdpUser, fd: number, family: 4 | 6, local: IpAddress) {
+  constructor(engine: LwipEngine, user: UdpUser, fd: number, local: IpAddress, port: number) {
     this.engine = engine
     this.user = user
     this.fd = fd
-    this.family = family
     this.local = local
+    this.port = port
     engine.readiness.add(this)
   }
 
   send(from: Uint8Array, offset: number, length: number, to: IpAddress, port: number): boolean {
-    const name = sockaddrFor(this.family, to, port)
+    const name = sockaddrFor(this.local.family, to, port)
     const octets = from.subarray(offset, offset + length)
     // C wants an address, also of nothing.
     const sent = this.engine.lwip.sendto(this.fd, length === 0 ? scratch : octets, length, 0, name, name.length)
@@ -60,8 +63,23 @@ export class Datagrams implements UdpLine, Watched {
   /** It never waits for it. */
   writable(): void {}
 
-  /** The shell drops what others send: the library would take the datagrams of a fixed peer from its port only, too, but tells no error. */
-  fix(): void {}
+  /** The shell drops what others send, and errors are read beside the library, which tells none. */
+  fix(remote: IpAddress | null, port: number): void {
+    this.remote = remote
+    this.remotePort = port
+  }
+
+  /** Whether it sent a packet, which an error of the network quotes, to its peer. */
+  hasSent({ sourceAddress, sourcePort, destinationAddress, destinationPort }: PacketView): boolean {
+    if (sourcePort !== this.port || destinationPort !== this.remotePort) return false
+    if (this.remote?.equals(destinationAddress) !== true) return false
+    return this.local.isUnspecified || this.local.equals(sourceAddress)
+  }
+
+  /** The network says that its datagrams do not get there. */
+  reported(code: ErrorCode): void {
+    if (this.engine.datagrams.has(this)) this.user.failed(code)
+  }
 
   resume(): void {}
 
@@ -78,6 +96,7 @@ export class Datagrams implements UdpLine, Watched {
   }
 
   close(): void {
+    this.engine.datagrams.delete(this)
     this.engine.closeSocket(this.fd)
   }
 }

@@ -5,11 +5,13 @@
  * @module
  */
 import {
+  type ErrorCode,
   type FramePool,
   fromBytes,
   type IpAddress,
   type Link,
   NetError,
+  PROTO_UDP,
   parseMac,
   randomMac,
   type Scheduler,
@@ -27,10 +29,14 @@ import {
   FrameBridge,
   type FrameGuard,
   isArp,
+  isIcmpError,
   isSolicitation,
+  isStray,
   mendIcmp,
   NeighborProbe,
   PacketView,
+  refusalOf,
+  reportOf,
 } from '@ioth/ffi'
 import { ipAddr, maskOf } from './addresses.ts'
 import type { Lwip, Pointer } from './bindings.ts'
@@ -52,10 +58,12 @@ export interface DeviceOwner {
   /** Whether an address is heard by all of a network of ours. */
   isBroadcast(address: IpAddress): boolean
   /**
-   * A SYN has come for a port of ours. @returns whether it may go on: there is room for the connection; `later`: the library does not listen
-   * there yet, and the device keeps the SYN until {@link Device.releaseEarly}.
+   * A SYN has come. @returns whether it may go on: there is room for the connection; `later`: the library does not listen there yet, and the
+   * device keeps the SYN until {@link Device.releaseEarly}; `nobody`: no program listens there.
    */
-  admits(device: Device, frame: PacketView): boolean | 'later'
+  admits(device: Device, frame: PacketView): boolean | 'later' | 'nobody'
+  /** The network says that a datagram, which it quotes, cannot get there. */
+  reported(quoted: PacketView, code: ErrorCode): void
   /** A segment that may complete a handshake. @returns whether it may go on now; else the device keeps it back until {@link Device.releaseHeld}. */
   mayComplete(device: Device, frame: PacketView): boolean
 }
@@ -66,6 +74,7 @@ const MOST_EARLY = 64
 export interface DeviceCounters {
   dropFragment: number
   dropBacklog: number
+  dropStray: number
   dropUnread: number
 }
 
@@ -75,12 +84,12 @@ export class Device implements FrameGuard {
   readonly flows: FlowTable
   readonly neighbors: NeighborProbe
   readonly fence: Fence
-  readonly counters: DeviceCounters = { dropFragment: 0, dropBacklog: 0, dropUnread: 0 }
+  readonly counters: DeviceCounters = { dropFragment: 0, dropBacklog: 0, dropStray: 0, dropUnread: 0 }
   private readonly owner: DeviceOwner
   private readonly nif: Pointer
   private readonly hops: Hops
   private readonly hardware: Uint8Array
-  private readonly packet = { in: new PacketView(), out: new PacketView() }
+  private readonly packet = { in: new PacketView(), out: new PacketView(), quoted: new PacketView() }
   private held: Uint8Array[] = []
   /** SYNs to ports that the library will listen on in a moment. */
   private early: Uint8Array[] = []
@@ -175,8 +184,11 @@ export class Device implements FrameGuard {
 
   arriving(bytes: Uint8Array, length: number): boolean {
     const { in: segment } = this.packet
-    if (!segment.read(bytes, 0, length) || !segment.isTcp) {
+    const isPacket = segment.read(bytes, 0, length)
+    if (!isPacket || !segment.isTcp) {
+      if (this.isStray(bytes, length)) return false
       this.neighbors.arriving(bytes, length)
+      if (isPacket && isIcmpError(segment)) this.errorArrives(segment)
       const isOurs = (address: IpAddress): boolean => this.hops.has(address)
       let reply: Uint8Array | null
       // The library would give entries of its table to those who ask, and has none to spare; nor has it a way to link-local addresses, which
@@ -245,11 +257,32 @@ export class Device implements FrameGuard {
     this.owner.lwip.ifDown(this.nif)
   }
 
+  /** The library looks at no source, and answers what was meant for many. */
+  private isStray(bytes: Uint8Array, length: number): boolean {
+    if (!isStray(bytes, length, this.hardware, (address) => this.owner.isBroadcast(address))) return false
+    this.counters.dropStray++
+    return true
+  }
+
+  /** The library tells no datagram socket of errors. */
+  private errorArrives(packet: PacketView): void {
+    const { quoted } = this.packet
+    const code = reportOf(packet, quoted)
+    if (code !== null && quoted.protocol === PROTO_UDP) this.owner.reported(quoted, code)
+  }
+
   private arrivingNew(segment: PacketView, bytes: Uint8Array): boolean {
     const { flags, length } = segment
-    if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) !== TCP_SYN) return true
-    const admitted = this.owner.admits(this, segment)
+    if (this.isStray(bytes, length) || !this.hops.has(segment.destinationAddress)) return false
+    const isOpening = (flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN
+    const admitted = isOpening ? this.owner.admits(this, segment) : 'nobody'
     if (admitted === true) return true
+    if (admitted === 'nobody') {
+      // The library's answer to an acknowledgement is one off (`tcp_in.c`, tcp_listen_input).
+      const refusal = refusalOf(segment)
+      if (refusal !== null) this.bridge.toLink(refusal)
+      return false
+    }
     if (admitted === 'later' && this.early.length < MOST_EARLY) this.early.push(bytes.slice(0, length))
     else this.counters.dropBacklog++
     return false

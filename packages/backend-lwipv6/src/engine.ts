@@ -12,6 +12,7 @@
  */
 import {
   Alarm,
+  type ErrorCode,
   type FramePool,
   type Interface,
   type InterfaceOptions,
@@ -60,7 +61,7 @@ const LIBRARY_BACKLOG = 128
 const FAREWELL = 500_000
 /** How long the library takes to read what it is sent, in microseconds. */
 const ANSWER = 3000
-/** How long a socket waits to be closed for a handshake that nobody completes, in microseconds. */
+/** How long a socket waits to be closed for a handshake that nobody completes, and a connect for its port, in microseconds. */
 const PATIENCE = 500_000
 const LOOK_AGAIN = 20_000
 
@@ -84,6 +85,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
   private readonly removed: Device[] = []
   private devicesMade = 0
   private readonly listeners = new Map<number, Set<LwipListener>>()
+  readonly datagrams: Set<Datagrams> = new Set()
   // ---- connects
   private readonly dialers: number
   private dialing = 0
@@ -209,7 +211,13 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
 
   override openUdp(user: UdpUser, local: IpAddress, port: number): UdpLine {
     const fd = this.open(local.family, SOCK_DGRAM, local, port)
-    return new Datagrams(this, user, fd, local.family, local)
+    const datagrams = new Datagrams(this, user, fd, local, port)
+    this.datagrams.add(datagrams)
+    return datagrams
+  }
+
+  reported(quoted: PacketView, code: ErrorCode): void {
+    for (const each of this.datagrams) if (each.hasSent(quoted)) this.soon(() => each.reported(code))
   }
 
   /** Whether one more connection may be taken. */
@@ -219,12 +227,11 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
 
   // ---------- handshakes ----------
 
-  admits(device: Device, frame: PacketView): boolean | 'later' {
+  admits(device: Device, frame: PacketView): boolean | 'later' | 'nobody' {
     const local = frame.destinationAddress
     const listeners = this.listeners.get(frame.destinationPort)
     const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.takes(local))
-    // Nobody listens: the library says so.
-    if (listener === undefined) return true
+    if (listener === undefined) return 'nobody'
     if (!listener.hasRoom || !this.hasRoom) return false
     if (this.opening.has(listener)) return 'later'
     const flow = device.flows.addFor(frame)
@@ -288,6 +295,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
       own: {
         'drop.ip.fragment': counters.dropFragment,
         'drop.neighbor.unresolved': neighbors.dropped,
+        'drop.ip.stray': counters.dropStray,
         'drop.tcp.backlog': counters.dropBacklog,
         'drop.tcp.unread': counters.dropUnread,
       },
@@ -365,7 +373,9 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
     try {
       fd = this.open(family, SOCK_STREAM, local, localPort)
     } catch (error) {
-      line.fail((error as NetError).code)
+      const { code } = error as NetError
+      if (code === 'EADDRINUSE' && this.scheduler.clock.now - line.since < PATIENCE) this.retry(line)
+      else line.fail(code)
       return
     }
     const flow = line.device.flows.add(local, localPort, remote, remotePort)
@@ -382,6 +392,14 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
         this.dialed(line, fd, flow, result === 0 ? null : number)
         this.dialNext()
       })
+    })
+  }
+
+  /** The port is free by our book: the library is not done yet with the connection that had it before. */
+  private retry(line: Connection): void {
+    this.after(LOOK_AGAIN, () => {
+      this.queue.unshift(line)
+      this.dialNext()
     })
   }
 

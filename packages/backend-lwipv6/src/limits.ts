@@ -42,6 +42,7 @@ export const CAPABILITIES: Capabilities = Object.freeze({
   superSegments: false,
   ping: false,
   dhcp: true,
+  slaac: false,
   links: 'frames',
   stacksPerThread: 16,
   virtualTime: false,

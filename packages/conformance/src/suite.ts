@@ -6,11 +6,12 @@
 import type { Backend, Capabilities } from '@ioth/core'
 import fc from 'fast-check'
 import { it, type TestContext } from 'vitest'
+import { schedule } from './arbitraries/schedule.ts'
 import type { Host } from './lan/host.ts'
 import { introduce } from './lan/introduce.ts'
 import { type HostOptions, type Lan, type LanOptions, withLan } from './lan/lan.ts'
-import { needsVirtualTime } from './lan/needs-virtual-time.ts'
 import type { Schedule } from './lan/schedule.ts'
+import { notClaimed } from './not-claimed.ts'
 import { type RunSettings, readSettings } from './settings.ts'
 
 /** A test that this backend is known to fail. It is run, and must fail: once it passes, the deviation has to go. */
@@ -70,13 +71,14 @@ export const vitest: Registrar = {
   skip: (name) => it.skip(name),
 }
 
-/** Runs a test; one that needs virtual time where there is none is skipped, visibly. */
+/** Runs a test; one that needs what is not claimed is skipped, visibly, and says what in its `meta`. */
 async function orLeftOut(body: () => Promise<void> | void, context: TestContext): Promise<void> {
   try {
     await body()
   } catch (error) {
-    const reason = needsVirtualTime(error)
+    const reason = notClaimed(error)
     if (reason === null) throw error
+    Object.assign(context.task.meta, { claim: reason.claim })
     context.skip(reason.message)
   }
 }
@@ -97,6 +99,8 @@ export interface SceneOptions extends Partial<LanOptions> {
 
 /** A test has this much real time; a property, for each 20 runs. */
 const TIMEOUT_MS = 60_000
+/** The longest schedule of faults on the host's clock: libraries repeat what was lost after seconds. */
+const REAL_FAULTS_MS = 2000
 /** From so many runs on, each property tells its seed and count. */
 const MANY_RUNS = 1000
 
@@ -141,16 +145,16 @@ export class Suite {
     this.register(name, body, timeoutMs)
   }
 
-  /** A test that only makes sense with a capability; without it a visible skip. */
+  /** A test that only makes sense with a capability; without it shown as not claimed. @param claim the line of the manifest. */
   testIf(
     holds: boolean,
-    reason: string,
+    claim: string,
     name: string,
     body: (scene: Scene) => Promise<void> | void,
     options: SceneOptions = {},
   ): void {
     if (holds) this.test(name, body, options)
-    else this.skip(name, reason)
+    else this.notClaimed(name, claim)
   }
 
   /** What runs on its hosts. */
@@ -165,9 +169,19 @@ export class Suite {
     return time !== 'real' && backend.capabilities.virtualTime && peer.capabilities.virtualTime
   }
 
+  /** The same for a LAN that has no hosts yet, from whose backends it could be known. */
+  get time(): 'virtual' | 'real' {
+    return this.isVirtual ? 'virtual' : 'real'
+  }
+
   /** How long a stream may be in a property: less when there are many runs, which find more in short ones. */
   octets(most: number): number {
     return this.settings.runs < MANY_RUNS && this.isVirtual ? most : Math.min(most, 6000)
+  }
+
+  /** A schedule of faults that lasts so long at most, and on the host's clock no longer than anybody waits for what was lost in it. */
+  faults(totalMs = 40_000): fc.Arbitrary<Schedule> {
+    return schedule(this.isVirtual ? totalMs : Math.min(totalMs, REAL_FAULTS_MS))
   }
 
   /**
@@ -219,11 +233,6 @@ export class Suite {
       if (runs >= MANY_RUNS) tellRuns(name, details.numRuns, details.seed, performance.now() - since)
     }
     this.register(name, run, timeout)
-  }
-
-  skip(name: string, reason: string): void {
-    this.names.push(name)
-    if (this.isChosen(name)) this.registrar.skip(`${name} (skipped: ${reason})`)
   }
 
   /** What the backend does not say that it can: shown, and not run. @param claim the line of the manifest. */
@@ -303,9 +312,19 @@ export class Suite {
     if (!this.isChosen(name)) return
     const deviation = this.subject.deviations?.find(({ test }) => isMeant(test, name))
     const { registrar } = this
-    if (deviation === undefined) registrar.test(name, body, timeout)
+    const held = (): Promise<void> => this.asClaimed(body)
+    if (deviation === undefined) registrar.test(name, held, timeout)
     else if (deviation.skip === true) registrar.skip(`${name} (deviates: ${deviation.reason})`)
-    else registrar.fails(`${name} (deviates: ${deviation.reason})`, body, timeout)
+    else registrar.fails(`${name} (deviates: ${deviation.reason})`, held, timeout)
+  }
+
+  private async asClaimed(body: () => Promise<void> | void): Promise<void> {
+    try {
+      await body()
+    } catch (error) {
+      const manifests = this.backends.map(({ capabilities }) => capabilities)
+      throw notClaimed(error, manifests) ?? error
+    }
   }
 }
 

@@ -422,6 +422,17 @@ describe('the armour', () => {
     expect(bench.pool.used).toBe(0)
   })
 
+  it('a library that carries less than its link: it is told so, and longer packets do not reach it', () => {
+    const bench = new Bench({ clampMss: true, mtu: 1000 })
+    expect(bench.link.mtu).toBe(1000)
+    const packet = (length: number): Uint8Array =>
+      ethernet(craftIpv4({ ...v4, protocol: 17 }, craftUdp(v4, { ...tcpPorts }, octets(length - 28)).subarray(20)))
+    bench.send([packet(1000), packet(1001), tcp({ flags: 'S', options: [2, 4, 5, 180] })])
+    expect(bench.passed).toEqual([packet(1000), tcp({ flags: 'S', options: [2, 4, 3, 192] })])
+    expect(bench.drops()).toEqual({ 'ethernet-long': 1 })
+    expect(new Bench({ mtu: 9000 }).link.mtu).toBe(1500)
+  })
+
   it('holds the MSS of SYNs, both ways, with the checksum right at any place', () => {
     const bench = new Bench({ clampMss: true })
     const syn = (mss: number, nops = 0): Uint8Array =>

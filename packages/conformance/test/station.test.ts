@@ -1,5 +1,6 @@
 /** A station without a library, and the suite over a stack that leaves conflict detection and DHCP to one. */
 import {
+  createBatch,
   createFramePool,
   createHub,
   createVirtualScheduler,
@@ -8,13 +9,15 @@ import {
   type Link,
   NetError,
   parseIpAddress,
+  parseMac,
+  pushFrame,
   type Stack,
   trace,
 } from '@ioth/core'
 import { createStation, type Station, type StationOptions } from '@ioth/core/station'
 import { backend } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
-import { FrameChecker, testStack } from '../src/index.ts'
+import { craftEthernet, craftUdp, FrameChecker, testStack } from '../src/index.ts'
 import { stationed } from './stationed-backend.ts'
 
 const MAC = '02:00:00:00:00:01'
@@ -194,6 +197,35 @@ describe('a station', () => {
     })
     scene.station.release(four)
     expect([...taken]).toEqual(['10.0.0.2'])
+  })
+
+  it('gives the library what is for it, for a group and for all, and nothing that a hub sends for others', () => {
+    const scene = new Scene()
+    const seen: number[] = []
+    scene.station.attach({
+      accepts: { checksum: false, segment: false, maxSegment: 0 },
+      frames: (batch) => {
+        for (let index = 0; index < batch.count; index++) seen.push(frameBytes(batch, index)[0] as number)
+      },
+      writable: () => {},
+      changed: () => {},
+    })
+    const ends = { source: [10, 0, 0, 2], destination: [10, 0, 0, 1] }
+    const packet = craftUdp(ends, { sourcePort: 9, destinationPort: 9 }, Uint8Array.of(1))
+    const sender = scene.hub.port('other')
+    const source = Array.from(parseMac(OTHER))
+    const destinations = [MAC, '02:00:00:00:00:03', 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01', '00:00:00:00:00:01']
+    const batch = createBatch(scene.pool, destinations.length)
+    for (const destination of destinations) {
+      const frame = craftEthernet({ source, destination: Array.from(parseMac(destination)) }, packet)
+      const at = scene.pool.take(frame.length)
+      scene.pool.bytes.set(frame, at)
+      pushFrame(batch, at, frame.length)
+    }
+    sender.send(batch)
+    scene.scheduler.advance()
+    expect(seen).toEqual([0x02, 0xff, 0x01])
+    expect(scene.station.counters()['drop.station.other-host']).toBe(2)
   })
 
   it('ends who waits when it is closed, and when the address is released', async () => {

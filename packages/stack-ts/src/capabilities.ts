@@ -23,6 +23,7 @@ export function capabilitiesWith(limits: Limits, sack = true): Capabilities {
     superSegments: true,
     ping: true,
     dhcp: true,
+    slaac: true,
     links: 'frames',
     stacksPerThread: Number.POSITIVE_INFINITY,
     virtualTime: true,

@@ -25,12 +25,13 @@ import {
   parseCidr,
   type Scheduler,
   type Stack,
+  type TcpSocket,
   type VirtualScheduler,
 } from '@ioth/core'
+import { LONGEST_REAL_WAIT, NeedsVirtualTime, notClaimed } from '../not-claimed.ts'
 import { type RecordedFrame, writeCapture } from './capture-file.ts'
 import { Host, type HostFinding } from './host.ts'
 import { NarrowPath } from './narrow-path.ts'
-import { LONGEST_REAL_WAIT, NeedsVirtualTime, needsVirtualTime } from './needs-virtual-time.ts'
 import { type FrameObserver, Observer } from './observer.ts'
 import { type Schedule, SchedulePlayer } from './schedule.ts'
 import { Tap, Wire } from './wire.ts'
@@ -75,6 +76,15 @@ export interface LanOptions {
 
 /** How long something may take that is not the subject of a test, in milliseconds of the LAN's clock. */
 const PATIENCE_MS = 600_000
+/** The same on the host's clock, for all of a LAN's life: what has not happened by then is told before the test's own time is over. */
+const REAL_PATIENCE_MS = 40_000
+/**
+ * What takes no time on a virtual clock takes a moment on the host's, where an answer goes through a library and a process: at least so many
+ * milliseconds, then until no frame has been seen for so many, but no longer than that.
+ */
+const MOMENT_MS = 80
+const QUIET_MS = 60
+const LONGEST_MOMENT_MS = 1000
 
 export async function createLan(options: LanOptions): Promise<Lan> {
   const lan = new Lan(options)
@@ -113,6 +123,9 @@ export class Lan implements AsyncDisposable {
   private readonly path: NarrowPath
   private router: Tap | null = null
   private player: SchedulePlayer | null = null
+  /** On the host's clock: when nothing is waited for any more, and the milliseconds that were asked to pass so far. */
+  private end: number
+  private waited = 0
 
   /** Use {@link createLan}. */
   constructor(options: LanOptions) {
@@ -121,6 +134,7 @@ export class Lan implements AsyncDisposable {
     const isVirtual = options.time !== 'real' && options.hosts.every(({ backend }) => backend.capabilities.virtualTime)
     this.virtual = isVirtual ? createVirtualScheduler({ seed }) : null
     this.scheduler = this.virtual ?? createScheduler()
+    this.end = this.virtual === null ? this.now + REAL_PATIENCE_MS * 1000 : Number.POSITIVE_INFINITY
     this.pool = createFramePool()
     this.hub = createHub({ scheduler: this.scheduler, pool: this.pool, mtu, offload, queueFrames: 4096 })
     this.wire = new Wire(this.scheduler)
@@ -194,16 +208,43 @@ export class Lan implements AsyncDisposable {
     throw new Error(`after ${waited} ms still waiting for ${what()}`)
   }
 
+  /** Lets time pass until something is true. @returns whether it became true within the limit */
+  async reaches(done: () => boolean, limitMs: number): Promise<boolean> {
+    return await this.settleUntil(done, limitMs * 1000)
+  }
+
   /** Whether a program threw in an upcall. */
   private get failed(): boolean {
     return this.hosts.some(({ failures }) => failures.length > 0)
   }
 
-  /** Lets time pass. @throws NeedsVirtualTime on the host's clock, when it is long. */
+  /**
+   * As {@link until}, for what is not due before minutes have gone. On the host's clock it is waited for as long as anybody waits, so that what
+   * comes too early is seen. @throws NeedsVirtualTime when it did not come.
+   */
+  async untilLate(done: () => boolean, limitMs: number, what: () => string): Promise<void> {
+    if (this.virtual !== null) return await this.until(done, limitMs, what)
+    if (!(await this.settleUntil(() => this.failed || done(), LONGEST_REAL_WAIT * 1000)))
+      throw new NeedsVirtualTime(limitMs)
+    await this.until(done, limitMs, what)
+  }
+
+  /**
+   * Lets time pass; on the host's clock at least a moment, in which answers come.
+   * @throws NeedsVirtualTime on the host's clock, when it is long, or one of many.
+   */
   async wait(milliseconds: number): Promise<void> {
-    if (this.virtual === null && milliseconds > LONGEST_REAL_WAIT) throw new NeedsVirtualTime(milliseconds)
-    await this.settleUntil(() => false, milliseconds * 1000)
+    if (this.virtual === null) await this.waitReally(milliseconds)
+    else await this.settleUntil(() => false, milliseconds * 1000)
     this.checkOverdue()
+  }
+
+  private async waitReally(milliseconds: number): Promise<void> {
+    this.waited += milliseconds
+    if (this.waited > LONGEST_REAL_WAIT || this.now >= this.end) throw new NeedsVirtualTime(this.waited)
+    const isQuiet = new Quiet(this)
+    await this.settleUntil(() => false, Math.max(milliseconds, MOMENT_MS) * 1000)
+    await this.settleUntil(() => isQuiet.since(this.now) >= QUIET_MS * 1000, LONGEST_MOMENT_MS * 1000)
   }
 
   /** Waits for a promise while time passes, and gives its outcome. */
@@ -243,7 +284,7 @@ export class Lan implements AsyncDisposable {
   /** The same error with what is needed to look into it: the seed, the schedule, and where the captures are. */
   explain(error: unknown): Error {
     const cause = error instanceof Error ? error : new Error(String(error))
-    if (explained.has(cause) || needsVirtualTime(cause) !== null) return cause
+    if (explained.has(cause) || notClaimed(cause) !== null) return cause
     const { seed = 1, name = 'lan' } = this.options
     const files = this.hosts.map((host) => `  capture of ${host.name}: ${writeCapture(name, host.name, host.frames)}`)
     const phases = this.player === null ? [] : [`  schedule: ${JSON.stringify(this.player.schedule)}`]
@@ -260,9 +301,20 @@ export class Lan implements AsyncDisposable {
   /** Closes all stacks, then the hub. */
   async close(): Promise<void> {
     this.player?.stop()
+    if (this.virtual === null) this.abandon()
     await this.settled(Promise.all(this.hosts.map(async ({ stack }) => stack?.close())))
     await this.hub.close()
     this.virtual?.advance()
+  }
+
+  /** On the host's clock nobody waits for peers that do not answer: what is still open is over. */
+  private abandon(): void {
+    this.end = this.now + REAL_PATIENCE_MS * 1000
+    for (const { stack } of this.hosts) {
+      for (const { endpoint, state } of [...(stack?.sockets() ?? [])]) {
+        if (state !== 'LISTEN' && 'reset' in endpoint) (endpoint as TcpSocket).reset()
+      }
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -346,7 +398,7 @@ export class Lan implements AsyncDisposable {
 
   private async settleUntil(done: () => boolean, microseconds: number): Promise<boolean> {
     if (this.virtual !== null) return this.virtual.settleUntil(done, microseconds)
-    const end = this.now + microseconds
+    const end = Math.min(this.now + microseconds, this.end)
     while (!done()) {
       if (this.now >= end) return false
       await new Promise((resolve) => setTimeout(resolve, 1))
@@ -356,6 +408,24 @@ export class Lan implements AsyncDisposable {
 
   private checkOverdue(): void {
     for (const host of this.hosts) host.checkOverdue()
+  }
+}
+
+/** How long no frame has been seen on any line. */
+class Quiet {
+  private readonly lan: Lan
+  private frames = -1
+  private last = 0
+
+  constructor(lan: Lan) {
+    this.lan = lan
+  }
+
+  since(now: number): number {
+    const frames = this.lan.hosts.reduce((sum, host) => sum + host.frames.length, 0)
+    if (frames !== this.frames) this.last = now
+    this.frames = frames
+    return now - this.last
   }
 }
 

@@ -19,6 +19,8 @@ import type { Lan } from './lan.ts'
 import type { Tap } from './wire.ts'
 
 const NO_DATA = new Uint8Array(0)
+/** The longest that an answer takes. */
+const SERVED_MS = 3000
 
 export class Station {
   readonly ip: readonly number[]
@@ -76,7 +78,8 @@ export class Station {
     const body = Uint8Array.of(1, 2, 3, 4, 5, 6, 7)
     this.received.length = 0
     this.icmp({ type: 8, rest: [0x7e, 0x57, 0, 1] }, body)
-    const [answer] = await this.answers()
+    await this.lan.reaches(() => this.received.length > 0, SERVED_MS)
+    const [answer] = this.received.splice(0)
     return answer?.icmp?.type === 0 && answer.icmp.body.join() === body.join()
   }
 

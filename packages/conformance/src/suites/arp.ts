@@ -66,7 +66,7 @@ interface Link {
 export function arp(suite: Suite): void {
   const test = (name: string, body: (link: Link) => Promise<void>): void => {
     suite.plainTest(name, () =>
-      withLan({ hosts: [], name: `${suite.subject.name} ${name}` }, async (lan) => {
+      withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} ${name}` }, async (lan) => {
         const station = new Station(lan)
         const host = await lan.join(suite.host())
         await lan.wait(5000)
@@ -204,7 +204,7 @@ export function arp(suite: Suite): void {
   })
 
   suite.plainTest('R-ARP-04 an address that somebody has is refused', async () => {
-    await withLan({ hosts: [], name: `${suite.subject.name} R-ARP-04` }, async (lan) => {
+    await withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} R-ARP-04` }, async (lan) => {
       const station = new Station(lan)
       const outcome = lan.join(suite.host()).then(
         () => null,

@@ -49,7 +49,7 @@ export function campaign(
   ipMtu = 1500,
 ): void {
   if (!suite.capabilities.virtualTime) {
-    suite.skip(name, 'it takes hours of virtual time')
+    suite.notClaimed(name, 'virtualTime: false; it takes hours')
     return
   }
   const { seed } = suite.settings

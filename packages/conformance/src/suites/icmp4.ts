@@ -180,7 +180,7 @@ function reports(suite: Suite): void {
 
   suite.testIf(
     ping,
-    'the manifest says ping: false',
+    'ping: false',
     'R-ICMP4-02 each ping has its number: one identifier, rising sequence',
     async ({ lan, a }) => {
       const station = new Station(lan, a)
@@ -212,7 +212,7 @@ function reports(suite: Suite): void {
 
   suite.testIf(
     ping,
-    'the manifest says ping: false',
+    'ping: false',
     'R-ICMP4-01 a ping that dies on the way tells where, and whether its time was over',
     async ({ lan, a }) => {
       const station = new Station(lan, a)
@@ -245,7 +245,7 @@ function reports(suite: Suite): void {
 
   suite.testIf(
     udp !== 'none',
-    'the manifest says udp: none',
+    'udp: none',
     'R-UDP-05 H-25 an error reaches the connected socket it quotes, and only if it quotes enough',
     async ({ lan, a }) => {
       const station = new Station(lan, a)

@@ -109,6 +109,7 @@ function headers(suite: Suite): void {
     'R-IP4-03 a packet for us is taken whatever its time to live, and answered with one that lasts',
     async ({ lan, a }) => {
       const station = new Station(lan, a)
+      expect(await station.isServed()).toBe(true)
       for (const timeToLive of [0, 1, 2, 255]) station.icmp({ type: ECHO }, octets(4), { timeToLive })
       const answers = await station.answers()
       expect(answers.length).toBe(4)
@@ -121,6 +122,7 @@ function headers(suite: Suite): void {
     'R-IP4-04 H-04 options are read with care; source routes and broken lists draw nothing',
     async ({ lan, a }) => {
       const station = new Station(lan, a)
+      expect(await station.isServed()).toBe(true)
       const echo = (...options: number[]): void => station.icmp({ type: ECHO }, octets(4), { options })
       echo(1, 1, 1, 0)
       echo(148, 4, 0, 0)

@@ -32,7 +32,7 @@ export function listenerDiscovery(suite: Suite): void {
   }
   const test = (name: string, body: (link: Link) => Promise<void>): void => {
     suite.plainTest(name, () =>
-      withLan({ hosts: [], name: `${suite.subject.name} ${name}` }, async (lan) => {
+      withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} ${name}` }, async (lan) => {
         const router = new ScriptedRouter(lan)
         const host = await lan.join({ ...suite.host(), address: 'fc00::1/64' })
         await lan.wait(5000)

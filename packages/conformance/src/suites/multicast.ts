@@ -80,7 +80,7 @@ function broadcasts(suite: Suite): void {
 
   suite.testIf(
     suite.capabilities.multicast,
-    'the manifest says multicast: false',
+    'multicast: false',
     'a broadcast is heard by oneself, by all who share the port, and not by who is bound to one address',
     async ({ lan, a }) => {
       const sender = open(a, 0)

@@ -624,7 +624,7 @@ function connections(suite: Suite): void {
 
   suite.testIf(
     suite.capabilities.ipv6,
-    'the manifest says ipv6: false',
+    'ipv6: false',
     'R-HE-01 both families: IPv6 first, IPv4 where that is dead, and 50 ms after its own answer where nothing is heard',
     async (scene) => {
       const { lan, a: host, b } = scene

@@ -42,7 +42,7 @@ export function neighborDiscovery(suite: Suite): void {
   /** A host at fc00::1 and a scripted neighbour that answers for fc00::66. */
   const test = (name: string, body: (link: Link) => Promise<void>): void => {
     suite.plainTest(name, () =>
-      withLan({ hosts: [], name: `${suite.subject.name} ${name}` }, async (lan) => {
+      withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} ${name}` }, async (lan) => {
         const neighbor = new ScriptedRouter(lan)
         neighbor.answers.add(full6(NEIGHBOR))
         const host = await lan.join({ ...suite.host(), address: `${OURS}/64` })
@@ -61,7 +61,7 @@ type Test = (name: string, body: (link: Link) => Promise<void>) => void
 
 function duplicates(suite: Suite): void {
   suite.plainTest('R-ND-06 each address is asked for before use, from nowhere, in its own group', async () => {
-    await withLan({ hosts: [], name: `${suite.subject.name} R-ND-06` }, async (lan) => {
+    await withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} R-ND-06` }, async (lan) => {
       const neighbor = new ScriptedRouter(lan)
       const host = await lan.join({ ...suite.host(), address: `${OURS}/64` })
       const made = lan.now
@@ -151,7 +151,7 @@ function duplicates(suite: Suite): void {
   ]
   for (const [what, expected, say] of rows) {
     suite.plainTest(`R-ND-06 an address being checked: ${what}: ${expected}`, async () => {
-      await withLan({ hosts: [], name: `${suite.subject.name} R-ND-06 ${what}` }, async (lan) => {
+      await withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} R-ND-06 ${what}` }, async (lan) => {
         expect(await contested(lan, say)).toBe(expected)
         const host = lan.host(0)
         if (expected === 'usable') return

@@ -6,7 +6,6 @@
 import { ERROR, parseIpAddress } from '@ioth/core'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { schedule } from '../arbitraries/schedule.ts'
 import { streamPlans } from '../arbitraries/stream-plan.ts'
 import type { Lan } from '../lan/lan.ts'
 import { durationMs } from '../lan/schedule.ts'
@@ -35,7 +34,7 @@ export function resources(suite: Suite): void {
 
   suite.property(
     'P-29 counters never decrease',
-    fc.record({ plans: streamPlans(20_000), faults: schedule(3000) }),
+    fc.record({ plans: streamPlans(20_000), faults: suite.faults(3000) }),
     ({ plans, faults }, seed) =>
       suite.withScene('P-29', { seed, schedule: faults }, async ({ lan, a, b }) => {
         const service = new Service(b, 80)
@@ -54,7 +53,7 @@ export function resources(suite: Suite): void {
   )
 
   if (!capabilities.virtualTime) {
-    suite.skip('P-11 nothing is left', 'it takes hours of virtual time')
+    suite.notClaimed('P-11 nothing is left', 'virtualTime: false; it takes hours')
     return
   }
 
@@ -62,7 +61,7 @@ export function resources(suite: Suite): void {
     'P-11 after all connections ended nothing is left but the listener',
     fc.record({
       all: fc.array(streamPlans(suite.octets(10_000)), { minLength: 1, maxLength: 5 }),
-      faults: schedule(5000),
+      faults: suite.faults(5000),
     }),
     ({ all, faults }, seed, family) =>
       suite.withScene('P-11', { seed, family, schedule: faults }, async ({ lan, a, b }) => {

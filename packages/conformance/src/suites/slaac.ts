@@ -25,6 +25,7 @@ import type { Host } from '../lan/host.ts'
 import { type Lan, withLan } from '../lan/lan.ts'
 import { full6, octets6, ScriptedRouter, type Sending } from '../lan/scripted-router.ts'
 import type { Suite } from '../suite.ts'
+import { expectRejection } from './expect-code.ts'
 
 const PREFIX = '2001:db8:1::'
 const FAR = '2001:db8:ffff::1'
@@ -48,10 +49,19 @@ export function autoconfiguration(suite: Suite): void {
     suite.notClaimed('autoconfiguration', 'ipv6: false')
     return
   }
+  if (suite.capabilities.slaac !== true) {
+    suite.plainTest('R-ND-05 autoconfiguration is refused in words', async () => {
+      await withLan({ hosts: [], time: suite.time }, async (lan) => {
+        await expectRejection(lan.join({ ...suite.host(), slaac: true }), 'ERR_IOTH_NOT_IMPLEMENTED')
+      })
+    })
+    suite.notClaimed('autoconfiguration', 'slaac: false')
+    return
+  }
   /** A host that joins a link with a router that answers with this advertisement; null: with nothing. */
   const test: Test = (name, advertisement, body) => {
     suite.plainTest(name, () =>
-      withLan({ hosts: [], name: `${suite.subject.name} ${name}` }, async (lan) => {
+      withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} ${name}` }, async (lan) => {
         const router = new ScriptedRouter(lan)
         router.advertisement = advertisement
         const host = await lan.join({ ...suite.host(), slaac: true })
@@ -396,7 +406,7 @@ function hostile(suite: Suite, test: Test): void {
   )
 
   suite.plainTest('H-33 somebody claims each address that is tried: none is used, and the tries end', async () => {
-    await withLan({ hosts: [], name: `${suite.subject.name} H-33` }, async (lan) => {
+    await withLan({ hosts: [], time: suite.time, name: `${suite.subject.name} H-33` }, async (lan) => {
       const router = new ScriptedRouter(lan)
       let answered = 0
       const outcome = lan.join({ ...suite.host(), slaac: true }).then(

@@ -6,7 +6,6 @@
 import { CLOSED, END, ERROR, FAILED, READABLE, type TcpSocket, WOULD_BLOCK } from '@ioth/core'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { schedule } from '../arbitraries/schedule.ts'
 import { streamLength } from '../arbitraries/stream-plan.ts'
 import { introduce } from '../lan/introduce.ts'
 import { Service } from '../lan/service.ts'
@@ -195,7 +194,7 @@ export function tcpClose(suite: Suite): void {
 
   suite.familyProperty(
     'P-02 P-08 any interleaving of writes, reads, shutdown, close and reset ends in CLOSED on both sides',
-    fc.record({ steps: fc.array(step(halfClose), { maxLength: 30 }), faults: schedule(5000) }),
+    fc.record({ steps: fc.array(step(halfClose), { maxLength: 30 }), faults: suite.faults(5000) }),
     ({ steps, faults }, seed, family) =>
       suite.withScene('P-08', { seed, family, schedule: faults }, (scene) =>
         interleave(scene, steps, {

@@ -78,7 +78,7 @@ export function tcpConnect(suite: Suite): void {
     const since = lan.now
     const socket = a.openTcp()
     socket.connect(silent.address, 80)
-    await lan.until(
+    await lan.untilLate(
       () => (socket.ready & ERROR) !== 0,
       600_000,
       () => socket.state,
@@ -106,18 +106,20 @@ export function tcpConnect(suite: Suite): void {
     suite.test('a connect given up after the SYN left: the late SYN-ACK draws a RST', async ({ lan, a, b }) => {
       const service = new Service(b, 80)
       await introduce(lan, a, b)
-      b.impair({ delayMs: 100 })
+      b.impair({ delayMs: 600 })
       const socket = a.openTcp()
       socket.connect(b.address, 80)
-      await lan.wait(50)
+      await lan.wait(200)
       socket.close()
       const before = b.frames.length
-      await lan.wait(200)
+      await lan.wait(2000)
       const checker = new FrameChecker()
       const resets = b.frames.slice(before).filter(({ octets }) => checker.check(octets).tcp?.rst)
       expect(resets.map(({ direction }) => direction)).toEqual(['in'])
       expect(service.listener.ready & READABLE, 'no connection waits').toBe(0)
-      expect([...b.stack.sockets()].map(({ state }) => state)).toEqual(['LISTEN'])
+      // The connections before this one may be remembered.
+      const states = [...b.stack.sockets()].map(({ state }) => state)
+      expect(states.filter((state) => state !== 'TIME-WAIT')).toEqual(['LISTEN'])
     })
   }
 
@@ -139,11 +141,10 @@ export function tcpConnect(suite: Suite): void {
     }
     listener.interest = READABLE
     await lan.until(
-      () => accepted === 8,
+      () => accepted === 8 && clients.every(({ state }) => state === 'ESTABLISHED'),
       60_000,
-      () => `8 connections; ${accepted} so far`,
+      () => `8 connections; ${accepted} were accepted, the clients are ${clients.map(({ state }) => state).join(', ')}`,
     )
-    expect(clients.map(({ state }) => state)).toEqual(Array(8).fill('ESTABLISHED'))
   })
 
   suite.test('a listener that closes resets the connections nobody accepted', async ({ lan, a, b }) => {
@@ -185,7 +186,7 @@ export function tcpConnect(suite: Suite): void {
       const one = new StreamDriver(first, up, down, { send: 5000 })
       const other = new StreamDriver(second, down, up, { send: 3000 })
       await lan.until(
-        () => one.isDone && other.isDone,
+        () => one.isOver && other.isOver,
         60_000,
         () => `${one} | ${other}`,
       )

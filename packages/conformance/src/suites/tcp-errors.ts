@@ -76,7 +76,7 @@ export function tcpErrors(suite: Suite): void {
     const since = lan.now
     a.impair({ loss: 1 })
     talk.client.socket.write(new Uint8Array(10), 0, 10)
-    await lan.until(
+    await lan.untilLate(
       () => talk.client.error !== null,
       3_600_000,
       () => `${talk}`,

@@ -9,6 +9,7 @@ import type { TcpSegment } from '../checker/tcp.ts'
 import type { Host } from '../lan/host.ts'
 import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene } from '../suite.ts'
+import { expectError } from './expect-code.ts'
 
 /** Octets that tell their place. */
 export const octets = (length: number, first = 0): Uint8Array =>
@@ -37,8 +38,17 @@ export async function established(
   await peer.connect(options, window)
   const socket = listening.accept()
   if (socket === null) throw new Error('no connection waits')
-  socket.setOption('noDelay', 1)
+  undelayed(socket)
   return { peer, socket }
+}
+
+/** Switches Nagle's algorithm off. A stack without that switch is looked at as it is. */
+export function undelayed(socket: TcpSocket): void {
+  try {
+    socket.setOption('noDelay', 1)
+  } catch (error) {
+    expectError(error, 'ERR_IOTH_NOT_IMPLEMENTED')
+  }
 }
 
 /** A connection that the host is opening to a scripted peer. */

@@ -11,6 +11,7 @@ import { expect } from 'vitest'
 import type { TcpSegment } from '../checker/tcp.ts'
 import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene, Suite } from '../suite.ts'
+import { undelayed } from './tcp-peer.ts'
 
 /** Payload of a full segment of these conversations. */
 const MSS = 1460
@@ -55,7 +56,7 @@ async function meet(
   await peer.connect(options, window)
   const socket = listener.accept()
   if (socket === null) throw new Error('no connection waits')
-  socket.setOption('noDelay', 1)
+  undelayed(socket)
   return { peer, socket, start: peer.ack }
 }
 
@@ -106,7 +107,7 @@ function expectBackOff(intervals: readonly number[], mostMs: number): void {
 export function tcpRecovery(suite: Suite): void {
   const { capabilities } = suite
   const inVirtualTime = (name: string, body: (scene: Scene) => Promise<void>): void =>
-    suite.testIf(capabilities.virtualTime, 'it takes minutes without virtual time', name, body)
+    suite.testIf(capabilities.virtualTime, 'virtualTime: false; it takes minutes', name, body)
 
   timeouts(suite, inVirtualTime)
   congestion(suite)

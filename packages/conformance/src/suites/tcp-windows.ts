@@ -14,7 +14,7 @@ const LATEST_ACK_MS = 505
 export function tcpWindows(suite: Suite): void {
   suite.testIf(
     suite.capabilities.noDelay,
-    'it has no switch',
+    'noDelay: false',
     'R-TCP-22 Nagle: a small segment waits for the acknowledgement, unless the socket says otherwise',
     async (scene) => {
       const { peer, socket } = await established(scene)

@@ -6,7 +6,6 @@
  */
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { schedule } from '../arbitraries/schedule.ts'
 import { streamPlans } from '../arbitraries/stream-plan.ts'
 import { FrameChecker } from '../checker/frame-checker.ts'
 import { durationMs } from '../lan/schedule.ts'
@@ -62,7 +61,7 @@ export function turns(suite: Suite): void {
 
   suite.familyProperty(
     'P-13 an idle stack sends nothing but what is documented, whatever it did before',
-    fc.record({ all: fc.array(streamPlans(suite.octets(5000)), { maxLength: 3 }), faults: schedule(2000) }),
+    fc.record({ all: fc.array(streamPlans(suite.octets(5000)), { maxLength: 3 }), faults: suite.faults(2000) }),
     ({ all, faults }, seed, family) =>
       suite.withScene('P-13', { seed, family, schedule: faults }, async ({ lan, a, b }) => {
         const service = new Service(b, 80)

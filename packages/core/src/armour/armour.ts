@@ -52,6 +52,8 @@ export interface ArmourOptions {
   readonly fragments?: 'whole' | 'drop'
   /** Hold the maximum segment size of SYNs, both ways, to what the link carries without fragments. @default false */
   readonly clampMss?: boolean
+  /** What the library carries, where that is less than the link does: longer packets do not reach it. @default the link's */
+  readonly mtu?: number
   /** Let router advertisements pass: the library forms addresses from them. @default false */
   readonly routerAdvertisements?: boolean
   /** Connections that may be asked for; more SYNs are dropped, and come again a second later. @default 1024, 512 a second */
@@ -73,6 +75,7 @@ const OPTIONS: Readonly<Record<keyof ArmourOptions, true>> = {
   checksums: true,
   fragments: true,
   clampMss: true,
+  mtu: true,
   routerAdvertisements: true,
   syns: true,
   neighbors: true,
@@ -102,6 +105,7 @@ class Armour extends LinkWrapper implements ArmouredLink {
   private readonly scheduler: Scheduler
   private readonly takesFragments: boolean
   private readonly clamps: boolean
+  private readonly mostMtu: number
   private readonly syns: TokenBucket
   private readonly newcomers: TokenBucket
   private readonly known: RecentKeys
@@ -120,11 +124,16 @@ class Armour extends LinkWrapper implements ArmouredLink {
     this.scheduler = scheduler
     this.takesFragments = fragments === 'whole'
     this.clamps = clampMss
-    this.look = new FrameInspector(link.type, link.mtu, options.routerAdvertisements ?? false, checksums)
+    this.mostMtu = options.mtu ?? link.mtu
+    this.look = new FrameInspector(link.type, this.mtu, options.routerAdvertisements ?? false, checksums)
     this.gate = new FragmentGate(scheduler.clock, checksums, (reason, frames) => this.count(reason, frames))
     this.syns = new TokenBucket(options.syns ?? SYNS)
     this.newcomers = new TokenBucket(options.neighbors ?? NEIGHBORS)
     this.known = new RecentKeys(scheduler.random)
+  }
+
+  override get mtu(): number {
+    return Math.min(super.mtu, this.mostMtu)
   }
 
   /** The libraries take complete frames only. */

@@ -44,6 +44,8 @@ export interface Capabilities {
   readonly ping: boolean
   /** Gets addresses by DHCP: `InterfaceOptions.dhcp` and `Interface.dhcp`. */
   readonly dhcp: boolean
+  /** Forms IPv6 addresses from what routers advertise: `InterfaceOptions.slaac`. @default false */
+  readonly slaac?: boolean
   readonly links: 'frames' | 'vnl'
   readonly stacksPerThread: number
   readonly virtualTime: boolean
@@ -67,6 +69,7 @@ const LEAST: Capabilities = {
   superSegments: false,
   ping: false,
   dhcp: false,
+  slaac: false,
   links: 'frames',
   stacksPerThread: 1,
   virtualTime: false,

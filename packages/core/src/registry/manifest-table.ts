@@ -32,6 +32,7 @@ const CAPABILITIES: Readonly<Record<Exclude<keyof Capabilities, 'limits'>, strin
   superSegments: 'segments of up to 64 KiB travel whole between stacks of one process',
   ping: 'sends echo requests',
   dhcp: 'gets its address by DHCP',
+  slaac: 'forms IPv6 addresses from what routers advertise',
   links: 'what it plugs into: `frames`: any link of ioth; `vnl`: locators that it opens itself',
   stacksPerThread: 'stacks at a time in one thread',
   virtualTime: 'its clock can be handed in',
@@ -53,7 +54,7 @@ export function manifestTable(backends: readonly Pick<Backend, 'capabilities'>[]
   const claims = Object.entries(CAPABILITIES).map(([name, meaning]) => ({
     name,
     meaning,
-    values: manifests.map((manifest) => worded(manifest[name as keyof typeof CAPABILITIES])),
+    values: manifests.map((manifest) => worded(manifest[name as keyof typeof CAPABILITIES] ?? false)),
   }))
   const limits = Object.entries(LIMITS).map(([name, meaning]) => ({
     name: `limits.${name}`,

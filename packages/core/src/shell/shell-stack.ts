@@ -138,7 +138,9 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   }
 
   get lingering(): number {
-    return this.lingerers.size + (this.engine.lingering ?? 0)
+    let count = this.engine.lingering ?? 0
+    for (const socket of this.lingerers) if (socket.isLingering) count++
+    return count
   }
 
   // ---------- interfaces and addresses ----------

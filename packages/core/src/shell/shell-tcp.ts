@@ -88,6 +88,11 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
     return this.ends?.remotePort ?? 0
   }
 
+  /** Closed in order, and not all of it is acknowledged; of a reset nothing is waited for. */
+  get isLingering(): boolean {
+    return this.isClosed && this.stage === 'open'
+  }
+
   get bytesQueued(): number {
     return this.outgoing.length + (this.line?.inFlight ?? 0)
   }
@@ -298,7 +303,12 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   }
 
   received(bytes: Uint8Array, offset: number, length: number): void {
-    if (this.isClosed || this.stage !== 'open') return
+    if (this.stage !== 'open') return
+    if (this.isClosed) {
+      // Nobody will read it, and the peer has to know (RFC 1122 4.2.2.13).
+      this.reset()
+      return
+    }
     this.incoming.push(bytes, offset, length)
     if (this.patience.armed) this.waitFor(SILENCE)
     this.raise(READABLE)

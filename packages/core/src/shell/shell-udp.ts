@@ -17,6 +17,9 @@ import { SocketOptions } from './options.ts'
 import { isPort, type ShellHost, ShellSocket } from './shell-socket.ts'
 
 const UDP = 17
+const ETHERNET_MTU = 1500
+/** Of IP and UDP. */
+const HEADERS = { 4: 28, 6: 48 } as const
 /** What a datagram is charged beside its octets. */
 const OVERHEAD = 64
 
@@ -146,7 +149,7 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
     }
     if (remote === null) return this.fail('EDESTADDRREQ')
     const remotePort = to === null ? this.port : port
-    if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', remote, remotePort)
+    if (length > this.longestTo(remote)) return this.fail('EMSGSIZE', remote, remotePort)
     if (this.isForbidden(remote)) return this.fail('EACCES', remote, remotePort)
     const source = this.sourceFor(remote)
     if (source === null || !this.isOpenTo(remote)) return this.fail('ENETUNREACH', remote, remotePort)
@@ -306,6 +309,13 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
     const address = this.binding?.address
     if (address !== undefined && !address.isUnspecified && !address.isMulticast) return address
     return this.host.book.sourceFor(remote)
+  }
+
+  /** An engine whose longest datagram is one frame makes no fragments: on a link with shorter frames less is sent. */
+  private longestTo(remote: IpAddress): number {
+    const { limits, book } = this.host
+    const on = limits.maxDatagram < ETHERNET_MTU ? book.routeTo(remote)?.interface : undefined
+    return on === undefined ? limits.maxDatagram : Math.min(limits.maxDatagram, on.mtu - HEADERS[remote.family])
   }
 
   private isForbidden(remote: IpAddress): boolean {

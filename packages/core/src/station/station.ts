@@ -120,7 +120,14 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
   private readonly granted = new Set<string>()
   private readonly openWaiters: { resolve: () => void; reject: (reason: NetError) => void }[] = []
   private readonly emission: Emission
-  private readonly stats = { framesTaken: 0, framesUntaken: 0, framesOut: 0, framesLost: 0, addressConflicts: 0 }
+  private readonly stats = {
+    framesTaken: 0,
+    framesUntaken: 0,
+    framesOfOthers: 0,
+    framesOut: 0,
+    framesLost: 0,
+    addressConflicts: 0,
+  }
   private readonly dhcpDrops = new Map<string, number>()
   private kept: FrameBatch | null = null
   private isClosed = false
@@ -194,7 +201,7 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
   }
 
   counters(): Record<string, number> {
-    const { framesTaken, framesUntaken, framesOut, framesLost, addressConflicts } = this.stats
+    const { framesTaken, framesUntaken, framesOfOthers, framesOut, framesLost, addressConflicts } = this.stats
     const refused = [...this.dhcpDrops.values()].reduce((sum, count) => sum + count, 0)
     const leasing = [...this.dhcpDrops].map(([reason, count]) => [`drop.dhcp.${reason}`, count])
     return {
@@ -204,6 +211,7 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
       'station.framesOut': framesOut,
       'station.addressConflicts': addressConflicts,
       'drop.station.no-taker': framesUntaken,
+      'drop.station.other-host': framesOfOthers,
       'lost.station.memory': framesLost,
     }
   }
@@ -235,14 +243,13 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
   }
 
   frames(batch: FrameBatch): void {
-    let taken = 0
+    let kept = 0
     for (let index = 0; index < batch.count; index++) {
-      const isOurs = this.isOurs(batch, index)
-      if (isOurs && taken++ === 0) this.keepBefore(batch, index)
-      if (!isOurs && taken > 0) copyEntry(batch, index, this.kept as FrameBatch)
+      const passes = this.passes(batch, index)
+      if (!passes && kept++ === 0) this.keepBefore(batch, index)
+      if (passes && kept > 0) copyEntry(batch, index, this.kept as FrameBatch)
     }
-    const rest = taken === 0 ? batch : (this.kept as FrameBatch)
-    this.stats.framesTaken += taken
+    const rest = kept === 0 ? batch : (this.kept as FrameBatch)
     if (this.sink === null) this.stats.framesUntaken += rest.count
     else if (rest.count > 0) this.sink.frames(rest)
   }
@@ -254,17 +261,26 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
     for (let index = 0; index < end; index++) copyEntry(batch, index, this.kept)
   }
 
-  /** Looks at a frame that the armour let pass. @returns whether the library must not see it. */
-  private isOurs(batch: FrameBatch, index: number): boolean {
-    if (this.type === 'ip' || (this.claims.size === 0 && this.dhcp === null)) return false
+  /** Looks at a frame that the armour let pass. @returns whether the library is to see it. */
+  private passes(batch: FrameBatch, index: number): boolean {
+    if (this.type === 'ip') return true
     const { bytes } = batch.pool
     const head = batch.head[index] as number
+    // A hub, or a switch that has not learned yet, sends everybody what is for one; libraries believe what they get.
+    if (((bytes[head] as number) & 1) === 0 && !this.isMine(bytes, head)) {
+      this.stats.framesOfOthers++
+      return false
+    }
+    if (this.claims.size === 0 && this.dhcp === null) return true
     const type = half(bytes, head + ETH_TYPE)
     if (type === ETHERTYPE_ARP) this.hearArp(bytes, head + ETHERNET_HEADER)
     else if (type === ETHERTYPE_IP6 && bytes[head + ETHERNET_HEADER + IP6_NEXT_HEADER] === PROTO_ICMP6) {
       this.hearNeighbor(bytes, head)
-    } else if (type === ETHERTYPE_IP4 && this.dhcp !== null) return this.takeDhcp(batch, index, this.dhcp)
-    return false
+    } else if (type === ETHERTYPE_IP4 && this.dhcp !== null && this.takeDhcp(batch, index, this.dhcp)) {
+      this.stats.framesTaken++
+      return false
+    }
+    return true
   }
 
   private takeDhcp(batch: FrameBatch, index: number, tap: DhcpTap): boolean {
@@ -310,7 +326,9 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
   }
 
   private isMine(bytes: Uint8Array, at: number): boolean {
-    return this.hardware.every((octet, index) => octet === bytes[at + index])
+    const { hardware } = this
+    for (let index = 0; index < MAC_LENGTH; index++) if (bytes[at + index] !== hardware[index]) return false
+    return true
   }
 
   private conflict(claim: AddressClaim, mac: string): void {

@@ -161,8 +161,7 @@ export class Flow {
     const { flags } = frame
     this.locate(frame.bytes, frame.at + ETH_SOURCE)
     if (this.isDead) {
-      // As a closed connection answers (RFC 9293 3.10.7.1).
-      if ((flags & TCP_RST) === 0 && (flags & TCP_ACK) !== 0) this.emit(TCP_RST, frame.acknowledgment, 0)
+      if ((flags & TCP_RST) === 0) this.refuse(frame)
       return false
     }
     if ((flags & TCP_RST) !== 0) {
@@ -178,8 +177,9 @@ export class Flow {
     if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.sequence + frame.dataLength - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
     this.peerWindow = frame.window
-    if (!this.isEstablished && ((frame.acknowledgment - this.iss) | 0) > 0) this.isEstablished = this.hasBegun
     let ack = frame.acknowledgment
+    const isOfOurs = ((ack - this.iss) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0
+    if (!this.isEstablished && isOfOurs) this.isEstablished = this.hasBegun
     const hasFin = this.finSent || this.libraryEnded
     if (hasFin && ack === ((this.finAt + 1) | 0)) {
       if (!this.finAcknowledged) {
@@ -271,12 +271,16 @@ export class Flow {
   /** A segment for a connection that the library has forgotten: the peer's end is acknowledged, and what else it sends is refused. */
   late(frame: PacketView): void {
     const { flags } = frame
-    if (this.isDead || (flags & TCP_RST) !== 0) return
+    if ((flags & TCP_RST) !== 0) return
+    if (this.isDead) {
+      this.refuse(frame)
+      return
+    }
     const end = (frame.sequence + frame.sequenceLength) | 0
     const isNew = ((frame.sequence + frame.dataLength - this.rcvNxt) | 0) > 0
     if (frame.dataLength > 0 && isNew) {
       this.isDead = true
-      this.emit(TCP_RST, frame.acknowledgment, 0)
+      this.refuse(frame)
     } else if (frame.sequenceLength > 0) {
       if ((flags & TCP_FIN) !== 0) this.rcvNxt = end
       this.emit(TCP_ACK, (this.finAt + 1) | 0, this.rcvNxt)
@@ -287,6 +291,11 @@ export class Flow {
   forget(): void {
     this.observer = null
     this.wires.clock.disarm(this.repeat)
+  }
+
+  /** As a closed connection answers (RFC 9293 3.10.7.1). */
+  private refuse({ flags, acknowledgment }: PacketView): void {
+    if ((flags & TCP_ACK) !== 0) this.emit(TCP_RST, acknowledgment, 0)
   }
 
   private sendFinIfDue(): void {
@@ -322,7 +331,7 @@ export class Flow {
 
   /** RFC 9293 3.10.7.3 and 3.10.7.4: one that the library will believe. */
   private isAcceptableReset({ sequence: seq, acknowledgment: ack, flags }: PacketView): boolean {
-    if (!this.isEstablished) return (flags & TCP_ACK) !== 0 && ack === ((this.iss + 1) | 0)
+    if (!this.isIrsKnown) return (flags & TCP_ACK) !== 0 && ack === ((this.iss + 1) | 0)
     // The library may have received more than it acknowledged so far.
     const offset = (seq - this.rcvNxt) | 0
     return offset >= 0 && offset <= 0xffff

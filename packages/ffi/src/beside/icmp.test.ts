@@ -16,7 +16,7 @@ function viewOf(family: 4 | 6, message: readonly number[], addresses?: readonly 
 
 const octets = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 8, maxLength: 60 })
 
-test('errors have nothing in the unused field, echo replies no code, others are left alone; sums hold', () => {
+test('errors have nothing in the unused field, echo replies no code and a time to live, others are left alone; sums hold', () => {
   const kinds = fc.constantFrom<[4 | 6, number, 'error' | 'reply' | 'other']>(
     [4, 3, 'error'],
     [4, 11, 'error'],
@@ -28,17 +28,31 @@ test('errors have nothing in the unused field, echo replies no code, others are 
     [6, 135, 'other'],
   )
   fc.assert(
-    fc.property(kinds, octets, ([family, type, kind], [, ...rest]) => {
+    fc.property(kinds, octets, fc.boolean(), ([family, type, kind], [, ...rest], isSummed) => {
       const packet = viewOf(family, [type, ...rest, 0])
+      packet.hops = 0
+      if (!isSummed) packet.bytes[packet.payloadAt + 2] = (packet.bytes[packet.payloadAt + 2] as number) ^ 0xff
       const before = packet.bytes.slice()
       mendIcmp(packet)
       const icmp = packet.bytes.subarray(packet.payloadAt)
+      if (kind === 'other') {
+        expect(packet.bytes).toEqual(before)
+        return
+      }
       expect(isRight(packet)).toBe(true)
       if (kind === 'error') expect(Array.from(icmp.subarray(4, 8))).toEqual([0, 0, 0, 0])
-      else if (kind === 'reply') expect(icmp[1]).toBe(0)
-      else expect(packet.bytes).toEqual(before)
+      else expect([icmp[1], packet.hops]).toEqual([0, 64])
     }),
   )
+})
+
+test('over IPv6 that nobody listens has a code of its own', () => {
+  const codes = [0, 3, 4].map((code) => {
+    const packet = viewOf(6, [1, code, 0, 0, 0, 0, 0, 0, 9])
+    mendIcmp(packet)
+    return packet.bytes[packet.payloadAt + 1]
+  })
+  expect(codes).toEqual([0, 4, 4])
 })
 
 test('what is no message, or not a whole one, is left alone', () => {

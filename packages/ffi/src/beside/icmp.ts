@@ -24,6 +24,10 @@ const KINDS: Readonly<Record<4 | 6, Kinds>> = {
 const ROUTER_SOLICITATION = 133
 const NEIGHBOR_SOLICITATION = 135
 const UNUSED = 4
+/** RFC 4443 3.1: a host, asked for itself, says that of a port only. */
+const ADDRESS_UNREACHABLE = 3
+const PORT_UNREACHABLE = 4
+const HOPS = 64
 
 /**
  * What a socket hears of a destination unreachable, by family and code (RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1; RFC 4443 3.1); a code that
@@ -48,16 +52,25 @@ const UNREACHABLE: Readonly<Record<4 | 6, Readonly<Record<number, ErrorCode>>>> 
 }
 
 /**
- * Clears what is to be zero in a message of the library's: in errors the field that nobody uses (RFC 792, RFC 4443 3.1) holds what was in its
- * memory, which is nobody's business, and an echo reply has the code of its request, whatever that was.
+ * Mends a message of the library's. In errors the field that nobody uses (RFC 792, RFC 4443 3.1) holds what was in its memory, which is nobody's
+ * business, and that nobody listens has the code of IPv4 over IPv6, too; an echo reply has the code of its request, whatever that was, and its
+ * time to live, which may be over. Their sums do not always hold.
  */
 export function mendIcmp(packet: PacketView): void {
   if (!packet.isIcmp) return
   const { bytes, payloadAt, family } = packet
-  const { reply, unused } = KINDS[family]
+  const { reply, unused, unreachable } = KINDS[family]
   const type = bytes[payloadAt + ICMP_TYPE] as number
-  if (type === reply) packet.write8(payloadAt + ICMP_CODE, 0)
-  else if (unused.includes(type)) packet.write32(payloadAt + UNUSED, 0)
+  if (type === reply) {
+    bytes[payloadAt + ICMP_CODE] = 0
+    packet.hops = HOPS
+  } else if (unused.includes(type)) {
+    bytes.fill(0, payloadAt + UNUSED, payloadAt + ICMP_HEADER)
+    if (family === 6 && type === unreachable && bytes[payloadAt + ICMP_CODE] === ADDRESS_UNREACHABLE) {
+      bytes[payloadAt + ICMP_CODE] = PORT_UNREACHABLE
+    }
+  } else return
+  packet.sum()
 }
 
 /** A question with a code that it does not have (RFC 792): libraries give it back. */

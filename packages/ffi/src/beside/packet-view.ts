@@ -22,8 +22,10 @@ import {
   IP4_PROTOCOL,
   IP4_SOURCE,
   IP4_TOTAL_LENGTH,
+  IP4_TTL,
   IP6_DESTINATION,
   IP6_HEADER,
+  IP6_HOP_LIMIT,
   IP6_NEXT_HEADER,
   IP6_PAYLOAD_LENGTH,
   IP6_SOURCE,
@@ -190,6 +192,17 @@ export class PacketView {
   get destinationAddress(): IpAddress {
     if (this.family === 4) return IpAddress.v4(this.destination(3))
     return new IpAddress(6, this.destination(0), this.destination(1), this.destination(2), this.destination(3))
+  }
+
+  /** The time to live of IPv4, the hop limit of IPv6. */
+  get hops(): number {
+    return this.bytes[this.ipAt + (this.family === 4 ? IP4_TTL : IP6_HOP_LIMIT)] as number
+  }
+
+  set hops(value: number) {
+    const { ipAt, bytes } = this
+    if (this.family === 6) bytes[ipAt + IP6_HOP_LIMIT] = value
+    else this.writeIp(ipAt + IP4_TTL, (value << 8) | (bytes[ipAt + IP4_TTL + 1] as number))
   }
 
   /** Ends the packet at a place within it: lengths and sums say so, the rest of the frame is padding. */

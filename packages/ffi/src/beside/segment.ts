@@ -28,6 +28,7 @@ import {
   TCP_DESTINATION,
   TCP_FLAGS,
   TCP_HEADER,
+  TCP_RST,
   TCP_SEQUENCE,
   TCP_SOURCE,
   TCP_WINDOW,
@@ -135,4 +136,15 @@ export function makeSegment(ends: SegmentEnds, numbers: SegmentNumbers): Uint8Ar
   }
   view.setUint16(tcpAt + TCP_CHECKSUM, ~transportSum(frame, family, ipAt, tcpAt, length, PROTO_TCP))
   return frame
+}
+
+/** The answer to a segment for nobody (RFC 9293 3.10.7.1), as its sender believes it; null: a RST has none. */
+export function refusalOf(segment: PacketView): Uint8Array | null {
+  const { flags, sequence, acknowledgment, sequenceLength } = segment
+  if ((flags & TCP_RST) !== 0) return null
+  const numbers =
+    (flags & TCP_ACK) !== 0
+      ? { flags: TCP_RST, sequence: acknowledgment }
+      : { flags: TCP_RST | TCP_ACK, sequence: 0, acknowledgment: (sequence + sequenceLength) | 0 }
+  return makeSegment(reversed(endsOf(segment)), numbers)
 }

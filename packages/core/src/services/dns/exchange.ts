@@ -125,7 +125,7 @@ async function byTcp(
   asked: Asked,
   wait: () => WaitOptions,
 ): Promise<DnsMessage> {
-  const connection = await connect(stack, { host: address, port, noDelay: true, ...wait() })
+  const connection = await connect(stack, { host: address, port, ...wait() })
   try {
     await connection.write(Uint8Array.of(query.length >> 8, query.length & 255, ...query), wait())
     let received = new Uint8Array(0)

@@ -1,0 +1,39 @@
+/**
+ * A test that turns out to need what the manifest does not claim is left out, visibly: one that waits for minutes or hours of its network's
+ * time cannot be held on the host's clock, and one that uses what is not implemented says nothing about the rest.
+ *
+ * @module
+ */
+import type { Capabilities } from '@ioth/core'
+
+/** The longest that a test waits on the host's clock, in milliseconds. */
+export const LONGEST_REAL_WAIT = 20_000
+
+/** Thrown by a test. */
+export class NotClaimed extends Error {
+  /** The line of the manifest, and what it means for this test. */
+  readonly claim: string
+
+  constructor(claim: string) {
+    super(`the manifest says ${claim}`)
+    this.claim = claim
+  }
+}
+
+export class NeedsVirtualTime extends NotClaimed {
+  constructor(milliseconds: number) {
+    super(`virtualTime: false; it waits ${Math.round(milliseconds / 1000)} s of its network's time`)
+  }
+}
+
+/** What a failure comes from, when that is something that none of these manifests, or not all of them, claim. */
+export function notClaimed(error: unknown, manifests: readonly Pick<Capabilities, 'udp'>[] = []): NotClaimed | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof NotClaimed) return cause
+    if ((cause as { code?: string }).code !== 'ERR_IOTH_NOT_IMPLEMENTED') continue
+    const less = manifests.find(({ udp }) => udp === 'connected')
+    if (less !== undefined && cause.message.includes('datagrams without connect'))
+      return new NotClaimed('udp: connected')
+  }
+  return null
+}
