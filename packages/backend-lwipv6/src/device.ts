@@ -19,8 +19,8 @@ import {
   TCP_RST,
   TCP_SYN,
 } from '@ioth/core'
+import { groupMac } from '@ioth/core/groups'
 import {
-  addressToGroup,
   answerArp,
   answerSolicitation,
   closeDescriptor,
@@ -238,7 +238,7 @@ export class Device implements FrameGuard {
   private address(packet: PacketView): boolean {
     const { bytes, length, destinationAddress: destination } = packet
     if (destination.isMulticast || this.owner.isBroadcast(destination)) {
-      addressToGroup(bytes, destination)
+      bytes.set(groupMac(destination))
       return true
     }
     mendIcmp(packet)

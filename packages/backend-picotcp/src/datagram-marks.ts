@@ -17,9 +17,13 @@ const LONGEST_US = 10_000_000
 const MOST = 1024
 const MOST_OCTETS = 4 * 1024 * 1024
 
-interface Kept {
+/** A datagram, and what the library does not put into its header. */
+export interface Kept {
   readonly octets: Uint8Array
-  until: number
+  /** 0: as the library has it. */
+  readonly ttl: number
+  readonly trafficClass: number
+  readonly until: number
 }
 
 export class DatagramMarks {
@@ -36,11 +40,12 @@ export class DatagramMarks {
   }
 
   /** @returns the mark that stands for a copy of the octets, good until the next one; null: too much is on its way. */
-  for(from: Uint8Array, offset: number, length: number): Uint8Array | null {
+  for(from: Uint8Array, offset: number, length: number, ttl: number, trafficClass: number): Uint8Array | null {
     if (this.kept.size >= MOST || (this.octets > 0 && this.octets + length > MOST_OCTETS)) return null
     this.next = (this.next + 1) >>> 0
     this.view.setUint32(SECRET, this.next)
-    this.kept.set(this.next, { octets: from.slice(offset, offset + length), until: this.clock.now + LONGEST_US })
+    const octets = from.slice(offset, offset + length)
+    this.kept.set(this.next, { octets, ttl, trafficClass, until: this.clock.now + LONGEST_US })
     this.octets += length
     return this.mark
   }
@@ -57,21 +62,15 @@ export class DatagramMarks {
     return true
   }
 
-  /**
-   * What a mark stands for.
-   * @param isLast no copy of the mark comes.
-   * @returns null: it was forgotten.
-   */
-  behind(bytes: Uint8Array, at: number, isLast: boolean): Uint8Array | null {
+  /** What a mark stands for; null: it was forgotten. No copy of a mark comes, so it is forgotten now. */
+  behind(bytes: Uint8Array, at: number): Kept | null {
     const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at + SECRET)
-    const kept = this.kept.get(number)
-    if (kept === undefined) return null
-    if (isLast) this.forget(number)
-    else kept.until = this.clock.now
-    return kept.octets
+    const kept = this.kept.get(number) ?? null
+    this.forget(number)
+    return kept
   }
 
-  /** Forgets what nobody took, or took before. */
+  /** Forgets what nobody took. */
   sweep(): void {
     for (const [number, { until }] of this.kept) if (until < this.clock.now) this.forget(number)
   }

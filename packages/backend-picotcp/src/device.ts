@@ -127,6 +127,12 @@ export class PicoDevice implements LinkSink {
     encode(memory + BigInt(MTU_AT), 'uint32_t', mtu)
   }
 
+  /** Frames that {@link emit} takes. */
+  get room(): number {
+    const { outgoing } = this
+    return outgoing.capacity - outgoing.count
+  }
+
   get name(): string {
     return this.link.name
   }

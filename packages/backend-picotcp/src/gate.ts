@@ -18,6 +18,7 @@ import {
   TCP_SYN,
   UDP_HEADER,
 } from '@ioth/core'
+import { groupMessageAt } from '@ioth/core/station'
 import {
   endsOf,
   isIcmpError,
@@ -43,13 +44,16 @@ export interface GateHost {
   /** Whether the library has room for one more connection, besides those that nobody holds yet. */
   hasRoomFor(others: number): boolean
   isOurs(address: IpAddress): boolean
+  isBroadcast(address: IpAddress): boolean
   speaksIpv6(device: PicoDevice): boolean
   readonly tcpAliases: PortAliases
   readonly udpAliases: PortAliases
   /** The library's port of whoever listens there; {@link NO_ROOM} for one more handshake, or {@link NOBODY} does. */
   listenerPort(family: 4 | 6, address: IpAddress, port: number): number
-  /** The library's port of whoever takes datagrams there. */
-  datagramPort(family: 4 | 6, port: number): number
+  /** The library's port of whoever takes such a datagram. */
+  datagramPort(packet: PacketView): number
+  /** Of a datagram to a group, or to everybody, or a fragment of one: the library does not see it. */
+  groupDatagramArrives(device: PicoDevice, packet: PacketView): void
   /** Lets the library work on what it has, now. */
   settle(): void
   /** Lets it work on what it was given, in this turn. */
@@ -69,7 +73,14 @@ export const PASS = 0
 export const NOBODY = -1
 export const NO_ROOM = 0
 
-export type GateCount = 'tcpStray' | 'tcpResetsOut' | 'synDropped' | 'icmpErrors' | 'icmpIgnored'
+export type GateCount =
+  | 'tcpStray'
+  | 'tcpResetsOut'
+  | 'synDropped'
+  | 'icmpErrors'
+  | 'icmpIgnored'
+  | 'udpUnwanted'
+  | 'udpFull'
 
 export class Gate {
   private readonly host: GateHost
@@ -85,6 +96,8 @@ export class Gate {
     const { packet, host } = this
     if (!packet.read(frame, at, length, device.linkHeader)) return length
     if (packet.family === 6 && (!host.speaksIpv6(device) || isOfNobody(packet))) return 0
+    // Which groups are listened to is told beside it.
+    if (groupMessageAt(frame, packet.ipAt) >= 0) return 0
     mendIcmp(packet)
     if (packet.isTcp) {
       const port = packet.sourcePort
@@ -120,10 +133,14 @@ export class Gate {
     if (packet.family === 6 && !host.speaksIpv6(device)) return DROP
     const { protocol } = packet
     if (protocol === PROTO_TCP && !packet.isFragment) return this.segmentArrives(device, frame, at)
-    if (protocol === PROTO_UDP && packet.isFirst && packet.payloadAt + UDP_HEADER <= packet.end) {
-      const port = packet.destinationPort
-      const inside = host.datagramPort(packet.family, port)
-      return inside === port ? PASS : inside
+    if (protocol === PROTO_UDP) {
+      if (this.isToMany(device, frame, at)) {
+        host.groupDatagramArrives(device, packet)
+        return DROP
+      }
+      if (!packet.isFirst || packet.payloadAt + UDP_HEADER > packet.end) return PASS
+      const inside = host.datagramPort(packet)
+      return inside === packet.destinationPort ? PASS : inside
     }
     if ((protocol === PROTO_ICMP || protocol === PROTO_ICMP6) && packet.isFragment) return DROP
     if (!isIcmpError(packet)) return PASS
@@ -295,6 +312,12 @@ export class Gate {
     return true
   }
 
+  private isToMany({ linkHeader }: PicoDevice, frame: Uint8Array, at: number): boolean {
+    if (linkHeader > 0) return ((frame[at] as number) & 1) !== 0
+    const { destinationAddress } = this.packet
+    return destinationAddress.isMulticast || this.host.isBroadcast(destinationAddress)
+  }
+
   private segmentArrives(device: PicoDevice, frame: Uint8Array, at: number): number {
     const { packet, host } = this
     if (!packet.isTcp) return DROP
@@ -398,11 +421,11 @@ export class Gate {
     const { packet, host } = this
     const dataAt = packet.payloadAt + UDP_HEADER
     if (!host.marks.isMark(frame, dataAt, packet.end - dataAt)) return length
-    // Groups hear it by more than one device, perhaps.
-    const isGroup = device.linkHeader > 0 && ((frame[at] as number) & 1) !== 0
-    const octets = host.marks.behind(frame, dataAt, !isGroup)
-    if (octets === null) return 0
-    for (const each of datagramFrames(packet, at, octets, device.mtu, host.randomId())) device.emit(each)
+    const kept = host.marks.behind(frame, dataAt)
+    if (kept === null) return 0
+    if (kept.ttl !== 0) packet.hops = kept.ttl
+    if (kept.trafficClass !== 0) packet.trafficClass = kept.trafficClass
+    for (const each of datagramFrames(packet, at, kept.octets, device.mtu, host.randomId())) device.emit(each)
     return 0
   }
 }

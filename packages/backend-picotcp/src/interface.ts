@@ -5,6 +5,8 @@
  */
 import {
   Alarm,
+  ANY_V4,
+  ANY_V6,
   broadcastAddress,
   type EventQueue,
   type Interface,
@@ -16,7 +18,8 @@ import {
   type StackEvent,
 } from '@ioth/core'
 import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
-import { leaseOnStation, type Station } from '@ioth/core/station'
+import type { Memberships } from '@ioth/core/groups'
+import { GroupsOnStation, leaseOnStation, type Station } from '@ioth/core/station'
 import type { Pico } from './bindings.ts'
 import type { PicoDevice } from './device.ts'
 import { picoError } from './errno.ts'
@@ -47,13 +50,16 @@ export class PicoInterface implements Interface {
   readonly device: PicoDevice
   /** Between the link and the device: conflicts, announcements, DHCP, and the armour. */
   readonly station: Station
+  /** What is listened to, and told to routers: in the library's place. */
+  readonly groups: GroupsOnStation
   /** Made by the library from the hardware address; null on links without. */
   readonly linkLocal: IpAddress | null
   private readonly host: InterfaceHost
   private readonly held: InterfaceAddress[] = []
   private readonly pending = new Set<string>()
   private keeper: LeaseKeeper | null = null
-  private addingIpv6 = 0
+  /** IPv6 addresses, with those on their way. */
+  private ipv6 = 0
   private isRemoved = false
 
   constructor(
@@ -73,6 +79,10 @@ export class PicoInterface implements Interface {
     this.mtu = mtu
     this.device = device
     this.station = station
+    const { scheduler } = host
+    const source = (family: 4 | 6): IpAddress =>
+      family === 6 ? ((this.hasIpv6 ? this.linkLocal : null) ?? ANY_V6) : (this.held.find(isIp4)?.address ?? ANY_V4)
+    this.groups = new GroupsOnStation(station, { scheduler, source })
     this.linkLocal = device.linkHeader === 0 ? null : linkLocalOf(octets).withScope(index)
   }
 
@@ -89,9 +99,9 @@ export class PicoInterface implements Interface {
     return this.held.some(({ address }) => address.family === 6)
   }
 
-  /** Whether an IPv6 address is on its way, whose probes have to leave. */
-  get isAdding(): boolean {
-    return this.addingIpv6 > 0
+  /** As {@link hasIpv6}, or one is on its way, whose probes have to leave. */
+  get speaksIpv6(): boolean {
+    return this.ipv6 > 0
   }
 
   async addAddress(address: IpAddress, prefixLength: number): Promise<void> {
@@ -104,7 +114,7 @@ export class PicoInterface implements Interface {
     const key = address.toString()
     if (host.isOurs(address) || this.pending.has(key)) throw new NetError('EEXIST', 'addAddress', where)
     this.pending.add(key)
-    if (address.family === 6) this.addingIpv6++
+    if (address.family === 6) this.listen(address)
     try {
       await this.station.acquire(address)
       if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', where)
@@ -117,10 +127,10 @@ export class PicoInterface implements Interface {
       host.addressAdded(this, address)
     } catch (error) {
       this.station.release(address)
+      if (address.family === 6) this.stopListening(address)
       throw error
     } finally {
       this.pending.delete(key)
-      if (address.family === 6) this.addingIpv6--
     }
   }
 
@@ -131,7 +141,37 @@ export class PicoInterface implements Interface {
     this.host.addressRemoved(this, address)
     this.host.pico.removeLink(this.device.pointer, address)
     this.station.release(address)
+    if (address.family === 6) this.stopListening(address)
     this.host.touch()
+  }
+
+  /** Neighbours ask the group of an address for it (RFC 4291 2.7.1). */
+  private listen(address: IpAddress): void {
+    if (this.ipv6++ === 0 && this.linkLocal !== null) this.solicited.join(solicitedNode(this.linkLocal), null)
+    this.solicited.join(solicitedNode(address), null)
+  }
+
+  private stopListening(address: IpAddress): void {
+    this.solicited.leave(solicitedNode(address), null)
+    if (--this.ipv6 === 0 && this.linkLocal !== null) this.solicited.leave(solicitedNode(this.linkLocal), null)
+  }
+
+  private get solicited(): Memberships {
+    return this.groups.memberships(6)
+  }
+
+  /** Where datagrams to a group come from; null: there is no address of its family. */
+  sourceTo(group: IpAddress): IpAddress | null {
+    const held = this.held.filter(({ address }) => address.family === group.family)
+    if (group.family === 4) {
+      const isOf = ({ address, prefixLength }: InterfaceAddress): boolean =>
+        broadcastAddress(address, prefixLength)?.equals(group) === true
+      return (held.find(isOf) ?? held[0])?.address ?? null
+    }
+    // RFC 4007 4: what does not leave the link comes from an address that does not either.
+    const isLinkWide = ((group.w0 >>> 16) & 15) <= 2
+    const global = held.find(({ address }) => !address.isLinkLocal)?.address
+    return held.length === 0 ? null : isLinkWide ? (this.linkLocal ?? global ?? null) : (global ?? this.linkLocal)
   }
 
   get lease(): DhcpLease | null {
@@ -187,6 +227,13 @@ export class PicoInterface implements Interface {
       host.touch()
     }
   }
+}
+
+const isIp4 = ({ address }: InterfaceAddress): boolean => address.family === 4
+
+/** RFC 4291 2.7.1. */
+function solicitedNode({ w3 }: IpAddress): IpAddress {
+  return new IpAddress(6, 0xff020000 | 0, 0, 1, 0xff000000 | (w3 & 0xffffff))
 }
 
 /** fe80:: with the modified EUI-64 of the hardware address (RFC 4291, appendix A), as the library makes it. */

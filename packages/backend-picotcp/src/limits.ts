@@ -57,7 +57,8 @@ export function capabilitiesWith(limits: Limits, hasIpv6: boolean): Capabilities
     sack: true,
     rackTlp: false,
     ecn: false,
-    multicast: false,
+    // Beside the library: see `group-datagrams.ts`.
+    multicast: true,
     superSegments: false,
     ping: true,
     dhcp: true,

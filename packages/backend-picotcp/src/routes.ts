@@ -93,6 +93,19 @@ export class RoutingTable implements Table<Route> {
     return route.via === null ? addressOn(route) : this.sourceFor(route.via)
   }
 
+  /** By which one groups are spoken to: as a route says, or else the first that has an address of the family. */
+  interfaceFor(group: IpAddress): PicoInterface | null {
+    let best: Route | null = null
+    for (const entry of this.entries) {
+      const isFitting =
+        entry.destination.family === group.family && inPrefix(group, entry.destination, entry.prefixLength)
+      if (isFitting && entry.prefixLength >= (best?.prefixLength ?? 0)) best = entry
+    }
+    const isOfFamily = ({ address }: { readonly address: IpAddress }): boolean => address.family === group.family
+    if (best !== null) return best.interface as PicoInterface
+    return this.interfaces.find(({ addresses }) => addresses.some(isOfFamily)) ?? null
+  }
+
   private isOwnNetwork({ destination, prefixLength, interface: on }: Readonly<Route>): boolean {
     const { addresses } = on as PicoInterface
     return addresses.some(

@@ -43,13 +43,14 @@ import {
   type UdpSocket,
 } from '@ioth/core'
 import { createStation } from '@ioth/core/station'
-import { Callbacks, type LibraryHandle } from '@ioth/ffi'
+import { Callbacks, type LibraryHandle, type PacketView } from '@ioth/ffi'
 import type { Pico } from './bindings.ts'
 import { DatagramMarks } from './datagram-marks.ts'
 import { type DeviceHost, PicoDevice } from './device.ts'
 import { Engine, type PicoUser } from './engine.ts'
 import { type Flow, Flows } from './flows.ts'
 import { Gate, type GateCount, type GateHost, NO_ROOM, NOBODY } from './gate.ts'
+import { GroupDatagrams, type GroupDatagramsHost } from './group-datagrams.ts'
 import { type InterfaceHost, PicoInterface } from './interface.ts'
 import { type FoundLibrary, loadLibrary } from './library.ts'
 import { capabilitiesWith } from './limits.ts'
@@ -60,6 +61,7 @@ import { RoutingTable } from './routes.ts'
 import { readLimits } from './settings.ts'
 import { DatagramSocket } from './sockets/datagram-socket.ts'
 import { invalid, notImplemented, type PicoSocket, type SocketHost } from './sockets/endpoint.ts'
+import { insidePort, type LibraryPorts } from './sockets/library-port.ts'
 import type { ListenerSocket } from './sockets/listener-socket.ts'
 import type { Remains } from './sockets/remains.ts'
 import { StreamSocket } from './sockets/stream-socket.ts'
@@ -78,7 +80,7 @@ const REDIRECT = 137
 /** Ticks at the end, for the library's last words. */
 const LAST_TICKS = 8
 
-export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, GateHost {
+export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, GateHost, GroupDatagramsHost {
   readonly backend = 'picotcp'
   readonly name: string
   readonly scheduler: Scheduler
@@ -95,9 +97,10 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   readonly openSockets: Set<PicoSocket> = new Set()
   readonly listeners: Map<number, Set<ListenerSocket>> = new Map()
   readonly remains: Set<PicoUser> = new Set()
-  readonly datagramPorts: Map<number, number> = new Map()
+  readonly libraryPorts: LibraryPorts = new Map()
   readonly scratch: Uint8Array = new Uint8Array(65_536)
   readonly marks: DatagramMarks
+  readonly groups: GroupDatagrams
   readonly routes: RoutingTable
   readonly neighbors: Table<Neighbor> = unlisted
   nameServers: readonly IpAddress[]
@@ -116,6 +119,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     synDropped: 0,
     icmpErrors: 0,
     icmpIgnored: 0,
+    udpUnwanted: 0,
+    udpFull: 0,
   }
   /** What counted in interfaces that are gone. */
   private readonly past: Record<string, number> = {}
@@ -146,6 +151,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     this.library = handle
     this.pico = pico
     this.gate = new Gate(this)
+    this.groups = new GroupDatagrams(this)
     this.engine = new Engine(
       pico,
       this.callbacks,
@@ -261,6 +267,12 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     return address.equals(BROADCAST_V4) || this.attached.some((on) => on.isBroadcast(address))
   }
 
+  groupInterface(group: IpAddress): PicoInterface | null {
+    const { attached } = this
+    if (group.scope !== 0) return attached.find(({ index }) => index === group.scope) ?? null
+    return attached.find((on) => on.isBroadcast(group)) ?? this.routes.interfaceFor(group)
+  }
+
   sourceFor(destination: IpAddress): IpAddress | null {
     if (destination.isV4Mapped) return this.sourceFor(destination.unmapped())
     if (destination.family === 6 && !this.capabilities.ipv6) return null
@@ -366,7 +378,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
 
   speaksIpv6(device: PicoDevice): boolean {
     if (device === this.loopback) return true
-    return this.attached.some((on) => on.device === device && (on.hasIpv6 || on.isAdding))
+    return this.attached.some((on) => on.device === device && on.speaksIpv6)
   }
 
   listenerPort(family: 4 | 6, address: IpAddress, port: number): number {
@@ -377,8 +389,19 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     return NOBODY
   }
 
-  datagramPort(family: 4 | 6, port: number): number {
-    return family === 4 ? port : (this.datagramPorts.get(port) ?? port)
+  datagramPort(packet: PacketView): number {
+    return insidePort(this.libraryPorts, packet.family, packet.destinationPort, (address) =>
+      packet.destinationAddress.equals(address),
+    )
+  }
+
+  groupDatagramArrives(device: PicoDevice, packet: PacketView): void {
+    this.groups.arrives(device, packet)
+  }
+
+  *datagramSockets(port: number): Iterable<DatagramSocket> {
+    for (const socket of this.openSockets)
+      if (socket instanceof DatagramSocket && socket.localPort === port) yield socket
   }
 
   tcpReported(flow: Flow, code: ErrorCode): void {
@@ -386,9 +409,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   udpReported(localPort: number, to: IpAddress, port: number, code: ErrorCode): void {
-    for (const socket of this.openSockets) {
-      if (socket instanceof DatagramSocket && socket.localPort === localPort) socket.reported(code, to, port)
-    }
+    for (const socket of this.datagramSockets(localPort)) socket.reported(code, to, port)
   }
 
   randomId(): number {
@@ -488,6 +509,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
       'drop.tcp.stray': this.counts.tcpStray,
       'drop.tcp.backlog': this.counts.synDropped,
       'drop.icmp.ignored': this.counts.icmpIgnored,
+      'drop.udp.unwanted': this.counts.udpUnwanted,
+      'drop.udp.full': this.counts.udpFull,
     }
   }
 

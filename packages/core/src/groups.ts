@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { groupMac } from './groups/group-mac.ts'
 export { ALL_HOSTS, IGMP_TRAFFIC_CLASS, Igmp, type IgmpWire, IP4_ROUTER_ALERT, PROTO_IGMP } from './groups/igmp.ts'
 export { type JoinedGroup, JoinedGroups } from './groups/joined-groups.ts'
 export type { Memberships } from './groups/memberships.ts'

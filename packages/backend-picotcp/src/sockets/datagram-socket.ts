@@ -1,10 +1,12 @@
 /**
- * UDP sockets. The library has no fixed peers and no empty datagrams to send, and answers what is too long by silence: that is mended here.
+ * UDP sockets. The library has no fixed peers and no empty datagrams to send, answers what is too long by silence, and has groups that cannot
+ * be used: that is mended here.
  *
  * @module
  */
 import {
   ANY_V4,
+  ANY_V6,
   type BindFlags,
   type DatagramSink,
   ERROR,
@@ -24,46 +26,28 @@ import {
   WOULD_BLOCK,
   WRITABLE,
 } from '@ioth/core'
-import { PICO_EVENT_READ, picoPort } from '@ioth/ffi'
-import { OPTION_RECEIVE_BUFFER, type Pointer, PROTO_UDP } from '../bindings.ts'
-import { PicoUser } from '../engine.ts'
+import { JoinedGroups } from '@ioth/core/groups'
+import { picoPort } from '@ioth/ffi'
 import { picoError } from '../errno.ts'
-import {
-  addressFrom,
-  bindPico,
-  checkRange,
-  invalid,
-  notImplemented,
-  openPico,
-  optionValue,
-  PicoSocket,
-  type SocketHost,
-} from './endpoint.ts'
+import type { GroupDatagram, GroupListener } from '../group-datagrams.ts'
+import type { PicoInterface } from '../interface.ts'
+import { checkRange, invalid, notImplemented, PicoSocket, type SocketHost } from './endpoint.ts'
+import { LibraryPort, type PortUser } from './library-port.ts'
 
-/** What the library reads at most: with less, the rest of a datagram would be the next one. */
-const WHOLE_DATAGRAM = 65_535
-/** Datagrams and octets that wait here; what comes beyond is dropped, as everywhere. */
+/** Datagrams that wait here; what comes beyond is dropped, as everywhere. */
 const MOST_WAITING = 1024
 const SMALLEST_BUFFER = 2048
-/** Of the library's, which holds what comes between two ticks. By default it holds ten frames. */
-const LIBRARY_BUFFER = 256 * 1024
+const DEFAULT_TTL = 64
 
 interface Datagram {
   readonly octets: Uint8Array
   readonly from: IpAddress
   readonly port: number
+  /** Null: the library does not say. */
+  readonly to: IpAddress | null
 }
 
-/** One socket of the library, for one family. */
-interface Half {
-  readonly socket: Pointer
-  readonly family: 4 | 6
-  readonly address: IpAddress
-  /** Its port inside the library. */
-  readonly port: number
-}
-
-export class DatagramSocket extends PicoSocket implements UdpSocket {
+export class DatagramSocket extends PicoSocket implements UdpSocket, PortUser, GroupListener {
   localPort = 0
   remotePort = 0
   private local: IpAddress | null = null
@@ -71,11 +55,19 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
   private binding: PortBinding | null = null
   /** How it is bound to a port of the stack's choice; null: to none, or to one that was asked for. */
   private choice: { readonly address: IpAddress; readonly flags: BindFlags | undefined } | null = null
-  private readonly halves: Half[] = []
-  private readonly user: DatagramUser = new DatagramUser(this)
+  /** One for each family that it speaks. */
+  private readonly halves: LibraryPort[] = []
+  private readonly groups: JoinedGroups<PicoInterface> = new JoinedGroups()
   private readonly waiting: Datagram[] = []
   private octetsWaiting = 0
   private broadcast = 0
+  /** 0: as the library has it. */
+  private ttl = 0
+  private trafficClass = 0
+  private multicastTtl = 1
+  private multicastLoop = 1
+  /** Index of the interface that groups are sent to by; 0: as the routes say. */
+  private multicastInterface = 0
   private receiveBuffer: number
   private pending: ErrorCode | null = null
 
@@ -101,11 +93,11 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     if (this.binding !== null || this.isClosed) throw invalid('bind')
     if (flags?.ipv6Only === true) this.ipv6Only = this.family === 6
     const local = this.real(address, port, 'bind')
-    this.checkLocal(local, port)
-    // The library has one socket for a port: sharing it is not possible.
-    const binding = this.host.ports.bind(17, local, port, { ...flags, reuse: false })
+    if (!this.isGroup(local)) this.checkLocal(local, port)
+    const binding = this.host.ports.bind(17, local, port, flags)
     try {
-      this.openAt(local, binding.port)
+      // Who is bound to a group hears that group; what it sends is the library's business, from anywhere.
+      this.openAt(this.isGroup(local) ? anyOf(local.family) : local, binding.port)
       const isDual = this.family === 6 && !this.ipv6Only && local.isUnspecified && local.family === 6
       if (isDual) this.openAt(ANY_V4, binding.port)
     } catch (error) {
@@ -119,23 +111,8 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     this.localPort = binding.port
   }
 
-  /** IPv6 gets a port of its own inside the library: see `port-aliases.ts`. @throws NetError EADDRINUSE */
   private openAt(address: IpAddress, port: number): void {
-    const { host } = this
-    const { family } = address
-    const socket = openPico(host, family, PROTO_UDP)
-    const shared = host.datagramPorts.get(port)
-    const inside = family === 4 ? port : (shared ?? host.udpAliases.take(port))
-    if (!bindPico(host, socket, address, inside, 'bind')) {
-      host.pico.close(socket)
-      if (inside !== shared) host.udpAliases.release(inside)
-      throw new NetError('EADDRINUSE', 'bind', { address: address.toString(), port })
-    }
-    if (inside === shared) host.udpAliases.retain(inside)
-    if (family === 6) host.datagramPorts.set(port, inside)
-    host.pico.setOption(socket, OPTION_RECEIVE_BUFFER, optionValue(LIBRARY_BUFFER))
-    host.engine.register(socket, this.user, false)
-    this.halves.push({ socket, family, address, port: inside })
+    this.halves.push(LibraryPort.open(this.host, address, port, this))
   }
 
   connect(address: IpAddress, port: number): void {
@@ -144,14 +121,15 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     const where = { address: address.toString(), port }
     if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalid('connect')
     const remote = reachable(this.real(address, port, 'connect'))
-    if (host.isBroadcast(remote) && this.broadcast === 0) throw new NetError('EACCES', 'connect', where)
-    const source = remote.isMulticast ? null : host.sourceFor(remote)
-    if (source === null && !host.isBroadcast(remote)) throw new NetError('ENETUNREACH', 'connect', where)
+    const isGroup = this.isGroup(remote)
+    if (isGroup && !remote.isMulticast && this.broadcast === 0) throw new NetError('EACCES', 'connect', where)
+    const source = isGroup ? this.sourceToGroup(remote) : host.sourceFor(remote)
+    if (source === null) throw new NetError('ENETUNREACH', 'connect', where)
     this.bindAnywhere()
     if (this.halfFor(remote) === null) throw new NetError('ENETUNREACH', 'connect', where)
     this.remote = remote
     this.remotePort = port
-    if (this.local?.isUnspecified === true && source !== null) this.local = source
+    if (this.local?.isUnspecified === true) this.local = source
     this.pending = null
     this.dropOthers()
   }
@@ -188,14 +166,11 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     }
     if (target === null) return this.fail('EDESTADDRREQ')
     if (length > host.limits.maxDatagram) return this.fail('EMSGSIZE', target, remotePort)
-    const isBroadcast = host.isBroadcast(target)
-    if (isBroadcast && this.broadcast === 0) return this.fail('EACCES', target, remotePort)
-    if (target.isMulticast || (!isBroadcast && host.sourceFor(target) === null)) {
-      return this.fail('ENETUNREACH', target, remotePort)
-    }
+    if (this.isGroup(target)) return this.sendToGroup(from, offset, length, target, remotePort)
+    if (host.sourceFor(target) === null) return this.fail('ENETUNREACH', target, remotePort)
     const half = this.halfFor(target)
     if (half === null) return this.fail('ENETUNREACH', target, remotePort)
-    const mark = host.marks.for(from, offset, length)
+    const mark = host.marks.for(from, offset, length, this.ttl, this.trafficClass)
     host.engine.touch()
     if (mark === null) return WOULD_BLOCK
     const sent = host.pico.sendTo(half.socket, mark, mark.length, toBytes(target), picoPort(remotePort))
@@ -214,23 +189,29 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
       if (next === undefined) break
       this.octetsWaiting -= next.octets.length
       count++
+      const { octets, port } = next
       const from = this.shown(next.from) as IpAddress
-      if (!sink.datagram(next.octets, 0, next.octets.length, from, next.port)) break
+      if (!sink.datagram(octets, 0, octets.length, from, port, this.shown(next.to) ?? undefined)) break
     }
     if (this.waiting.length === 0 && this.pending === null) this.lower(READABLE)
     return count === 0 ? WOULD_BLOCK : count
   }
 
-  join(_group: IpAddress, _on: Interface | null, _source?: IpAddress): void {
-    throw notImplemented('multicast')
+  join(group: IpAddress, on: Interface | null, source?: IpAddress): void {
+    const isFitting = group.isMulticast && group.family === this.family
+    const isFrom = source === undefined || (source.family === this.family && !this.isGroup(source))
+    if (this.isClosed || !isFitting || !isFrom) throw new NetError('EINVAL', 'join', { address: group.toString() })
+    const chosen = this.interfaceFor(group, on, 'join')
+    this.groups.join(group, chosen, source ?? null, chosen.groups.memberships(group.family))
   }
 
-  leave(_group: IpAddress, _on: Interface | null, _source?: IpAddress): void {
-    throw notImplemented('multicast')
+  leave(group: IpAddress, on: Interface | null, source?: IpAddress): void {
+    this.groups.leave(group, this.interfaceFor(group, on, 'leave'), source ?? null)
   }
 
   override close(): void {
     if (this.isClosed) return
+    this.groups.drop(() => true)
     this.closeHalves()
     this.waiting.length = 0
     this.binding?.release()
@@ -239,29 +220,46 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
   }
 
   private closeHalves(): void {
-    const { host } = this
-    for (const { socket, family, port } of this.halves.splice(0)) {
-      host.engine.forget(socket, false)
-      host.pico.close(socket)
-      const real = host.udpAliases.real(port)
-      host.udpAliases.release(port)
-      if (family === 6 && host.udpAliases.real(port) === port) host.datagramPorts.delete(real)
-    }
-    host.engine.touch()
+    for (const half of this.halves.splice(0)) half.leave(this)
   }
 
   override addressRemoved(address: IpAddress): void {
     if (this.binding?.address.equals(address) === true) this.closeHalves()
   }
 
-  // ---------- what the library says ----------
+  // ---------- what arrives ----------
 
-  /** @internal */
-  happened(events: number, socket: Pointer): void {
-    const half = this.halves.find((candidate) => candidate.socket === socket)
-    if ((events & PICO_EVENT_READ) === 0 || half === undefined) return
-    this.takeAll(half)
-    if (this.waiting.length > 0) this.raise(READABLE)
+  scoreOf(from: IpAddress, port: number): number {
+    const { remote, local } = this
+    // Bound to a group: what is for us alone is not for it.
+    if (local !== null && this.isGroup(local)) return -1
+    if (remote === null) return 0
+    return this.remotePort === port && remote.equals(from) ? 1 : -1
+  }
+
+  wants({ on, from, fromPort, to }: GroupDatagram): boolean {
+    const { remote, local, groups } = this
+    if (local === null || (remote !== null && !(this.remotePort === fromPort && remote.equals(from)))) return false
+    // Of the wildcards, that of IPv6 may be one for both families.
+    const isDual = local.isUnspecified && local.family === 6 && this.family === 6 && !this.ipv6Only
+    const isBound = local.isUnspecified ? local.family === to.family || isDual : local.withScope(0).equals(to)
+    if (!isBound) return false
+    // Whoever names sources gets those; whoever did not join hears what others of this host joined, as on Linux.
+    let isMember = false
+    for (const known of groups.list) {
+      if (known.on !== on || !known.group.equals(to)) continue
+      if (known.source === null || known.source.withScope(0).equals(from.withScope(0))) return true
+      isMember = true
+    }
+    return !isMember
+  }
+
+  deliver(octets: Uint8Array, from: IpAddress, port: number, to: IpAddress | null = null): boolean {
+    if (this.octetsWaiting + octets.length > this.receiveBuffer || this.waiting.length >= MOST_WAITING) return false
+    this.octetsWaiting += octets.length
+    this.waiting.push({ octets, from, port, to })
+    this.raise(READABLE)
+    return true
   }
 
   /** The network said that a datagram of ours did not arrive (ICMP). Only a fixed peer makes that somebody's business. */
@@ -269,30 +267,6 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
     if (this.remote === null || this.remotePort !== port || !this.remote.equals(to)) return
     this.pending = code
     this.raise(READABLE | ERROR)
-  }
-
-  private takeAll({ socket, family }: Half): void {
-    const { host } = this
-    const { scratch } = host
-    const address = new Uint8Array(16)
-    const port = new Uint8Array(2)
-    for (let taken = 0; taken < MOST_WAITING; taken++) {
-      port.fill(0)
-      const length = host.pico.receiveFrom(socket, scratch, WHOLE_DATAGRAM, address, port)
-      // An empty datagram has a sender, and nothing at all has none.
-      if (length < 0 || (length === 0 && port[0] === 0 && port[1] === 0)) return
-      const from = addressFrom(address, family)
-      const fromPort = ((port[0] as number) << 8) | (port[1] as number)
-      if (this.remote !== null && !(this.remotePort === fromPort && this.remote.equals(from))) continue
-      if (this.octetsWaiting + length > this.receiveBuffer || this.waiting.length >= MOST_WAITING) continue
-      // What the library handed to itself did not pass by where marks are replaced.
-      const octets = host.marks.isMark(scratch, 0, length)
-        ? host.marks.behind(scratch, 0, false)
-        : scratch.slice(0, length)
-      if (octets === null) continue
-      this.octetsWaiting += octets.length
-      this.waiting.push({ octets, from, port: fromPort })
-    }
   }
 
   /** Those of others that came before the peer was fixed. */
@@ -307,6 +281,11 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
 
   override setOption(name: OptionName, value: number): void {
     if (name === 'broadcast') this.broadcast = checkRange(name, value, 0, 1)
+    else if (name === 'ttl') this.ttl = checkRange(name, value, 1, 255)
+    else if (name === 'trafficClass') this.trafficClass = checkRange(name, value, 0, 255)
+    else if (name === 'multicastTtl') this.multicastTtl = checkRange(name, value, 0, 255)
+    else if (name === 'multicastLoop') this.multicastLoop = checkRange(name, value, 0, 1)
+    else if (name === 'multicastInterface') this.multicastInterface = this.checkInterface(value)
     else if (name === 'receiveBuffer') {
       this.receiveBuffer = Math.min(
         checkRange(name, value, SMALLEST_BUFFER, 0x3fffffff),
@@ -318,6 +297,11 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
 
   override getOption(name: OptionName): number {
     if (name === 'broadcast') return this.broadcast
+    if (name === 'ttl') return this.ttl || DEFAULT_TTL
+    if (name === 'trafficClass') return this.trafficClass
+    if (name === 'multicastTtl') return this.multicastTtl
+    if (name === 'multicastLoop') return this.multicastLoop
+    if (name === 'multicastInterface') return this.multicastInterface
     if (name === 'receiveBuffer') return this.receiveBuffer
     if (name === 'sendBuffer') return this.host.limits.maxDatagram
     throw notImplemented(`the option ${name} on a UDP socket`)
@@ -330,8 +314,62 @@ export class DatagramSocket extends PicoSocket implements UdpSocket {
   }
 
   /** The library's socket that speaks to this address. */
-  private halfFor(target: IpAddress): Half | null {
-    return this.halves.find(({ family }) => family === target.family) ?? null
+  private halfFor(target: IpAddress): LibraryPort | null {
+    return this.halves.find(({ address }) => address.family === target.family) ?? null
+  }
+
+  /** Whether more than one station has the address. */
+  private isGroup(address: IpAddress): boolean {
+    return address.isMulticast || this.host.isBroadcast(address)
+  }
+
+  private sendToGroup(from: Uint8Array, offset: number, length: number, to: IpAddress, port: number): number {
+    const { host, multicastTtl, ttl, trafficClass } = this
+    const isMulticast = to.isMulticast
+    if (!isMulticast && this.broadcast === 0) return this.fail('EACCES', to, port)
+    const on = this.groupInterface(to)
+    const source = this.sourceToGroup(to)
+    if (on === null || source === null || this.halfFor(to) === null) return this.fail('ENETUNREACH', to, port)
+    return host.groups.send({
+      on,
+      from: source,
+      fromPort: this.localPort,
+      to: to.withScope(0),
+      port,
+      octets: from.slice(offset, offset + length),
+      ttl: isMulticast ? multicastTtl : ttl || DEFAULT_TTL,
+      trafficClass,
+      isLooped: !isMulticast || this.multicastLoop === 1,
+    })
+  }
+
+  /** What others see a datagram to a group come from. */
+  private sourceToGroup(group: IpAddress): IpAddress | null {
+    const { local } = this
+    if (local !== null && !local.isUnspecified && !this.isGroup(local)) return local
+    return this.groupInterface(group)?.sourceTo(group) ?? null
+  }
+
+  private groupInterface(group: IpAddress): PicoInterface | null {
+    const { host, multicastInterface } = this
+    if (!group.isMulticast || multicastInterface === 0) return host.groupInterface(group)
+    return host.interfaces.find(({ index }) => index === multicastInterface) ?? null
+  }
+
+  private checkInterface(index: number): number {
+    const isThere = index === 0 || this.host.interfaces.some((on) => on.index === index)
+    if (!isThere) throw invalid('setsockopt', `no interface has the index ${index}`)
+    return index
+  }
+
+  private interfaceFor(group: IpAddress, on: Interface | null, syscall: string): PicoInterface {
+    const chosen =
+      on === null
+        ? this.groupInterface(this.scoped(group, syscall))
+        : this.host.interfaces.find(({ index }) => index === on.index)
+    if (chosen == null || this.family !== group.family)
+      throw new NetError('ENODEV', syscall, { address: group.toString() })
+    return chosen
   }
 
   private tellPending(syscall: string): number {
@@ -360,15 +398,6 @@ function reachable(remote: IpAddress): IpAddress {
   return remote.family === 4 ? LOOPBACK_V4 : LOOPBACK_V6
 }
 
-class DatagramUser extends PicoUser {
-  private readonly datagrams: DatagramSocket
-
-  constructor(datagrams: DatagramSocket) {
-    super()
-    this.datagrams = datagrams
-  }
-
-  override happened(events: number, _code: number, socket: Pointer): void {
-    this.datagrams.happened(events, socket)
-  }
+function anyOf(family: 4 | 6): IpAddress {
+  return family === 4 ? ANY_V4 : ANY_V6
 }

@@ -20,7 +20,10 @@ import type { DatagramMarks } from '../datagram-marks.ts'
 import type { Engine, PicoUser } from '../engine.ts'
 import { EADDRINUSE, EINVAL, picoError } from '../errno.ts'
 import type { Flow, Flows } from '../flows.ts'
+import type { GroupDatagrams } from '../group-datagrams.ts'
+import type { PicoInterface } from '../interface.ts'
 import type { PortAliases } from '../port-aliases.ts'
+import type { LibraryPorts } from './library-port.ts'
 import type { ListenerSocket } from './listener-socket.ts'
 
 /** What sockets need of their stack. */
@@ -32,8 +35,7 @@ export interface SocketHost {
   readonly flows: Flows
   readonly tcpAliases: PortAliases
   readonly udpAliases: PortAliases
-  /** Library ports of bound UDP sockets of IPv6, by the port on the wire. */
-  readonly datagramPorts: Map<number, number>
+  readonly libraryPorts: LibraryPorts
   readonly ports: PortTable
   readonly limits: Limits
   /** Open sockets; the limit is checked by who opens one. */
@@ -48,6 +50,10 @@ export interface SocketHost {
   readonly marks: DatagramMarks
   isOurs(address: IpAddress): boolean
   isBroadcast(address: IpAddress): boolean
+  readonly interfaces: readonly PicoInterface[]
+  readonly groups: GroupDatagrams
+  /** By which one a group is spoken to when nobody says otherwise; null: there is none. */
+  groupInterface(group: IpAddress): PicoInterface | null
   sourceFor(destination: IpAddress): IpAddress | null
   /** The same address with the scope a link-local one needs, by name or by default. @throws NetError EINVAL */
   scoped(address: IpAddress, syscall: string): IpAddress

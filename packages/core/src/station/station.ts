@@ -55,6 +55,7 @@ import {
   writeArpRequest,
   writeSolicitation,
 } from './frames.ts'
+import { groupMessageAt } from './group-message-at.ts'
 
 export interface StationOptions {
   readonly scheduler: Scheduler
@@ -78,10 +79,20 @@ export interface DhcpTap {
   take(packet: Uint8Array, station: Uint8Array): void
 }
 
+/** Speaks IGMP and MLD in the library's place. */
+export interface GroupTap {
+  take(packet: Uint8Array, at: number, isGroup: boolean): void
+  refresh(): void
+  stop(): void
+  counters(): Record<string, number>
+}
+
 export interface Station extends Link {
   readonly mac: string
   /** Who gets packets to the DHCP client's port; null: the library does. See {@link leaseOnStation}. */
   dhcp: DhcpTap | null
+  /** Who gets IGMP and MLD; null: the library does. See {@link GroupsOnStation}. */
+  groups: GroupTap | null
   /**
    * Makes sure that nobody on the network has the address, and announces it. Until it settles the library must not use the address.
    * @throws NetError EADDRINUSE; ENETDOWN when the link went away meanwhile.
@@ -89,7 +100,7 @@ export interface Station extends Link {
   acquire(address: IpAddress): Promise<void>
   /** The library gave the address up. */
   release(address: IpAddress): void
-  /** Sends an IPv4 packet to a station. */
+  /** Sends an IP packet to a station, or to a group of them. */
   transmit(packet: Uint8Array, station: Uint8Array): void
   /** A packet to the DHCP client was dropped for this reason. */
   dropped(reason: string): void
@@ -111,6 +122,7 @@ const ARP_REQUEST = 1
 class StackStation extends LinkWrapper implements Station, ClaimWire {
   readonly mac: string
   dhcp: DhcpTap | null = null
+  groups: GroupTap | null = null
   private readonly armoured: ArmouredLink
   private readonly options: StationOptions
   private readonly hardware: Uint8Array
@@ -202,11 +214,13 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
 
   counters(): Record<string, number> {
     const { framesTaken, framesUntaken, framesOfOthers, framesOut, framesLost, addressConflicts } = this.stats
-    const refused = [...this.dhcpDrops.values()].reduce((sum, count) => sum + count, 0)
+    const grouping = this.groups?.counters() ?? {}
+    const refused = [...this.dhcpDrops.values(), ...Object.values(grouping)].reduce((sum, count) => sum + count, 0)
     const leasing = [...this.dhcpDrops].map(([reason, count]) => [`drop.dhcp.${reason}`, count])
     return {
       ...this.armoured.counters(),
       ...Object.fromEntries(leasing),
+      ...grouping,
       'station.framesTaken': framesTaken - refused,
       'station.framesOut': framesOut,
       'station.addressConflicts': addressConflicts,
@@ -230,6 +244,7 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
     if (state === 'up') {
       for (const { resolve } of this.openWaiters.splice(0)) resolve()
       for (const claim of this.claims.values()) claim.announce()
+      this.groups?.refresh()
     } else if (state === 'closed') {
       this.fail(reason ?? new NetError('ENETDOWN', 'address', { message: `${this.name} was closed` }))
     }
@@ -271,8 +286,12 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
       this.stats.framesOfOthers++
       return false
     }
-    if (this.claims.size === 0 && this.dhcp === null) return true
+    if (this.claims.size === 0 && this.dhcp === null && this.groups === null) return true
     const type = half(bytes, head + ETH_TYPE)
+    if (this.groups !== null && type !== ETHERTYPE_ARP && this.takeGroups(batch, index, this.groups)) {
+      this.stats.framesTaken++
+      return false
+    }
     if (type === ETHERTYPE_ARP) this.hearArp(bytes, head + ETHERNET_HEADER)
     else if (type === ETHERTYPE_IP6 && bytes[head + ETHERNET_HEADER + IP6_NEXT_HEADER] === PROTO_ICMP6) {
       this.hearNeighbor(bytes, head)
@@ -280,6 +299,17 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
       this.stats.framesTaken++
       return false
     }
+    return true
+  }
+
+  private takeGroups(batch: FrameBatch, index: number, tap: GroupTap): boolean {
+    const { bytes } = batch.pool
+    const head = batch.head[index] as number
+    const at = groupMessageAt(bytes, head + ETHERNET_HEADER)
+    if (at < 0) return false
+    const frame = new Uint8Array(frameLength(batch, index))
+    readFrame(batch, index, frame)
+    tap.take(frame.subarray(ETHERNET_HEADER), at - head - ETHERNET_HEADER, ((bytes[head] as number) & 1) !== 0)
     return true
   }
 
@@ -356,7 +386,7 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
     this.emit(ETHERNET_HEADER + packet.length, ({ bytes, view }, at) => {
       bytes.set(station, at)
       bytes.set(this.hardware, at + ETH_SOURCE)
-      view.setUint16(at + ETH_TYPE, ETHERTYPE_IP4)
+      view.setUint16(at + ETH_TYPE, (packet[0] as number) >>> 4 === 4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6)
       bytes.set(packet, at + ETHERNET_HEADER)
     })
   }
@@ -394,6 +424,7 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
     this.emission.run()
     for (const { reject } of this.openWaiters.splice(0)) reject(reason)
     for (const { address } of [...this.claims.values()]) this.release(address)
+    this.groups?.stop()
   }
 }
 

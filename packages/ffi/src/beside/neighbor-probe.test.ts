@@ -1,7 +1,6 @@
 /** Neighbours beside a library: questions, answers, and frames that wait for them. */
 import { createVirtualScheduler, type IpAddress, parseIpAddress, toBytes } from '@ioth/core'
 import { beforeEach, expect, test } from 'vitest'
-import { addressToGroup } from './group-address.ts'
 import { answerArp, answerSolicitation, isArp, isSolicitation } from './neighbor-answer.ts'
 import { NeighborProbe } from './neighbor-probe.ts'
 import { PacketView } from './packet-view.ts'
@@ -95,20 +94,6 @@ test('IPv6: who asks from its link-local address is answered there, and who has 
   probing.fill(0, 22, 38)
   const toAll = answerSolicitation(probing, probing.length, otherMac, isOther) as Uint8Array
   expect(destinationOf(toAll)).toBe('ff02::1')
-})
-
-test('groups and broadcasts have addresses of their own', () => {
-  const macOf = (text: string): string => {
-    const frame = new Uint8Array(60)
-    addressToGroup(frame, parseIpAddress(text))
-    return Buffer.from(frame.subarray(0, 6)).toString('hex')
-  }
-  expect(['224.129.2.3', '255.255.255.255', '10.0.0.255', 'ff02::1:ff00:9'].map(macOf)).toEqual([
-    '01005e010203',
-    'ffffffffffff',
-    'ffffffffffff',
-    '3333ff000009',
-  ])
 })
 
 function destinationOf(frame: Uint8Array): string {

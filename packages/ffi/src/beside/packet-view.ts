@@ -205,6 +205,11 @@ export class PacketView {
     else this.writeIp(ipAt + IP4_TTL, (value << 8) | (bytes[ipAt + IP4_TTL + 1] as number))
   }
 
+  set trafficClass(value: number) {
+    const word = this.word16(this.ipAt)
+    this.writeIp(this.ipAt, this.family === 4 ? (word & 0xff00) | value : (word & 0xf00f) | (value << 4))
+  }
+
   /** Ends the packet at a place within it: lengths and sums say so, the rest of the frame is padding. */
   endAt(end: number): void {
     const { ipAt, family } = this
