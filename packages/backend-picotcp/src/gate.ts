@@ -6,6 +6,7 @@
  */
 import {
   type ErrorCode,
+  fromBytes,
   type IpAddress,
   PROTO_ICMP,
   PROTO_ICMP6,
@@ -46,6 +47,8 @@ export interface GateHost {
   isOurs(address: IpAddress): boolean
   isBroadcast(address: IpAddress): boolean
   speaksIpv6(device: PicoDevice): boolean
+  /** Who asks for a neighbour of a device; null: it is no neighbour but ourselves, or there is no address to ask from. */
+  askerFor(device: PicoDevice, neighbor: IpAddress): IpAddress | null
   readonly tcpAliases: PortAliases
   readonly udpAliases: PortAliases
   /** The library's port of whoever listens there; {@link NO_ROOM} for one more handshake, or {@link NOBODY} does. */
@@ -82,6 +85,9 @@ export type GateCount =
   | 'udpUnwanted'
   | 'udpFull'
 
+const NEIGHBOR_SOLICITATION = 135
+const NEIGHBOR_TARGET = 8
+
 export class Gate {
   private readonly host: GateHost
   private readonly packet = new PacketView()
@@ -95,7 +101,7 @@ export class Gate {
   leaves(device: PicoDevice, frame: Uint8Array, at: number, length: number): number {
     const { packet, host } = this
     if (!packet.read(frame, at, length, device.linkHeader)) return length
-    if (packet.family === 6 && (!host.speaksIpv6(device) || isOfNobody(packet))) return 0
+    if (packet.family === 6 && (!host.speaksIpv6(device) || (isOfNobody(packet) && !this.ask(device)))) return 0
     // Which groups are listened to is told beside it.
     if (groupMessageAt(frame, packet.ipAt) >= 0) return 0
     mendIcmp(packet)
@@ -120,6 +126,21 @@ export class Gate {
     const real = host.udpAliases.real(packet.sourcePort)
     if (real !== packet.sourcePort) packet.sourcePort = real
     return this.sendDatagram(device, frame, at, length)
+  }
+
+  /**
+   * While its link-local address is a second old or less the library asks for its neighbours as nobody, who gets no answer (RFC 4861 7.2.2),
+   * and asks again a second later. So it asks in the name of an address that it has.
+   * @returns false when it asks for itself.
+   */
+  private ask(device: PicoDevice): boolean {
+    const { packet, host } = this
+    const { bytes, payloadAt } = packet
+    if (bytes[payloadAt] !== NEIGHBOR_SOLICITATION) return false
+    const asker = host.askerFor(device, fromBytes(bytes, payloadAt + NEIGHBOR_TARGET, 16))
+    if (asker === null) return false
+    packet.sourceAddress = asker
+    return true
   }
 
   /** A frame of the link. @returns {@link DROP}, {@link PASS}, or the port that the library shall see it go to: see {@link redirect}. */

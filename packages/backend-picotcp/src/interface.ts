@@ -160,6 +160,13 @@ export class PicoInterface implements Interface {
     return this.groups.memberships(6)
   }
 
+  /** Who asks for a neighbour: an address that is past its probes; null where the library asks for an address of its own. */
+  askerFor(neighbor: IpAddress): IpAddress | null {
+    const isOwn = this.pending.has(neighbor.toString()) || this.linkLocal?.withScope(0).equals(neighbor) === true
+    if (isOwn || this.host.isOurs(neighbor)) return null
+    return this.held.find(({ address }) => address.family === 6)?.address ?? null
+  }
+
   /** Where datagrams to a group come from; null: there is no address of its family. */
   sourceTo(group: IpAddress): IpAddress | null {
     const held = this.held.filter(({ address }) => address.family === group.family)

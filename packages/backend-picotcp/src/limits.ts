@@ -62,6 +62,9 @@ export function capabilitiesWith(limits: Limits, hasIpv6: boolean): Capabilities
     superSegments: false,
     ping: true,
     dhcp: true,
+    // The library forms an address from an advertisement, but does not say so, nor when it gives it up; and name servers, the other lifetimes and a
+    // choice of routers are not its business. Of the stack in TypeScript that does all this, routes and neighbours are a part.
+    slaac: false,
     links: 'frames',
     // Each stack has a copy of the library of its own; what bounds them is memory.
     stacksPerThread: Number.POSITIVE_INFINITY,

@@ -381,6 +381,10 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     return this.attached.some((on) => on.device === device && on.speaksIpv6)
   }
 
+  askerFor(device: PicoDevice, neighbor: IpAddress): IpAddress | null {
+    return this.attached.find((on) => on.device === device)?.askerFor(neighbor) ?? null
+  }
+
   listenerPort(family: 4 | 6, address: IpAddress, port: number): number {
     for (const listener of this.listeners.get(port) ?? []) {
       const inside = listener.portFor(family, address)

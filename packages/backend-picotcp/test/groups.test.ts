@@ -39,7 +39,7 @@ function records(host: Host, group: IpAddress, since = 0): number[] {
   const found: number[] = []
   for (const { direction, octets } of host.frames.slice(since)) {
     if (direction !== 'out') continue
-    const isIgmp = octets[12] === 8 && octets[23] === 2 && octets[38] === 0x22
+    const isIgmp = isIp4(octets) && octets[23] === 2 && octets[38] === 0x22
     const isMld = octets[12] === 0x86 && octets[20] === 0 && octets[62] === 143
     if (!isIgmp && !isMld) continue
     const text = Buffer.from(octets).toString('hex')
@@ -199,5 +199,9 @@ describe.each(installed)('%s', (library) => {
 })
 
 function isUdp(octets: Uint8Array): boolean {
-  return octets[12] === 8 ? octets[23] === 17 : octets[12] === 0x86 && octets[20] === 17
+  return isIp4(octets) ? octets[23] === 17 : octets[12] === 0x86 && octets[20] === 17
+}
+
+function isIp4(octets: Uint8Array): boolean {
+  return octets[12] === 8 && octets[13] === 0
 }

@@ -1,6 +1,14 @@
 /** Every picoTCP that is installed here, against the TypeScript stack and against itself: both families, both ways, several in one process. */
 import { createLan, type Lan, Service } from '@ioth/conformance'
-import { type Interface, type IpAddress, parseIpAddress, READABLE, type UdpSocket, WRITABLE } from '@ioth/core'
+import {
+  fromBytes,
+  type Interface,
+  type IpAddress,
+  parseIpAddress,
+  READABLE,
+  type UdpSocket,
+  WRITABLE,
+} from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { describe, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
@@ -136,6 +144,23 @@ describe.each(installed)('%s', (library) => {
       a.stack.routes.remove(route)
       expect(() => a.openTcp().connect(b.address, 80)).toThrow(/ENETUNREACH/)
     }
+    lan.verify()
+    await lan.close()
+  })
+
+  it('a neighbour of IPv6 is asked for at once, in the name of an address that is ours', async () => {
+    const lan = await createLan({ family: 6, hosts: [pico, { backend: ts }] })
+    const [a, b] = [lan.host(0), lan.host(1)]
+    const receiver = b.openUdp()
+    receiver.bind(b.any, 702)
+    const before = a.frames.length
+    a.openUdp().send(Uint8Array.of(1), 0, 1, b.address, 702)
+    await lan.until(() => (receiver.ready & READABLE) !== 0, 5000)
+    const isQuestion = (octets: Uint8Array): boolean => octets[20] === 58 && octets[54] === 135
+    const asked = a.frames.slice(before).filter(({ direction, octets }) => direction === 'out' && isQuestion(octets))
+    expect(asked.map(({ octets }) => `${fromBytes(octets, 22, 16)} asks for ${fromBytes(octets, 62, 16)}`)).toEqual([
+      `${a.address} asks for ${b.address}`,
+    ])
     lan.verify()
     await lan.close()
   })
