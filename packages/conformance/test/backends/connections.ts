@@ -1,6 +1,7 @@
 /**
- * Ten thousand connections to and from a backend, opened, used and closed, a part of what its manifest allows at once: nothing is left, and the
- * memory of the program and of its helper stays what it was. On bare links: what a LAN of the suite keeps of every frame is not to be weighed.
+ * Ten thousand connections to and from a backend, opened, used, and ended in order or by a reset, a part of what its manifest allows at once:
+ * nothing is left, and the memory of the program and of its helper stays what it was. On bare links: what a LAN of the suite keeps of every
+ * frame is not to be weighed.
  *
  * @module
  */
@@ -20,6 +21,7 @@ import {
   parseIpAddress,
   READABLE,
   type Stack,
+  type StackOptions,
   type TcpSocket,
   WRITABLE,
 } from '@ioth/core'
@@ -40,49 +42,64 @@ const collect = runInNewContext('gc') as () => void
 
 /** Tests a backend, where it is usable. */
 export function testConnections(backend: Backend): void {
+  describeWhereUsable(backend.name, [backend], () => testOn(backend))
+}
+
+/** @param settings of the backend's stack */
+export function testOn(backend: Backend, settings: StackOptions['settings'] = {}): void {
   const atOnce = Math.floor(backend.capabilities.limits.sockets / 3)
-  describeWhereUsable(backend.name, [backend], () => {
-    it(`${CONNECTIONS} connections: nothing is left, memory is flat`, async () => {
-      const scheduler = createScheduler()
-      const pool = createFramePool()
-      // Nothing else keeps the process alive while the network is at rest.
-      scheduler.hold()
-      const hub = createHub({ scheduler, pool, queueFrames: 4096 })
-      const [a, b] = await Promise.all([
-        backend.createStack({ scheduler, pool, interfaces: [{ link: hub.port('a'), addresses: ['10.0.0.1/24'] }] }),
-        ts.createStack({ scheduler, pool, interfaces: [{ link: hub.port('b'), addresses: ['10.0.0.2/24'] }] }),
-      ])
-      const ends = [
-        [b, parseIpAddress('10.0.0.1'), serve(a)],
-        [a, parseIpAddress('10.0.0.2'), serve(b)],
-      ] as const
-      let closed = 0
-      const some = async (count: number): Promise<number[]> => {
-        for (const until = closed + count; closed < until; ) {
-          const wave = Array.from({ length: Math.min(atOnce, until - closed) }, (_, number) =>
-            ask(...ends[number % 2 === 0 ? 0 : 1]),
-          )
-          await Promise.all(wave)
-          closed += wave.length
-        }
-        return memory()
+  it(`${CONNECTIONS} connections: nothing is left, memory is flat`, async () => {
+    const scheduler = createScheduler()
+    const pool = createFramePool()
+    // Nothing else keeps the process alive while the network is at rest.
+    scheduler.hold()
+    const hub = createHub({ scheduler, pool, queueFrames: 4096 })
+    const [a, b] = await Promise.all([
+      backend.createStack({
+        scheduler,
+        pool,
+        interfaces: [{ link: hub.port('a'), addresses: ['10.0.0.1/24'] }],
+        settings,
+      }),
+      ts.createStack({
+        scheduler,
+        pool,
+        interfaces: [{ link: hub.port('b'), addresses: ['10.0.0.2/24'] }],
+        // The ends of its connections are remembered for a moment only.
+        settings: { tcp: { timeWaitMs: 200 } },
+      }),
+    ])
+    const ends = [
+      [b, parseIpAddress('10.0.0.1'), serve(a)],
+      [a, parseIpAddress('10.0.0.2'), serve(b)],
+    ] as const
+    let closed = 0
+    const some = async (count: number): Promise<number[]> => {
+      for (const until = closed + count; closed < until; ) {
+        const wave = Array.from({ length: Math.min(atOnce, until - closed) }, (_, number) =>
+          ask(...ends[number % 2 === 0 ? 0 : 1], number % 4 < 2),
+        )
+        await Promise.all(wave)
+        closed += wave.length
       }
-      const before = await some(WARM)
-      const after = await some(CONNECTIONS)
-      console.log(
-        `${closed} connections, ${atOnce} at once; program and helper: ${before.join(' and ')} octets, then ${after.join(' and ')}`,
-      )
-      for (const [index, octets] of after.entries()) {
-        expect((octets - (before[index] as number)) / CONNECTIONS).toBeLessThan(MOST_LEFT)
-      }
-      for (const stack of [a, b])
-        expect([...stack.sockets()].filter(({ state }) => state !== 'TIME-WAIT')).toHaveLength(1)
-      for (const [, , listener] of ends) listener.close()
-      await Promise.all([a.close(), b.close()])
-      await hub.close()
-      scheduler.release()
-    }, 1_800_000)
-  })
+      return memory()
+    }
+    const before = await some(WARM)
+    const after = await some(CONNECTIONS)
+    console.log(
+      `${closed} connections, ${atOnce} at once; program and helper: ${before.join(' and ')} octets, then ${after.join(' and ')}`,
+    )
+    for (const [index, octets] of after.entries()) {
+      expect((octets - (before[index] as number)) / CONNECTIONS).toBeLessThan(MOST_LEFT)
+    }
+    for (const stack of [a, b])
+      expect([...stack.sockets()].filter(({ state }) => state !== 'TIME-WAIT')).toHaveLength(1)
+    for (const [, , listener] of ends) listener.close()
+    await Promise.all([a.close(), b.close()])
+    await hub.close()
+    expect(pool.used, 'octets of frames when all is closed').toBe(0)
+    scheduler.release()
+  }, 1_800_000)
 }
 
 /** Sends back what comes, and ends when its peer does. */
@@ -109,8 +126,8 @@ function echo(source: Pollable, bits: number): void {
   else if (count === END) socket.close()
 }
 
-/** One connection from its beginning to its end. @throws NetError */
-function ask(from: Stack, to: IpAddress, listener: Listener): Promise<void> {
+/** One connection from its beginning to its end. @param isBrokenOff ends by a reset. @throws NetError */
+function ask(from: Stack, to: IpAddress, listener: Listener, isBrokenOff: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = from.openTcp(4)
     let got = 0
@@ -128,7 +145,13 @@ function ask(from: Stack, to: IpAddress, listener: Listener): Promise<void> {
       if ((bits & READABLE) === 0) return
       const count = socket.read(room, 0, OCTETS)
       if (count > 0) got += count
-      if (count > 0 && got === OCTETS) socket.shutdown()
+      if (count > 0 && got === OCTETS) {
+        if (!isBrokenOff) socket.shutdown()
+        else {
+          socket.reset()
+          resolve()
+        }
+      }
       if (count !== END) return
       socket.close()
       if (got === OCTETS) resolve()
