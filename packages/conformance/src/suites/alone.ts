@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseIpAddress, READABLE, type TcpSocket } from '@ioth/core'
+import { CLOSED, ERROR, parseIpAddress, READABLE, type TcpSocket } from '@ioth/core'
 import { expect } from 'vitest'
 import type { Host } from '../lan/host.ts'
 import type { Lan } from '../lan/lan.ts'
@@ -66,6 +66,21 @@ export function alone(suite: Suite): void {
     expect(client.error?.code).toBe('ECONNRESET')
     client.close()
     listener.close()
+  })
+
+  suite.test('whoever closes a socket that failed is told of its error no more', async ({ lan, a }) => {
+    const socket = a.openTcp()
+    const told: number[] = []
+    socket.onReady = (_, bits) => {
+      told.push(bits)
+      socket.close()
+    }
+    socket.interest = ERROR
+    socket.connect(a.address, 81)
+    await lan.until(() => told.length > 0, 5000)
+    await lan.wait(1)
+    expect(told).toEqual([ERROR])
+    expect(socket.ready).toBe(CLOSED)
   })
 }
 

@@ -14,7 +14,7 @@ export const READABLE = 1
 export const WRITABLE = 2
 /** The socket failed; see {@link Endpoint.error}. */
 export const ERROR = 4
-/** The socket is gone from its stack. Comes last, and once. */
+/** The socket is gone from its stack. Comes last, and once, and nothing else is true of it: whoever closed it is told of no error. */
 export const CLOSED = 8
 
 /** Result of a data call: nothing now, wait for {@link READABLE} or {@link WRITABLE}. */
@@ -84,6 +84,12 @@ export abstract class Pollable {
     this.ready |= bits
     if (this.watches !== null) wake(this.watches, bits)
     if ((this.ready & this.mask) !== 0 && !this.queued) this.scheduler.ready(this)
+  }
+
+  /** For backends: {@link CLOSED}, and nothing else from now on. */
+  raiseClosed(): void {
+    this.ready = 0
+    this.raise(CLOSED)
   }
 
   /** For backends: these bits are no longer true. */

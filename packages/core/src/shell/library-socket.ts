@@ -4,7 +4,7 @@
  * @module
  */
 import { ANY_V4, ANY_V6, type IpAddress } from '../address/ip-address.ts'
-import { CLOSED, Pollable } from '../contract/readiness.ts'
+import { Pollable } from '../contract/readiness.ts'
 import type { Endpoint, OptionName } from '../contract/socket.ts'
 import type { SocketInfo } from '../contract/stack.ts'
 import type { ErrorCode } from '../errors/codes.ts'
@@ -43,7 +43,7 @@ export abstract class LibrarySocket extends Pollable implements Endpoint {
     if (this.isClosed) return
     this.isClosed = true
     this.siblings.delete(this)
-    this.raise(CLOSED)
+    this.raiseClosed()
   }
 
   protected get wildcard(): IpAddress {

@@ -125,7 +125,6 @@ export class ShellListener extends ShellSocket implements Listener, LocalListene
     this.host.local.listeners.delete(this)
     this.line.close()
     this.binding.release()
-    this.lower(READABLE)
     this.depart()
     for (const socket of this.queue.splice(0)) socket.reset()
   }

@@ -257,7 +257,6 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   }
 
   private leave(): void {
-    this.lower(READABLE | WRITABLE)
     if (this.line === null) this.releasePort()
     this.depart()
   }

@@ -229,7 +229,6 @@ export class ShellUdpSocket extends ShellSocket implements UdpSocket, UdpUser, L
     this.line = null
     this.binding?.release()
     this.queue = []
-    this.lower(READABLE | WRITABLE)
     this.depart()
   }
 

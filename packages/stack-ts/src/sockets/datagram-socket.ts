@@ -223,7 +223,6 @@ export class DatagramSocket extends StackSocket implements UdpSocket, EndpointUs
     }
     this.binding?.release()
     this.choice = null
-    this.lower(READABLE | WRITABLE)
     this.depart()
   }
 

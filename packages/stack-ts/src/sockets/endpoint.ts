@@ -6,7 +6,6 @@
 import {
   ANY_V4,
   ANY_V6,
-  CLOSED,
   type Endpoint,
   type IpAddress,
   type Limits,
@@ -74,7 +73,7 @@ export abstract class StackSocket extends Pollable implements Endpoint {
     if (this.isClosed) return
     this.isClosed = true
     this.host.openSockets.delete(this)
-    this.raise(CLOSED)
+    this.raiseClosed()
   }
 
   /** What an unbound socket is bound to. */

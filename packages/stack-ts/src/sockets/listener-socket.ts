@@ -100,7 +100,6 @@ export class ListenerSocket extends StackSocket implements Listener, ListenerUse
   override close(): void {
     if (this.isClosed) return
     this.host.tcp.closeListener(this.listener)
-    this.lower(READABLE)
     this.depart()
   }
 }

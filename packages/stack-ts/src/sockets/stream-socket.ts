@@ -363,7 +363,6 @@ export class StreamSocket extends StackSocket implements TcpSocket, ConnectionUs
   private release(): void {
     this.binding?.release()
     this.binding = null
-    this.lower(READABLE | WRITABLE)
     this.depart()
   }
 }
