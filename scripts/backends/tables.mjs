@@ -68,8 +68,8 @@ function summaryRow(title, { counts, crashes, deaths }) {
 }
 
 /** All of a report for a terminal. */
-export function textReport({ suites, pairs, corpus }) {
-  const all = [...suites, ...pairs]
+export function textReport({ suites, whole, pairs, corpus }) {
+  const all = [...suites, ...whole, ...pairs]
   const parts =
     all.length === 0
       ? []
@@ -121,9 +121,25 @@ library lives on the host's clock. *Crashes*: the process that ran the tests did
 took that one with it; its connections were reset and the program went on.
 `
 
-/** The whole page. */
-export function page({ versions, suites, pairs, lines, corpus }) {
-  const parts = [INTRODUCTION, '## Libraries\n', markdownTable(['backend', 'version', 'licence'], versions)]
+/** The sections of the page, in order. One that was not run stays as it was. */
+const SECTIONS = ['## Libraries', '## Each backend', '## The whole suite', '## Pairs', '## The hostile corpus']
+
+/** The whole page. @param before the page as it was, or an empty text. */
+export function page(report, before) {
+  const sections = sectionsOf(before)
+  for (const [title, text] of sectionsOf(written(report))) sections.set(title, text)
+  const present = SECTIONS.filter((title) => sections.has(title))
+  return `${[INTRODUCTION.trimEnd(), ...present.map((title) => sections.get(title))].join('\n\n')}\n`
+}
+
+function sectionsOf(text) {
+  const sections = text.split(/^(?=## )/m).filter((part) => part.startsWith('## '))
+  return new Map(sections.map((part) => [part.slice(0, part.indexOf('\n')), part.trimEnd()]))
+}
+
+/** What was run. */
+function written({ versions, suites, whole, pairs, lines, corpus }) {
+  const parts = ['## Libraries\n', markdownTable(['backend', 'version', 'licence'], versions)]
   if (suites.length > 0) {
     parts.push('## Each backend\n')
     parts.push(
@@ -131,6 +147,14 @@ export function page({ versions, suites, pairs, lines, corpus }) {
     )
     parts.push(summaryTable(suites))
     for (const { title, sum } of suites) parts.push(...details(title, sum))
+  }
+  if (whole.length > 0) {
+    parts.push('## The whole suite\n')
+    parts.push(
+      'With the TypeScript stack on the other host, on the host’s clock, a few runs of each property. The TypeScript stack itself is held against it in\nvirtual time, with its own tests.\n',
+    )
+    parts.push(summaryTable(whole))
+    for (const { title, sum } of whole) parts.push(...details(title, sum))
   }
   if (pairs.length > 0) {
     parts.push('## Pairs\n')
@@ -146,7 +170,7 @@ IPv4 and IPv6, on ${lines.join(', ')}.\n`,
     parts.push('Frames of H-01 to H-43 against each backend; a client is served after every 10 000.\n')
     parts.push(markdownTable(CORPUS, corpus))
   }
-  return `${parts.join('\n').trimEnd()}\n`
+  return parts.join('\n')
 }
 
 function summaryTable(all) {

@@ -41,6 +41,7 @@ import {
   reportOf,
   TIMESTAMPS,
   WINDOW_SCALE,
+  withMss,
 } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { InsidePorts } from './inside-ports.ts'
@@ -294,6 +295,7 @@ export class Device implements FrameGuard {
       return false
     }
     segment.destinationPort = this.inside.get(flow) as number
+    if ((segment.flags & TCP_SYN) !== 0) return this.passesSyn(segment)
     const isPure = segment.flags === TCP_ACK && segment.dataLength === 0 && !flow.isPassive
     if (isPure && flow.acknowledgedOctets !== before) {
       // Of acknowledgements in a row the last one says all; by several, after a timeout, the library loses its place for good.
@@ -333,7 +335,14 @@ export class Device implements FrameGuard {
       return false
     }
     segment.destinationPort = inside
-    return true
+    return this.passesSyn(segment)
+  }
+
+  /** To a peer that announces no segment size the library would send segments of its own. */
+  private passesSyn(segment: PacketView): boolean {
+    const announced = withMss(segment)
+    if (announced !== null) this.bridge.toLibrary(announced)
+    return announced === null
   }
 
   /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */

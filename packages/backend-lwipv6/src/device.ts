@@ -37,6 +37,7 @@ import {
   PacketView,
   refusalOf,
   reportOf,
+  withMss,
 } from '@ioth/ffi'
 import { ipAddr, maskOf } from './addresses.ts'
 import type { Lwip, Pointer } from './bindings.ts'
@@ -211,6 +212,7 @@ export class Device implements FrameGuard {
       this.held.push(bytes.slice(0, length))
       return false
     }
+    if ((segment.flags & TCP_SYN) !== 0 && !this.passesSyn(segment)) return false
     const hasNews = flow.acknowledgedOctets !== acknowledgedOctets || flow.wasReset
     return (flow.observer as Connection | null)?.entering(bytes, length, hasNews, segment.dataLength) ?? true
   }
@@ -264,6 +266,13 @@ export class Device implements FrameGuard {
     return true
   }
 
+  /** To a peer that announces no segment size the library would send its own, in fragments (`tcp_in.c`, tcp_parseopt). */
+  private passesSyn(segment: PacketView): boolean {
+    const announced = withMss(segment)
+    if (announced !== null) this.bridge.toLibrary(announced)
+    return announced === null
+  }
+
   /** The library tells no datagram socket of errors. */
   private errorArrives(packet: PacketView): void {
     const { quoted } = this.packet
@@ -276,7 +285,7 @@ export class Device implements FrameGuard {
     if (this.isStray(bytes, length) || !this.hops.has(segment.destinationAddress)) return false
     const isOpening = (flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN
     const admitted = isOpening ? this.owner.admits(this, segment) : 'nobody'
-    if (admitted === true) return true
+    if (admitted === true) return this.passesSyn(segment)
     if (admitted === 'nobody') {
       // The library's answer to an acknowledgement is one off (`tcp_in.c`, tcp_listen_input).
       const refusal = refusalOf(segment)

@@ -4,7 +4,7 @@
  * @module
  */
 export * from './arbitraries/index.ts'
-export { ARMOUR_DEVIATIONS } from './armour-deviations.ts'
+export { ARMOUR_DEVIATIONS, UNFRAGMENTED_DEVIATIONS } from './armour-deviations.ts'
 export * from './checker/index.ts'
 export * from './craft/craft.ts'
 export * from './craft/craft-ipv6.ts'

@@ -26,14 +26,23 @@ export class NeedsVirtualTime extends NotClaimed {
   }
 }
 
-/** What a failure comes from, when that is something that none of these manifests, or not all of them, claim. */
-export function notClaimed(error: unknown, manifests: readonly Pick<Capabilities, 'udp'>[] = []): NotClaimed | null {
+/** What the message of ERR_IOTH_NOT_IMPLEMENTED says is missing, and the line of the manifest that does not claim it. */
+const MISSING: readonly (readonly [RegExp, (manifest: Manifest) => boolean, string])[] = [
+  [/implement datagrams without connect/, ({ udp }) => udp !== 'full', 'udp: connected'],
+  [/implement ping/, ({ ping }) => !ping, 'ping: false'],
+]
+
+type Manifest = Pick<Capabilities, 'udp' | 'ping'>
+
+/** What a failure comes from, when that is something that one of these manifests does not claim. */
+export function notClaimed(error: unknown, manifests: readonly Manifest[] = []): NotClaimed | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof NotClaimed) return cause
-    if ((cause as { code?: string }).code !== 'ERR_IOTH_NOT_IMPLEMENTED') continue
-    const less = manifests.find(({ udp }) => udp === 'connected')
-    if (less !== undefined && cause.message.includes('datagrams without connect'))
-      return new NotClaimed('udp: connected')
+    const { code, message } = cause as { code?: string } & Error
+    if (code !== 'ERR_IOTH_NOT_IMPLEMENTED') continue
+    for (const [missing, lacks, claim] of MISSING) {
+      if (missing.test(message) && manifests.some(lacks)) return new NotClaimed(claim)
+    }
   }
   return null
 }

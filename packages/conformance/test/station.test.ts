@@ -131,6 +131,7 @@ describe('a station', () => {
       code: 'EADDRINUSE',
       message: `address ${address} is in use by ${OTHER} on station`,
     })
+    expect(scene.conflicts).toEqual([`${address} ${OTHER} kept`])
     expect(scene.sent).toHaveLength(1)
     await scene.settled(other.close())
     await scene.settled(scene.station.acquire(address))

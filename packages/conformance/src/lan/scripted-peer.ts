@@ -17,6 +17,8 @@ export type Script = Partial<TcpFields> & {
   readonly ip?: Partial<Ipv4Fields>
 }
 
+/** The longest that a host takes to answer. */
+const ANSWER_MS = 3000
 const NO_DATA = new Uint8Array(0)
 
 export class ScriptedPeer {
@@ -94,7 +96,10 @@ export class ScriptedPeer {
 
   /** Connects to the port. @param options of the SYN. */
   async connect(options: readonly number[] = [2, 4, 5, 180], window = 65535): Promise<void> {
-    const [synAck] = await this.exchange({ flags: 'S', options, window })
+    const from = this.received.length
+    this.send({ flags: 'S', options, window })
+    await this.lan.reaches(() => this.received.length > from, ANSWER_MS)
+    const synAck = this.received[from]
     if (synAck === undefined || !synAck.syn || !synAck.ack) throw new Error('no SYN-ACK came')
     this.ack = (synAck.sequence + 1) >>> 0
     await this.exchange({ window })

@@ -120,6 +120,7 @@ export function readiness(suite: Suite): void {
     await lan.until(() => (listener.ready & READABLE) !== 0, 10_000)
     const server = watch.call('accept', () => listener.accept()) as TcpSocket
     watch.observe(server)
+    await lan.until(() => (client.ready & WRITABLE) !== 0, 10_000)
     const octets = new Uint8Array(5000)
     watch.call('write', () => client.write(octets, 0, 5000))
     await lan.until(() => (server.ready & READABLE) !== 0, 10_000)

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ANY_V4, type Listener, type TcpSocket } from '@ioth/core'
+import { ANY_V4, type Listener, READABLE, type TcpSocket } from '@ioth/core'
 import { expect } from 'vitest'
 import type { TcpSegment } from '../checker/tcp.ts'
 import type { Host } from '../lan/host.ts'
@@ -11,6 +11,8 @@ import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene } from '../suite.ts'
 import { expectError } from './expect-code.ts'
 
+/** The longest that a connection takes from its handshake to its program. */
+const ACCEPT_MS = 3000
 /** Octets that tell their place. */
 export const octets = (length: number, first = 0): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (first + i) & 255)
@@ -36,6 +38,7 @@ export async function established(
   const listening = listener ?? listen(a)
   const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
   await peer.connect(options, window)
+  await lan.reaches(() => (listening.ready & READABLE) !== 0, ACCEPT_MS)
   const socket = listening.accept()
   if (socket === null) throw new Error('no connection waits')
   undelayed(socket)

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ANY_V4, type Listener, type TcpSocket } from '@ioth/core'
+import { ANY_V4, type Listener, READABLE, type TcpSocket } from '@ioth/core'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { TcpSegment } from '../checker/tcp.ts'
@@ -54,6 +54,7 @@ async function meet(
   }
   const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
   await peer.connect(options, window)
+  await lan.until(() => (listener.ready & READABLE) !== 0, 3000)
   const socket = listener.accept()
   if (socket === null) throw new Error('no connection waits')
   undelayed(socket)

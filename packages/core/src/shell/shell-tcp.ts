@@ -321,7 +321,11 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   }
 
   failed(code: ErrorCode): void {
-    if (this.stage === 'over') return
+    if (this.stage === 'over') {
+      // Its reset and this have crossed: nobody tells that it is gone any more.
+      if (this.line !== null) this.settle()
+      return
+    }
     const { ends, stage } = this
     const syscall = stage === 'connecting' ? 'connect' : 'read'
     const where = stage === 'connecting' && ends !== null ? { address: `${ends.remote}`, port: ends.remotePort } : {}

@@ -67,7 +67,7 @@ export interface StationOptions {
   /** Options of the armour. `clampMss` and the like depend on the library. */
   readonly armour?: Omit<ArmourOptions, 'scheduler'>
   /**
-   * Somebody else, `mac`, uses an address that is ours. `isLost`: it was defended and taken again within ten seconds, and the library must
+   * Somebody else, `mac`, uses an address that is ours, or that was about to be. `isLost`: it was defended and taken again within ten seconds, and the library must
    * give it up now (RFC 5227 2.4 b). Called in a turn; must not throw.
    */
   readonly onConflict?: (address: IpAddress, mac: string, isLost: boolean) => void
@@ -118,6 +118,8 @@ const MOST_PENDING = 32
 const NOTHING = new Uint8Array(0)
 const MAC_LENGTH = 6
 const ARP_REQUEST = 1
+/** RFC 4861 4.6.1: who an advertisement says has the address. */
+const OPTION_TARGET_LINK = 2
 
 class StackStation extends LinkWrapper implements Station, ClaimWire {
   readonly mac: string
@@ -352,7 +354,10 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
       const end = icmp + half(bytes, ip + IP6_PAYLOAD_LENGTH)
       if (!isProbe || !claim.tentative || isSame(nonceOf(bytes, icmp + NEIGHBOR_OPTIONS, end), claim.nonce)) return
     }
-    this.conflict(claim, formatMac(bytes, head + ETH_SOURCE))
+    const end = icmp + half(bytes, ip + IP6_PAYLOAD_LENGTH)
+    const link =
+      type === NEIGHBOR_ADVERTISEMENT ? optionAt(bytes, icmp + NEIGHBOR_OPTIONS, end, OPTION_TARGET_LINK) : -1
+    this.conflict(claim, formatMac(bytes, link < 0 ? head + ETH_SOURCE : link + 2))
   }
 
   private isMine(bytes: Uint8Array, at: number): boolean {
@@ -365,7 +370,11 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
     this.stats.addressConflicts++
     const isTentative = claim.tentative
     const isKept = claim.conflict(mac)
-    if (isTentative) return
+    if (isTentative) {
+      // Whoever asked for it is told by a rejection, too.
+      this.options.onConflict?.(claim.address, mac, false)
+      return
+    }
     if (!isKept) this.release(claim.address)
     this.options.onConflict?.(claim.address, mac, !isKept)
   }
@@ -449,10 +458,16 @@ class Emission extends Job {
 
 /** The nonce among the options of a message that the armour let pass (RFC 7527 4.1). */
 function nonceOf(bytes: Uint8Array, from: number, end: number): Uint8Array {
+  const at = optionAt(bytes, from, end, OPTION_NONCE)
+  return at < 0 ? NOTHING : bytes.subarray(at + 2, at + 2 + NONCE_OCTETS)
+}
+
+/** Where an option of eight octets begins among those of a message that the armour let pass; -1: there is none. */
+function optionAt(bytes: Uint8Array, from: number, end: number, kind: number): number {
   for (let at = from; at + 8 <= end; at += Math.max(8, (bytes[at + 1] as number) * 8)) {
-    if (bytes[at] === OPTION_NONCE && bytes[at + 1] === 1) return bytes.subarray(at + 2, at + 2 + NONCE_OCTETS)
+    if (bytes[at] === kind && bytes[at + 1] === 1) return at
   }
-  return NOTHING
+  return -1
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

@@ -14,5 +14,5 @@ export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbo
 export { ProbedNeighbors } from './neighbor-table.ts'
 export { IP6_FRAGMENT_HEADER, PacketView, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
 export { RetiredFlows } from './retired-flows.ts'
-export { endsOf, makeSegment, refusalOf, reversed, type SegmentEnds } from './segment.ts'
+export { endsOf, makeSegment, refusalOf, reversed, type SegmentEnds, withMss } from './segment.ts'
 export { isStray } from './stray-frame.ts'

@@ -397,6 +397,16 @@ export class PacketView {
     return this.total === 0xffff
   }
 
+  /** Sums header and payload. */
+  sumAll(): void {
+    const { ipAt, payloadAt } = this
+    if (this.family === 4) {
+      this.put16(ipAt + IP4_CHECKSUM, 0)
+      this.put16(ipAt + IP4_CHECKSUM, ~sumOf(this.bytes, ipAt, payloadAt - ipAt))
+    }
+    this.sum()
+  }
+
   /** Sums what the packet carries. */
   sum(): void {
     this.put16(this.sumAt, 0)

@@ -34,9 +34,11 @@ import {
   TCP_WINDOW,
 } from '@ioth/core'
 import { sumOf, transportSum } from './checksum.ts'
-import type { PacketView } from './packet-view.ts'
+import { PacketView } from './packet-view.ts'
 
 const HOPS = 64
+/** RFC 9293 3.1 */
+const LONGEST_HEADER = 60
 /** Two NOPs and the option, RFC 7323 3.2. */
 const TIMESTAMPS = Uint8Array.of(1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -147,4 +149,32 @@ export function refusalOf(segment: PacketView): Uint8Array | null {
       ? { flags: TCP_RST, sequence: acknowledgment }
       : { flags: TCP_RST | TCP_ACK, sequence: 0, acknowledgment: (sequence + sequenceLength) | 0 }
   return makeSegment(reversed(endsOf(segment)), numbers)
+}
+
+/** What a SYN without the option says by it (RFC 9293 3.7.1), by family. */
+const DEFAULT_MSS = { 4: 536, 6: 1220 } as const
+const MSS_OPTION = 4
+
+/**
+ * A copy of a SYN that announces the segment size that it means, for a library that takes none for its own size; null: it does so by itself, or
+ * has no room for it.
+ */
+export function withMss(syn: PacketView): Uint8Array | null {
+  const { bytes, at, ipAt, payloadAt, dataAt, end, family } = syn
+  if (syn.mss !== null || dataAt - payloadAt + MSS_OPTION > LONGEST_HEADER) return null
+  const frame = new Uint8Array(end - at + MSS_OPTION)
+  frame.set(bytes.subarray(at, payloadAt + TCP_HEADER))
+  const options = payloadAt + TCP_HEADER
+  const mss = DEFAULT_MSS[family]
+  frame.set([2, MSS_OPTION, mss >>> 8, mss & 0xff], options - at)
+  frame.set(bytes.subarray(options, end), options - at + MSS_OPTION)
+  const offset = payloadAt - at + TCP_DATA_OFFSET
+  frame[offset] = (frame[offset] as number) + (1 << 4)
+  const lengthAt = ipAt - at + (family === 4 ? IP4_TOTAL_LENGTH : IP6_PAYLOAD_LENGTH)
+  const length = frame.length - (ipAt - at) - (family === 4 ? 0 : IP6_HEADER)
+  frame.set([length >>> 8, length & 0xff], lengthAt)
+  const view = new PacketView()
+  view.read(frame, 0, frame.length, ipAt - at)
+  view.sumAll()
+  return frame
 }
