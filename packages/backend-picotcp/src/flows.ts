@@ -258,9 +258,10 @@ export class Flows {
       this.forgetOldest()
     }
     if (flow.finAt !== null) afterFin(flow.finAt, packet)
+    if (flow.isSent) keepPlace(flow, packet)
     const { sequence } = packet
     const end = (sequence + packet.sequenceLength) | 0
-    if (!flow.isSent) {
+    if (!flow.isSent || (flags & TCP_SYN) !== 0) {
       flow.isSent = true
       flow.iss = sequence
       flow.sndUna = sequence
@@ -389,6 +390,16 @@ function keepAcknowledgment(flow: Flow, packet: PacketView): void {
   const isNew = flow.rcvEdge === null || (packet.flags & TCP_SYN) !== 0
   if (isNew || ((packet.acknowledgment - flow.rcvNxt) | 0) >= 0) flow.rcvNxt = packet.acknowledgment
   else packet.acknowledgment = flow.rcvNxt
+}
+
+/**
+ * When the library has repeated a segment, it takes the end of that one for its place, also when all behind it was acknowledged; and of what
+ * comes from before its window a peer takes nothing, no acknowledgement either (RFC 9293 3.10.7.4). One octet before the end asks whether
+ * the peer is there (3.8.4).
+ */
+function keepPlace({ sndNxt }: Flow, packet: PacketView): void {
+  if ((packet.flags & (TCP_SYN | TCP_RST)) !== 0 || packet.sequenceLength > 0) return
+  if (((sndNxt - packet.sequence) | 0) > 1) packet.sequence = sndNxt
 }
 
 /** The library knows nothing of our FIN: what it sends afterwards is acknowledgements, whose number is one more. */

@@ -1,7 +1,8 @@
 /**
  * Ports of the library that stand for others. The library does not tell the families apart where it looks for a listener or a datagram's
  * taker, and lets nobody listen on a port that old connections have. So what would share a port gets one of its own inside the library, and
- * the number on the wire is changed on the way.
+ * the number on the wire is changed on the way. What the library sends to an address of its own goes without a frame: there the caller
+ * asks for the port inside.
  *
  * @module
  */

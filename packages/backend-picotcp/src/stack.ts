@@ -386,17 +386,24 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   listenerPort(family: 4 | 6, address: IpAddress, port: number): number {
-    for (const listener of this.listeners.get(port) ?? []) {
-      const inside = listener.portFor(family, address)
-      if (inside > 0) return listener.hasRoom(this.flows.openingOn(port)) ? inside : NO_ROOM
-    }
-    return NOBODY
+    const listener = this.listenerAt(family, address, port)
+    if (listener === null) return NOBODY
+    return listener.hasRoom(this.flows.openingOn(port)) ? listener.portFor(family, address) : NO_ROOM
+  }
+
+  insideListenerPort(address: IpAddress, port: number): number | null {
+    return this.listenerAt(address.family, address, port)?.portFor(address.family, address) ?? null
+  }
+
+  private listenerAt(family: 4 | 6, address: IpAddress, port: number): ListenerSocket | null {
+    for (const listener of this.listeners.get(port) ?? []) if (listener.portFor(family, address) > 0) return listener
+    return null
   }
 
   datagramPort(packet: PacketView): number {
-    return insidePort(this.libraryPorts, packet.family, packet.destinationPort, (address) =>
-      packet.destinationAddress.equals(address),
-    )
+    const { family, destinationPort } = packet
+    const isTo = (address: IpAddress): boolean => packet.destinationAddress.equals(address)
+    return insidePort(this.libraryPorts, family, destinationPort, isTo) ?? destinationPort
   }
 
   groupDatagramArrives(device: PicoDevice, packet: PacketView): void {

@@ -148,6 +148,53 @@ describe.each(installed)('%s', (library) => {
     await lan.close()
   })
 
+  it.each([4, 6] as const)(
+    'IPv%i: a stack speaks to itself, also on a port that old connections have',
+    async (family) => {
+      const lan = await createLan({ family, hosts: [pico] })
+      const a = lan.host(0)
+      for (let round = 0; round < 2; round++) {
+        const service = new Service(a, 80)
+        const talk = service.converse(a, { send: 90_000 }, { send: 7, finish: 'after-peer' })
+        await lan.until(
+          () => talk.isDone,
+          10_000,
+          () => talk.toString(),
+        )
+        service.close()
+      }
+      for (const to of [a.address, parseIpAddress(family === 4 ? '127.0.0.1' : '::1')]) {
+        const listening = a.openTcp()
+        listening.bind(a.any, 81)
+        const listener = listening.listen(5)
+        const client = a.openTcp()
+        client.connect(to, 81)
+        await lan.until(() => (listener.ready & READABLE) !== 0 && (client.ready & WRITABLE) !== 0, 5000)
+        const server = listener.accept()
+        expect([server?.remoteAddress, server?.remotePort].join()).toBe([client.localAddress, client.localPort].join())
+        for (const each of [listener, server, client]) each?.close()
+        const refused = a.openTcp()
+        refused.connect(to, 82)
+        await lan.until(() => refused.error?.code === 'ECONNREFUSED', 5000)
+        const [asker, answerer] = [a.openUdp(), a.openUdp()]
+        answerer.bind(a.any, 83)
+        asker.bind(a.any, 84)
+        asker.send(Uint8Array.of(7), 0, 1, to, 83)
+        await lan.until(() => (answerer.ready & READABLE) !== 0, 5000)
+        const got: string[] = []
+        answerer.receive(1, { datagram: (_memory, _at, _length, from, port) => got.push(`${from} ${port}`) > 0 })
+        expect(got).toEqual([`${to} 84`])
+        asker.connect(to, 85)
+        asker.send(Uint8Array.of(7), 0, 1, null, 0)
+        await lan.until(() => (asker.ready & READABLE) !== 0, 5000)
+        expect(asker.receive(1, { datagram: () => true })).toBeLessThan(0)
+        expect(asker.error?.code).toBe('ECONNREFUSED')
+        for (const each of [asker, answerer, refused]) each.close()
+      }
+      await lan.close()
+    },
+  )
+
   it('a neighbour of IPv6 is asked for at once, in the name of an address that is ours', async () => {
     const lan = await createLan({ family: 6, hosts: [pico, { backend: ts }] })
     const [a, b] = [lan.host(0), lan.host(1)]

@@ -32,7 +32,7 @@ import { picoError } from '../errno.ts'
 import type { GroupDatagram, GroupListener } from '../group-datagrams.ts'
 import type { PicoInterface } from '../interface.ts'
 import { checkRange, invalid, notImplemented, PicoSocket, type SocketHost } from './endpoint.ts'
-import { LibraryPort, type PortUser } from './library-port.ts'
+import { insidePort, LibraryPort, type PortUser } from './library-port.ts'
 
 /** Datagrams that wait here; what comes beyond is dropped, as everywhere. */
 const MOST_WAITING = 1024
@@ -170,10 +170,15 @@ export class DatagramSocket extends PicoSocket implements UdpSocket, PortUser, G
     if (host.sourceFor(target) === null) return this.fail('ENETUNREACH', target, remotePort)
     const half = this.halfFor(target)
     if (half === null) return this.fail('ENETUNREACH', target, remotePort)
+    const inside = this.insidePort(target, remotePort)
+    if (inside === null) {
+      host.udpReported(this.localPort, target, remotePort, 'ECONNREFUSED')
+      return length
+    }
     const mark = host.marks.for(from, offset, length, this.ttl, this.trafficClass)
     host.engine.touch()
     if (mark === null) return WOULD_BLOCK
-    const sent = host.pico.sendTo(half.socket, mark, mark.length, toBytes(target), picoPort(remotePort))
+    const sent = host.pico.sendTo(half.socket, mark, mark.length, toBytes(target), picoPort(inside))
     if (sent >= mark.length) return length
     host.marks.takeBack()
     if (sent >= 0) return WOULD_BLOCK
@@ -321,6 +326,13 @@ export class DatagramSocket extends PicoSocket implements UdpSocket, PortUser, G
   /** Whether more than one station has the address. */
   private isGroup(address: IpAddress): boolean {
     return address.isMulticast || this.host.isBroadcast(address)
+  }
+
+  /** To ourselves the library goes without a frame, on which the port could be changed. @returns null: nobody is there. */
+  private insidePort(target: IpAddress, port: number): number | null {
+    const { host } = this
+    if (!host.isOurs(target)) return port
+    return insidePort(host.libraryPorts, target.family, port, (address) => address.equals(target))
   }
 
   private sendToGroup(from: Uint8Array, offset: number, length: number, to: IpAddress, port: number): number {

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  type ErrorCode,
   type FramePool,
   fromBytes,
   type IpAddress,
@@ -49,6 +50,9 @@ export interface SocketHost {
   /** What the library is given in the place of datagrams. */
   readonly marks: DatagramMarks
   isOurs(address: IpAddress): boolean
+  /** The library's port of who listens there; null: nobody does. */
+  insideListenerPort(address: IpAddress, port: number): number | null
+  udpReported(localPort: number, to: IpAddress, port: number, code: ErrorCode): void
   isBroadcast(address: IpAddress): boolean
   readonly interfaces: readonly PicoInterface[]
   readonly groups: GroupDatagrams

@@ -107,7 +107,9 @@ export class LibraryPort extends PicoUser {
       const octets = host.marks.isMark(scratch, 0, length)
         ? (host.marks.behind(scratch, 0)?.octets ?? null)
         : scratch.slice(0, length)
-      if (octets !== null) this.giveOut(octets, from, ((port[0] as number) << 8) | (port[1] as number))
+      const fromPort = ((port[0] as number) << 8) | (port[1] as number)
+      // Nor by where ports are changed.
+      if (octets !== null) this.giveOut(octets, from, host.isOurs(from) ? host.udpAliases.real(fromPort) : fromPort)
     }
   }
 
@@ -125,14 +127,14 @@ export class LibraryPort extends PicoUser {
   }
 }
 
-/** The library's port of whoever takes datagrams to an address and port. */
+/** The library's port of whoever takes datagrams to an address and port; null: nobody does. */
 export function insidePort(
   ports: LibraryPorts,
   family: 4 | 6,
   port: number,
   isTo: (address: IpAddress) => boolean,
-): number {
-  let inside = port
+): number | null {
+  let inside: number | null = null
   for (const each of ports.get(port) ?? []) {
     if (each.address.family !== family) continue
     if (each.address.isUnspecified) inside = each.inside

@@ -182,7 +182,8 @@ export class ListenerSocket extends PicoSocket implements Listener {
     const taken = host.pico.accept(socket, address, port)
     if (taken === null) return null
     const remote = addressFrom(address, family)
-    const remotePort = ((port[0] as number) << 8) | (port[1] as number)
+    const wirePort = ((port[0] as number) << 8) | (port[1] as number)
+    const remotePort = host.isOurs(remote) ? host.tcpAliases.real(wirePort) : wirePort
     host.pico.localName(taken, address, port, new Uint8Array(2))
     const local = addressFrom(address, family)
     const flow = host.flows.find(local, this.localPort, remote, remotePort)

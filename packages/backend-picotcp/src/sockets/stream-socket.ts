@@ -193,6 +193,12 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     const { host, remote, local, remotePort, localPort } = this
     if (this.phase !== 'opening' || this.socket !== null || remote === null || local === null) return
     this.since = host.scheduler.clock.now
+    // To ourselves the library goes without a frame, on which the port could be changed: see `port-aliases.ts`.
+    const port = host.isOurs(remote) ? host.insideListenerPort(remote, remotePort) : remotePort
+    if (port === null) {
+      this.fail('ECONNREFUSED', 'connect')
+      return
+    }
     let socket: Pointer | null = null
     try {
       socket = openPico(host, remote.family, PROTO_TCP)
@@ -205,7 +211,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
       }
       this.options.apply(host.pico, socket)
       this.socket = socket
-      if (host.pico.connect(socket, toBytes(remote), picoPort(remotePort)) !== 0) {
+      if (host.pico.connect(socket, toBytes(remote), picoPort(port)) !== 0) {
         throw picoError(host.pico.error(), 'connect', { address: remote.toString(), port: remotePort })
       }
     } catch (error) {
