@@ -115,8 +115,22 @@ export function parseIpAddress(text: string): IpAddress {
   return address
 }
 
+/** Addresses read last, by their text: a program connects to few of them, and often. They are values, so they can be shared. */
+const recent = new Map<string, IpAddress>()
+const MOST_RECENT = 256
+
 /** As {@link parseIpAddress}, null instead of an error. */
 export function tryParseIpAddress(text: string): IpAddress | null {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  const address = parse(text)
+  if (address === null) return null
+  if (recent.size >= MOST_RECENT) recent.clear()
+  recent.set(text, address)
+  return address
+}
+
+function parse(text: string): IpAddress | null {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return fromBytes(ipaddr.IPv4.parse(text).toByteArray())
   const [bare = '', zone, ...more] = text.split('%')
   if (!bare.includes(':') || !ipaddr.IPv6.isValid(bare) || zone === '' || more.length > 0) return null
@@ -152,9 +166,9 @@ export function toBytes(address: IpAddress): Uint8Array {
 }
 
 function format(address: IpAddress): string {
-  const octets = Array.from(toBytes(address))
-  if (address.family === 4) return octets.join('.')
-  const v6 = new ipaddr.IPv6(octets)
+  const { w3 } = address
+  if (address.family === 4) return `${w3 >>> 24}.${(w3 >>> 16) & 255}.${(w3 >>> 8) & 255}.${w3 & 255}`
+  const v6 = new ipaddr.IPv6(Array.from(toBytes(address)))
   if (v6.isIPv4MappedAddress()) return `::ffff:${v6.toIPv4Address().toString()}`
   const text = v6.toRFC5952String()
   if (address.zone !== '') return `${text}%${address.zone}`

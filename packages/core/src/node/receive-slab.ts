@@ -41,7 +41,8 @@ class Slab {
 const MESSAGE = 4096
 
 const messages = new Slab(16384, MESSAGE)
-const bulk = new Slab(65536, 16384)
+/** Large enough that the price of new memory (a system call, an object for the collector) is paid for several reads at once. */
+const bulk = new Slab(262_144, 16_384)
 
 /**
  * The octets that are there, in memory to keep; or the negative result of {@link TcpSocket.read}.

@@ -319,13 +319,7 @@ export class Ipv4 implements Network, LoopbackTaker {
         return
       }
     }
-    if (headerLength > IP4_HEADER) {
-      const refusal = checkOptions(view, at + IP4_HEADER, at + headerLength)
-      if (refusal !== null) {
-        counters.drop(`ip4.${refusal}`)
-        return
-      }
-    }
+    if (headerLength > IP4_HEADER && !this.areOptionsGood(at, headerLength)) return
     const total = view.getUint16(at + IP4_TOTAL_LENGTH)
     const fragment = view.getUint16(at + IP4_FRAGMENT)
     // What lies behind the total length is padding.
@@ -350,16 +344,28 @@ export class Ipv4 implements Network, LoopbackTaker {
     packet.group = group
     packet.looped = looped
     if ((fragment & (IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) !== 0) {
-      const offset = (fragment & IP4_FRAGMENT_OFFSET) * 8
-      const more = (fragment & IP4_MORE_FRAGMENTS) !== 0
-      const whole = this.reassembly.take(packet, view.getUint16(at + IP4_ID), offset, more, headerLength)
-      if (whole < 0) return
-      this.defragmented(packet)
-      this.deliver(packet)
-      pool.release(whole)
+      this.takeFragment(packet, fragment)
       return
     }
     this.deliver(packet)
+  }
+
+  private takeFragment(packet: Packet, fragment: number): void {
+    const { headerAt, at } = packet
+    const offset = (fragment & IP4_FRAGMENT_OFFSET) * 8
+    const more = (fragment & IP4_MORE_FRAGMENTS) !== 0
+    const id = this.pool.view.getUint16(headerAt + IP4_ID)
+    const whole = this.reassembly.take(packet, id, offset, more, at - headerAt)
+    if (whole < 0) return
+    this.defragmented(packet)
+    this.deliver(packet)
+    this.pool.release(whole)
+  }
+
+  private areOptionsGood(at: number, headerLength: number): boolean {
+    const refusal = checkOptions(this.pool.view, at + IP4_HEADER, at + headerLength)
+    if (refusal !== null) this.counters.drop(`ip4.${refusal}`)
+    return refusal === null
   }
 
   /** The header of a packet that was put together says so: an error that quotes it must tell the truth. */

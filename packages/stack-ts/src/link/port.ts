@@ -113,9 +113,7 @@ export class Port implements LinkSink {
   private frame(at: number, length: number, body: number, bodyLength: number, flags: number): void {
     const { counters, taker } = this
     if (!this.isEthernet) {
-      const isIpv6 = length > 0 && this.pool.view.getUint8(at) >>> 4 === 6
-      if (isIpv6) taker.ipv6(this, at, length, body, bodyLength, flags, false)
-      else taker.ipv4(this, at, length, body, bodyLength, flags, false)
+      this.bare(at, length, body, bodyLength, flags)
       return
     }
     if (length < ETHERNET_HEADER) {
@@ -133,11 +131,8 @@ export class Port implements LinkSink {
     const sourceHigh = view.getUint16(at + ETH_SOURCE)
     const type = view.getUint16(at + ETH_TYPE)
     if (isGroupMac(sourceHigh) || (sourceHigh === high && view.getInt32(at + ETH_SOURCE + 2) === low)) {
-      if (!group && this.link.carriesLoopback === true && type !== ETHERTYPE_ARP) {
-        taker.looped(type, at + ETHERNET_HEADER, length - ETHERNET_HEADER, body, bodyLength, flags)
-      } else {
-        counters.drop('ethernet.source')
-      }
+      if (group || type === ETHERTYPE_ARP) counters.drop('ethernet.source')
+      else this.fromOurselves(type, at + ETHERNET_HEADER, length - ETHERNET_HEADER, body, bodyLength, flags)
       return
     }
     const frame = at
@@ -149,6 +144,25 @@ export class Port implements LinkSink {
     else if (type === ETHERTYPE_IP6) taker.ipv6(this, at, length, body, bodyLength, flags, group)
     else if (type === ETHERTYPE_ARP) taker.arp(this, at, length)
     else counters.drop('ethernet.type')
+  }
+
+  /** A packet of a link without headers of its own. */
+  private bare(at: number, length: number, body: number, bodyLength: number, flags: number): void {
+    const isIpv6 = length > 0 && this.pool.view.getUint8(at) >>> 4 === 6
+    if (isIpv6) this.taker.ipv6(this, at, length, body, bodyLength, flags, false)
+    else this.taker.ipv4(this, at, length, body, bodyLength, flags, false)
+  }
+
+  private fromOurselves(
+    type: number,
+    at: number,
+    length: number,
+    body: number,
+    bodyLength: number,
+    flags: number,
+  ): void {
+    if (this.link.carriesLoopback === true) this.taker.looped(type, at, length, body, bodyLength, flags)
+    else this.counters.drop('ethernet.source')
   }
 
   writable(): void {

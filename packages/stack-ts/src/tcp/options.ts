@@ -43,25 +43,29 @@ export function optionsLength(tcb: Tcb, flags: number): number {
 
 export function writeOptions(view: DataView, at: number, tcb: Tcb, flags: number, tsNow: number): void {
   if ((flags & TCP_SYN) !== 0) {
-    view.setInt32(at, (OPTION_MSS << 24) | (4 << 16) | offeredMss(tcb))
-    at += 4
-    if ((tcb.flags & OFFER_SCALE) !== 0) {
-      view.setInt32(at, (OPTION_NOP << 24) | (OPTION_WINDOW_SCALE << 16) | (3 << 8) | tcb.rcvScale)
-      at += 4
-    }
-    const offersSack = (tcb.flags & OFFER_SACK) !== 0
-    if ((tcb.flags & OFFER_TIMESTAMPS) === 0) {
-      if (offersSack) view.setInt32(at, (OPTION_NOP << 24) | (OPTION_NOP << 16) | SACK_PERMITTED)
-      return
-    }
-    // SACK-permitted has room where the timestamps are padded.
-    view.setInt32(at, offersSack ? (SACK_PERMITTED << 16) | (OPTION_TIMESTAMPS << 8) | 10 : ALIGNED_TIMESTAMPS)
+    writeOffers(view, at, tcb, tsNow)
+  } else if ((tcb.flags & TIMESTAMPS) !== 0) {
+    view.setInt32(at, ALIGNED_TIMESTAMPS)
     view.setInt32(at + 4, tsNow)
     view.setInt32(at + 8, tcb.tsRecent)
+  }
+}
+
+/** The options of a SYN. */
+function writeOffers(view: DataView, at: number, tcb: Tcb, tsNow: number): void {
+  view.setInt32(at, (OPTION_MSS << 24) | (4 << 16) | offeredMss(tcb))
+  at += 4
+  if ((tcb.flags & OFFER_SCALE) !== 0) {
+    view.setInt32(at, (OPTION_NOP << 24) | (OPTION_WINDOW_SCALE << 16) | (3 << 8) | tcb.rcvScale)
+    at += 4
+  }
+  const offersSack = (tcb.flags & OFFER_SACK) !== 0
+  if ((tcb.flags & OFFER_TIMESTAMPS) === 0) {
+    if (offersSack) view.setInt32(at, (OPTION_NOP << 24) | (OPTION_NOP << 16) | SACK_PERMITTED)
     return
   }
-  if ((tcb.flags & TIMESTAMPS) === 0) return
-  view.setInt32(at, ALIGNED_TIMESTAMPS)
+  // SACK-permitted has room where the timestamps are padded.
+  view.setInt32(at, offersSack ? (SACK_PERMITTED << 16) | (OPTION_TIMESTAMPS << 8) | 10 : ALIGNED_TIMESTAMPS)
   view.setInt32(at + 4, tsNow)
   view.setInt32(at + 8, tcb.tsRecent)
 }

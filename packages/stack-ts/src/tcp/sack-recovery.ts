@@ -26,6 +26,19 @@ export interface RecoveryRules {
 
 const found: Detection = { lost: 0, lostAgain: false, wait: 0 }
 
+/** The same for what nearly every acknowledgement is: it reports nothing, and nothing was out of the ordinary before. */
+export function plainAckArrives(
+  tcb: Tcb,
+  acknowledged: number,
+  inFlight: number,
+  effects: Effects,
+  congestion: CongestionController,
+): void {
+  tcb.timers &= ~TIMER_TAIL
+  effects.records.release(tcb)
+  congestion.onAck(tcb, acknowledged, inFlight, effects.nowMs)
+}
+
 /**
  * An acknowledgement came that is no older than `sndUna`, which has moved already.
  * @param acknowledged octets by which it did. @param inFlight octets in flight before.
@@ -41,12 +54,6 @@ export function selectiveAckArrives(
   const { records, nowUs, nowMs } = effects
   const { congestion } = rules
   tcb.timers &= ~TIMER_TAIL
-  if (tcb.board === null && segment.sackBlocks === 0) {
-    if (acknowledged === 0) return
-    records.release(tcb)
-    congestion.onAck(tcb, acknowledged, inFlight, nowMs)
-    return
-  }
   let fresh = acknowledged
   if (tcb.board === null) records.release(tcb)
   const board = boardOf(tcb)

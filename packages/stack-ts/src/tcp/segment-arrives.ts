@@ -6,6 +6,7 @@
  * @module
  */
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
+import { accepts, isExpected } from './acceptance.ts'
 import { openWindow } from './congestion/controller.ts'
 import { ackArrived, inOrderArrived } from './delayed-ack.ts'
 import type { Effects } from './effects.ts'
@@ -13,8 +14,7 @@ import { onDuplicateAck, onNewAck } from './loss-recovery.ts'
 import { agree } from './options.ts'
 import { restartRetransmit, stopRetransmit } from './retransmit-timer.ts'
 import { timeAcknowledgement } from './rto.ts'
-import { type RecoveryRules, selectiveAckArrives } from './sack-recovery.ts'
-import { duplicateArrived } from './sack-report.ts'
+import { plainAckArrives, type RecoveryRules, selectiveAckArrives } from './sack-recovery.ts'
 import type { Segment } from './segment.ts'
 import { add, distance, lessOrEqual, lessThan } from './seq.ts'
 import {
@@ -36,7 +36,6 @@ import {
   FIN_TAKEN,
   flightSize,
   ORPHAN,
-  PASSIVE,
   pipe,
   queuedOctets,
   SACK,
@@ -44,17 +43,11 @@ import {
   TIMER_LINGER,
   TIMESTAMPS,
 } from './tcb.ts'
-import { receiveWindow } from './window.ts'
 
 /** What the machine is set to. */
 export interface Rules extends RecoveryRules {
   readonly finWait2Ms: number
 }
-
-/** RFC 7323 5.5: after this long without a segment the old timestamp says nothing. */
-const TIMESTAMP_LIFE_S = 24 * 24 * 3600
-/** The largest window a header can tell without a shift. */
-const LARGEST_WINDOW = 0xffff
 
 export function segmentArrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): void {
   if (tcb.state === SYN_SENT) arrivesInSynSent(tcb, segment, effects, rules)
@@ -140,37 +133,10 @@ function arrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): vo
     segment.trimLeft(1)
     windowScale = 0
   }
-  const { seq } = segment
-  if (!isAcceptable(tcb, segment, effects)) return
-  const { flags } = segment
-
-  // Second, the RST bit (RFC 5961 3.2).
-  if ((flags & TCP_RST) !== 0) {
-    if (seq === tcb.rcvNxt) {
-      effects.counters.tcpResetsIn++
-      resetArrives(tcb, effects)
-    } else {
-      effects.counters.drop('tcp.reset')
-      effects.challenge()
-    }
-    return
-  }
-  // Fourth, the SYN bit (RFC 5961 4.2). A connection that is not synchronised goes back to LISTEN.
-  if ((flags & TCP_SYN) !== 0) {
-    effects.counters.drop('tcp.syn')
-    if (tcb.state === SYN_RECEIVED && (tcb.flags & PASSIVE) !== 0) effects.ended(null)
-    else effects.challenge()
-    return
-  }
-  // Fifth, the ACK field.
-  if ((flags & TCP_ACK) === 0) {
-    effects.counters.drop('tcp.no-ack')
-    return
-  }
-  if (!isAckAcceptable(tcb, segment, effects)) return
+  if (!isExpected(tcb, segment) && !accepts(tcb, segment, effects)) return
   // Only now the segment is known to be no blind guess: it tells that the peer lives, and the time of its clock.
   tcb.lastHeardAt = effects.nowMs
-  if (segment.hasTimestamps && (tcb.flags & TIMESTAMPS) !== 0 && lessOrEqual(seq, tcb.lastAckSent)) {
+  if (segment.hasTimestamps && (tcb.flags & TIMESTAMPS) !== 0 && lessOrEqual(segment.seq, tcb.lastAckSent)) {
     // RFC 7323 4.3
     tcb.tsRecent = segment.timestampValue
     tcb.tsRecentAt = effects.nowS
@@ -185,94 +151,6 @@ function arrives(tcb: Tcb, segment: Segment, effects: Effects, rules: Rules): vo
   // Seventh, the segment text; eighth, the FIN bit.
   const { textLength } = segment
   if (textLength > 0 || (segment.flags & TCP_FIN) !== 0) textArrives(tcb, segment, textLength, effects)
-}
-
-/** First, the sequence number; PAWS before it (RFC 7323 5.3). What is outside of the window is cut off. */
-function isAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
-  const isReset = (segment.flags & TCP_RST) !== 0
-  if (segment.hasTimestamps && (tcb.flags & TIMESTAMPS) !== 0) {
-    const isOld = ((segment.timestampValue - tcb.tsRecent) | 0) < 0
-    if (isOld && !isReset && effects.nowS - tcb.tsRecentAt < TIMESTAMP_LIFE_S) {
-      effects.counters.drop('tcp.paws')
-      answerUnacceptable(tcb, segment, effects)
-      return false
-    }
-  }
-  const window = receiveWindow(tcb)
-  const start = distance(tcb.rcvNxt, segment.seq)
-  const length = segment.sequenceLength
-  let acceptable: boolean
-  if (length === 0) acceptable = window === 0 ? start === 0 : start >= 0 && start < window
-  else if (window === 0) acceptable = false
-  else acceptable = start < window && start + length > 0
-  if (!acceptable) {
-    // A window probe, or text for a window that is full: its ACK, RST and window still count (3.10.7.4, first).
-    if (window === 0 && start === 0 && (segment.flags & TCP_SYN) === 0) {
-      segment.trimTo(0)
-      segment.flags &= ~TCP_FIN
-      if (!isReset) effects.acknowledge()
-      return true
-    }
-    effects.counters.drop('tcp.window')
-    if (!isReset) answerUnacceptable(tcb, segment, effects)
-    return false
-  }
-  if (isReset || (segment.flags & TCP_SYN) !== 0) return true
-  if (start < 0) {
-    oldTextArrived(tcb, segment)
-    segment.trimLeft(-start)
-  }
-  const right = start < 0 ? window : window - start
-  if (segment.sequenceLength > right) segment.trimTo(Math.min(right, segment.textLength))
-  if (segment.textLength === right) segment.flags &= ~TCP_FIN
-  return true
-}
-
-/**
- * What is not acceptable draws an ACK (3.10.7.4, first). Text that came again needs its own; anything else is a guess, or half of two
- * stacks that answer each other for ever, and is answered within limits.
- */
-function answerUnacceptable(tcb: Tcb, segment: Segment, effects: Effects): void {
-  const age = distance(segment.seq, tcb.rcvNxt)
-  const length = segment.sequenceLength
-  const isAgain = age > 0 && age <= LARGEST_WINDOW << tcb.rcvScale && length > 0 && (segment.flags & TCP_SYN) === 0
-  if (isAgain) {
-    oldTextArrived(tcb, segment)
-    effects.acknowledge()
-  } else {
-    effects.challenge()
-  }
-}
-
-/** Text before RCV.NXT came again, or some of it: the peer hears of it (RFC 2883). What can never have come is somebody else's. */
-function oldTextArrived(tcb: Tcb, segment: Segment): void {
-  const { seq, textLength } = segment
-  const age = distance(seq, tcb.rcvNxt)
-  if (textLength === 0 || age <= 0 || age > tcb.rcvLimit) return
-  if (lessOrEqual(seq, tcb.irs) && lessThan(tcb.irs, tcb.rcvNxt)) return
-  const end = add(seq, textLength)
-  duplicateArrived(tcb, seq, lessThan(tcb.rcvNxt, end) ? tcb.rcvNxt : end)
-}
-
-function resetArrives(tcb: Tcb, effects: Effects): void {
-  if (tcb.state === SYN_RECEIVED) effects.ended((tcb.flags & PASSIVE) !== 0 ? 'ECONNRESET' : 'ECONNREFUSED')
-  else if (tcb.state === CLOSING || tcb.state === LAST_ACK)
-    effects.ended((tcb.flags & ORPHAN) !== 0 ? null : 'ECONNRESET')
-  else effects.ended(tcb.state === CLOSE_WAIT ? 'EPIPE' : 'ECONNRESET')
-}
-
-/** Fifth, first part: whether the segment acknowledges what can have been sent (RFC 5961 5.2). */
-function isAckAcceptable(tcb: Tcb, segment: Segment, effects: Effects): boolean {
-  const { ack } = segment
-  const isAcceptable =
-    tcb.state === SYN_RECEIVED
-      ? ack === tcb.sndNxt
-      : lessOrEqual(ack, tcb.sndNxt) && distance(tcb.sndUna, ack) >= -tcb.maxSndWnd
-  if (isAcceptable) return true
-  effects.counters.drop('tcp.ack')
-  if (tcb.state === SYN_RECEIVED) effects.refuse(segment)
-  else effects.challenge()
-  return false
 }
 
 /** Fifth, second part: the synchronised states. */
@@ -339,6 +217,8 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
   const octets = Math.min(acknowledged, queued)
   if (octets > 0) effects.releaseSent(octets)
   if ((tcb.flags & SACK) === 0) onNewAck(tcb, rules.congestion, acknowledged, inFlight, nowMs)
+  else if (tcb.board === null && segment.sackBlocks === 0)
+    plainAckArrives(tcb, acknowledged, inFlight, effects, rules.congestion)
   else selectiveAckArrives(tcb, segment, acknowledged, inFlight, effects, rules)
   tcb.retries = 0
   tcb.waitingSince = nowMs
@@ -346,7 +226,11 @@ function newAckArrives(tcb: Tcb, segment: Segment, acknowledged: number, effects
   else restartRetransmit(tcb, nowMs)
   effects.wantOutput()
   if (octets > 0) effects.writable()
-  if (!finAcknowledged) return
+  if (finAcknowledged) finAcknowledgedToo(tcb, effects, rules)
+}
+
+/** All that we ever send has arrived. */
+function finAcknowledgedToo(tcb: Tcb, effects: Effects, rules: Rules): void {
   effects.allAcknowledged()
   if (tcb.state === FIN_WAIT_1) {
     tcb.state = FIN_WAIT_2

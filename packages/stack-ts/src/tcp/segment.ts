@@ -78,22 +78,25 @@ export class Segment implements OptionSink {
     this.length = length - header
     this.body = packet.body
     this.bodyLength = packet.bodyLength
-    const optionsAt = at + TCP_HEADER
-    if (header === TCP_HEADER + ALIGNED_TIMESTAMPS_LENGTH && view.getInt32(optionsAt) === ALIGNED_TIMESTAMPS) {
+    this.parseOptions(view, at + TCP_HEADER, header - TCP_HEADER)
+    return null
+  }
+
+  private parseOptions(view: DataView, at: number, length: number): void {
+    if (length === ALIGNED_TIMESTAMPS_LENGTH && view.getInt32(at) === ALIGNED_TIMESTAMPS) {
       this.mss = 0
       this.windowScale = -1
       this.sackPermitted = false
       this.sackBlocks = 0
       this.hasTimestamps = true
-      this.timestampValue = view.getInt32(optionsAt + 4)
-      this.timestampEcho = view.getInt32(optionsAt + 8)
-    } else if (header === TCP_HEADER) {
+      this.timestampValue = view.getInt32(at + 4)
+      this.timestampEcho = view.getInt32(at + 8)
+    } else if (length === 0) {
       clearOptions(this)
     } else {
-      readOptions(view, optionsAt, at + header, this)
+      readOptions(view, at, at + length, this)
       for (let edge = 0; edge < 2 * this.sackBlocks; edge++) this.sack[edge] = view.getInt32(this.sackAt + 4 * edge)
     }
-    return null
   }
 
   /** Cuts octets off the front of the payload, the SYN first. */

@@ -160,7 +160,6 @@ export class Tcp implements Transport {
 
   receive(packet: Packet): void {
     const { counters, pool, segment } = this
-    const { network } = packet
     const reason = segment.parse(pool.view, packet)
     if (reason !== null) {
       counters.drop(`tcp.${reason}`)
@@ -182,10 +181,14 @@ export class Tcp implements Transport {
     }
     counters.tcpIn++
     const connection = this.connections.find(packet, destinationPort, sourcePort)
-    if (connection !== null) {
-      connection.receive(segment)
-      return
-    }
+    if (connection === null) this.receiveStrange(packet, segment)
+    else connection.receive(segment)
+  }
+
+  /** A segment of no connection. */
+  private receiveStrange(packet: Packet, segment: Segment): void {
+    const { network } = packet
+    const { sourcePort, destinationPort } = segment
     const local = network.destinationOf(packet)
     const remote = network.sourceOf(packet)
     if (this.movedAway.size > 0 && this.movedAway.takes(packet, segment, local, remote)) return
@@ -196,7 +199,7 @@ export class Tcp implements Transport {
     } else if (listener !== null) {
       this.listen(listener, network, local, remote, segment, before)
     } else {
-      counters.drop('tcp.port')
+      this.counters.drop('tcp.port')
       this.refuse(network, local, remote, segment)
     }
   }
