@@ -76,7 +76,8 @@ function resultsOf({ testResults }) {
 
 /** Vitest tells of a worker that is gone; without a report the whole run is. */
 function crashOf(output, ending, results) {
-  const told = /Worker .*(exited unexpectedly|terminated)|SIGSEGV|SIGABRT|SIGBUS/i.exec(output)
+  // How a helper died is told by its program, which went on.
+  const told = /Worker .*(exited unexpectedly|terminated)|SIGSEGV|SIGABRT|SIGBUS/i.exec(output.replace(HELPER_DIED, ''))
   if (told !== null) return told[0]
   return results.length === 0 && ending !== 0 ? `no report, ended with ${ending}` : null
 }
