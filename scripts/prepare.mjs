@@ -47,6 +47,7 @@ async function build() {
   const stale = packageFolders().filter((folder) => !isFresh(folder))
   if (stale.length > 0) process.stderr.write(`Building ${stale.map((folder) => basename(folder)).join(', ')} ...\n`)
   const started = new Date().toISOString()
+  for (const folder of stale) removeDeclarations(join(folder, 'dist'), join(folder, 'src'))
   await run(process.execPath, [tool('typescript', 'bin/tsc'), '-b', 'tsconfig.build.json'], { quiet: true })
   await inParallel(stale, availableParallelism(), async (folder) => {
     removeJavaScript(join(folder, 'dist'))
@@ -91,6 +92,23 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
       reject(new Error(`"${what}" failed in ${cwd} (${signal ?? `exit code ${code}`})`))
     })
   })
+}
+
+/** Declarations of sources that have moved or gone: tsc leaves them, and they would be shipped. */
+function removeDeclarations(dist, src) {
+  if (!existsSync(dist)) return
+  for (const entry of readdirSync(dist, { withFileTypes: true })) {
+    const built = join(dist, entry.name)
+    if (entry.isDirectory()) {
+      removeDeclarations(built, join(src, entry.name))
+      if (readdirSync(built).length === 0) rmSync(built, { recursive: true })
+    } else if (
+      /\.d\.c?ts(\.map)?$/.test(entry.name) &&
+      !existsSync(join(src, entry.name.replace(/\.d\.c?ts(\.map)?$/, '.ts')))
+    ) {
+      rmSync(built)
+    }
+  }
 }
 
 /** The names of shared pieces change with their text: without this, old ones would stay and be shipped. Declarations are tsc's. */
