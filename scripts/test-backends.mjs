@@ -64,7 +64,8 @@ await main(async () => {
   const usable = subjects.filter(({ name, probe }) => probe.usable || tellAbsent(name, probe))
   const wants = (part) => options.only.split(',').includes(part)
   const report = {
-    versions: subjects.map(({ name, license, probe }) => [
+    // Of some of them only it says nothing.
+    versions: (options.backends === undefined ? subjects : []).map(({ name, license, probe }) => [
       name,
       probe.usable ? (probe.version ?? 'of this repository') : 'was not there',
       license,

@@ -139,7 +139,8 @@ function sectionsOf(text) {
 
 /** What was run. */
 function written({ versions, suites, whole, pairs, lines, corpus }) {
-  const parts = ['## Libraries\n', markdownTable(['backend', 'version', 'licence'], versions)]
+  const parts = []
+  if (versions.length > 0) parts.push('## Libraries\n', markdownTable(['backend', 'version', 'licence'], versions))
   if (suites.length > 0) {
     parts.push('## Each backend\n')
     parts.push(
