@@ -54,6 +54,7 @@ export const REQUEST: LibraryRequest = {
     'pico_ipv4_route_del',
     'pico_ipv6_route_add',
     'pico_ipv6_route_del',
+    'pico_arp_create_entry',
     'pico_socket_open',
     'pico_socket_setoption',
     'handle_wakeup',
@@ -106,6 +107,8 @@ export interface FdPico {
   isSettled(address: IpAddress): boolean
   addRoute(destination: IpAddress, mask: IpAddress, gateway: IpAddress): number
   removeRoute(destination: IpAddress, mask: IpAddress): number
+  /** Tells it the hardware address of a neighbour that it has not heard of; IPv4. */
+  introduce(device: Pointer, address: IpAddress, mac: Uint8Array): void
   /** A socket, and its pipe. @throws NetError EMFILE, ENOMEM. */
   open(family: 4 | 6, protocol: 'tcp' | 'udp', wakeup: Pointer): number
   socketOf(fd: number): Pointer
@@ -152,6 +155,7 @@ function bind(library: LibraryHandle): FdPico {
   const linkAdd6 = library.func('pico_ipv6_link_add', 'void *', ['void *', ip6, ip6])
   const linkDelete6 = library.func('pico_ipv6_link_del', 'int', ['void *', ip6])
   const tentative = library.func('void *pico_ipv6_link_istentative(void *)')
+  const arpCreate = library.func('int pico_arp_create_entry(const void *, uint32_t, void *)')
   const routeAdd4 = library.func('int pico_ipv4_route_add(uint32_t, uint32_t, uint32_t, int, void *)')
   const routeDelete4 = library.func('int pico_ipv4_route_del(uint32_t, uint32_t, int)')
   const routeAdd6 = library.func('pico_ipv6_route_add', 'int', [ip6, ip6, ip6, 'int', 'void *'])
@@ -203,6 +207,9 @@ function bind(library: LibraryHandle): FdPico {
         ? routeDelete4(picoIp4(destination), picoIp4(mask), METRIC)
         : routeDelete6(picoIp6(destination), picoIp6(mask), NOWHERE, METRIC, null),
 
+    introduce: (device, address, mac) => {
+      arpCreate(mac, picoIp4(address), device)
+    },
     open: (family, protocol, wakeup) => {
       const socket = openSocket(NET[family], PROTOCOL[protocol], wakeup) as Pointer | null
       if (socket === null) throw new NetError('ENOMEM', 'socket')

@@ -37,19 +37,44 @@ export class Datagrams implements UdpLine, SocketUser {
   }
 
   send(from: Uint8Array, offset: number, length: number): boolean {
-    const { engine, exchange, user } = this
+    const { engine, exchange } = this
     if (exchange === null) return true
-    const { library } = engine
     const octets = length === 0 ? engine.emptyMark : from.subarray(offset, offset + length)
+    if (exchange.isMet) this.write(exchange, octets)
+    else this.writeWhenMet(exchange, octets.slice())
+    return true
+  }
+
+  /** The next hop is looked for before the library has something for it: see {@link Device.introduce}. */
+  private writeWhenMet(exchange: OpenExchange, octets: Uint8Array): void {
+    const { engine, user } = this
+    const { waiting, device, remote } = exchange
+    // As many as a host keeps for a neighbour that has not answered (RFC 1122 2.3.2.2 asks for one).
+    if (waiting.length === MOST_UNMET) waiting.shift()
+    if (waiting.push(octets) > 1) return
+    engine.meet(device, remote, (mac) => {
+      const written = waiting.splice(0)
+      if (this.exchange !== exchange) return
+      if (mac === null) {
+        user.failed('EHOSTUNREACH')
+        return
+      }
+      exchange.isMet = true
+      for (const each of written) this.write(exchange, each)
+    })
+  }
+
+  private write(exchange: OpenExchange, octets: Uint8Array): void {
+    const { engine, user } = this
+    const { library } = engine
     // A queue that is full has room again when the library has worked.
     for (let attempt = 0; attempt < 2; attempt++) {
       const sent = library.write(exchange.fd, octets, octets.length)
       engine.touch()
       if (sent < 0) user.failed(picoCode(library.error()))
-      if (sent !== 0) return true
+      if (sent !== 0) return
       library.tick()
     }
-    return true
   }
 
   happened(events: number): void {
@@ -91,9 +116,9 @@ export class Datagrams implements UdpLine, SocketUser {
     const { library } = engine
     const fd = engine.openSocket(local.family, 'udp', this)
     const inside = device.udpPorts.take(this.port)
-    const exchange = new OpenExchange(device, fd, inside, local, this.port, remote, remotePort, (code) =>
-      engine.soon(() => this.user.failed(code)),
-    )
+    const reported = (code: ErrorCode): void => engine.soon(() => this.user.failed(code))
+    const isMet = remote.isMulticast || engine.isBroadcast(remote)
+    const exchange = new OpenExchange(device, fd, inside, local, this.port, remote, remotePort, reported, isMet)
     if (library.bind(fd, local, inside) === 0 && library.connect(fd, remote, remotePort) === 0) {
       device.exchanges.add(exchange)
       return exchange
@@ -124,6 +149,9 @@ class OpenExchange implements Exchange {
   readonly remote: IpAddress
   readonly remotePort: number
   readonly reported: (code: ErrorCode) => void
+  /** Whether the library knows the next hop, and what waits until it does. */
+  isMet: boolean
+  readonly waiting: Uint8Array[] = []
   /** Lengths of the datagrams that the library was given. */
   private lengths: number[] = []
 
@@ -136,6 +164,7 @@ class OpenExchange implements Exchange {
     remote: IpAddress,
     remotePort: number,
     reported: (code: ErrorCode) => void,
+    isMet: boolean,
   ) {
     this.device = device
     this.fd = fd
@@ -145,6 +174,7 @@ class OpenExchange implements Exchange {
     this.remote = remote
     this.remotePort = remotePort
     this.reported = reported
+    this.isMet = isMet
   }
 
   arriving(length: number): void {
@@ -161,6 +191,8 @@ class OpenExchange implements Exchange {
   }
 }
 
+/** Datagrams that wait for a next hop. */
+const MOST_UNMET = 16
 /** More do not fit into the library's queue. */
 const MOST_WAITING = 1024
 

@@ -91,6 +91,9 @@ export interface DeviceCounters {
   icmpErrors: number
 }
 
+/** Neighbours that the library is told of; the others it asks for itself. */
+const MOST_INTRODUCED = 1024
+
 const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
 
 export class Device implements FrameGuard {
@@ -118,6 +121,8 @@ export class Device implements FrameGuard {
   private readonly inside = new Map<Flow, number>()
   private readonly known = new Map<number, { readonly flow: Flow; readonly local: IpAddress }>()
   private readonly retired = new Set<Flow>()
+  /** IPv4 neighbours that the library was told of. */
+  private readonly introduced = new Set<number>()
   private readonly packet = {
     in: new PacketView(),
     out: new PacketView(),
@@ -166,6 +171,20 @@ export class Device implements FrameGuard {
   /** Frames begin to flow. */
   attach(): void {
     this.bridge.attach()
+  }
+
+  // ---------- neighbours ----------
+
+  /**
+   * The library is told of a neighbour before it has something for it: its process ends by packets that wait for several of them at once
+   * (pico_arp.c, pico_arp_queued_trigger).
+   */
+  introduce(neighbor: IpAddress, mac: Uint8Array): void {
+    const { introduced } = this
+    const key = neighbor.w3
+    if (neighbor.family !== 4 || introduced.has(key) || introduced.size >= MOST_INTRODUCED) return
+    introduced.add(key)
+    this.owner.library.introduce(this.pointer, neighbor, mac)
   }
 
   // ---------- connections ----------

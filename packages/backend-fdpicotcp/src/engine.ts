@@ -10,6 +10,8 @@ import { randomBytes } from 'node:crypto'
 import {
   Alarm,
   type ErrorCode,
+  ETH_SOURCE,
+  ETH_TYPE,
   type FramePool,
   type Interface,
   type InterfaceOptions,
@@ -180,6 +182,10 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     return !address.isLoopback && this.shell.book.isOurs(address)
   }
 
+  isBroadcast(address: IpAddress): boolean {
+    return this.shell.book.isBroadcast(address)
+  }
+
   sourceFor(destination: IpAddress): IpAddress | null {
     return this.shell.sourceFor(destination)
   }
@@ -196,6 +202,15 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     }
   }
 
+  /** Looks for the neighbour on the way to an address, and tells the library of it. @param done is called with null when nobody answers. */
+  meet(device: Device, remote: IpAddress, done: (mac: Uint8Array | null) => void): void {
+    const neighbor = this.shell.book.routeTo(remote)?.via ?? remote
+    device.neighbors.resolve(neighbor, (mac) => {
+      if (mac !== null) device.introduce(neighbor, mac)
+      done(mac)
+    })
+  }
+
   // ---------- sockets ----------
 
   override connect(ends: Ends, options: EngineOptions): TcpLine {
@@ -207,7 +222,7 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     const line = new Connection(this, device, ends, options.noDelay === 1)
     // Not from inside this call: the line has no user yet. The library would look for an absent neighbour for a minute.
     this.soon(() => {
-      device.neighbors.resolve(route.via ?? ends.remote, (mac) => {
+      this.meet(device, ends.remote, (mac) => {
         if (line.isOver) return
         if (mac === null) line.fail('EHOSTUNREACH')
         else line.dial(mac)
@@ -296,12 +311,15 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     if (listener === undefined) return NOBODY
     const inside = listener.insidePort(local)
     if (!listener.hasRoom || !this.hasRoom || device.isTaken(inside, frame.sourcePort)) return NO_ROOM
+    const { sourceAddress } = frame
+    const route = this.shell.book.routeTo(sourceAddress)
+    if (route !== null) device.introduce(route.via ?? sourceAddress, frame.bytes.slice(ETH_SOURCE, ETH_TYPE))
     const flow = device.flows.addFor(frame)
     device.begin(flow, local, inside, frame.sourcePort)
     device.tcpPorts.hold(inside)
     flow.isPassive = true
     flow.arriving(frame)
-    listener.begin(device, flow, local, inside, frame.sourceAddress, frame.sourcePort)
+    listener.begin(device, flow, local, inside, sourceAddress, frame.sourcePort)
     return inside
   }
 

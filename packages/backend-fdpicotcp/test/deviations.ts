@@ -9,9 +9,6 @@ const DEVIATIONS: Readonly<Record<string, readonly string[]>> = {
     'an interface can be added and removed',
     'two links: the scope says which',
   ],
-  'packets that wait for several neighbours at once end its process (pico_arp.c, pico_arp_queued_trigger)': [
-    'several stacks in one thread, each with port 80',
-  ],
   'a SYN that crosses its own is not looked at (pico_tcp.c, tcp_fsm: nothing for it in SYN_SENT)': [
     'P-09 simultaneous open, 0 ms apart, makes one connection',
     'P-09 simultaneous open, 50 ms apart, makes one connection',

@@ -98,6 +98,48 @@ describeWhereUsable('fdpicotcp', [backend], () => {
     expect(new Set(accepted.map(({ remotePort }) => remotePort)).size).toBe(40)
   })
 
+  it('several hosts that are met at the same time, by connections both ways', async () => {
+    const [lan, a, ...peers] = await lanOf(isolated, other, other, other, other)
+    const host = a as Host
+    const server = new Service(host, 80)
+    const talks = peers.flatMap((peer) => [
+      server.converse(peer, { send: 3000 }, { send: 2000 }),
+      new Service(peer, 80).converse(host, { send: 3000 }, { send: 2000 }),
+    ])
+    await lan.until(
+      () => talks.every(({ isDone }) => isDone),
+      20_000,
+      () => talks.join('\n'),
+    )
+  })
+
+  it('several hosts that are met at the same time, by datagrams', async () => {
+    const [lan, a, ...peers] = await lanOf(isolated, other, other, other, other)
+    const host = a as Host
+    const receivers = peers.map((peer) => {
+      const receiver = peer.openUdp() as UdpSocket
+      receiver.bind(peer.any, 53)
+      return receiver
+    })
+    const octets = new Uint8Array(100)
+    for (const peer of peers) {
+      const sender = host.openUdp() as UdpSocket
+      sender.connect(peer.address, 53)
+      expect(sender.send(octets, 0, octets.length, null, 0)).toBe(octets.length)
+    }
+    const got = receivers.map(() => 0)
+    await lan.until(
+      () => {
+        receivers.forEach((receiver, index) => {
+          receiver.receive(8, { datagram: () => ++(got[index] as number) > 0 })
+        })
+        return got.every((count) => count === 1)
+      },
+      20_000,
+      () => `datagrams: ${got}`,
+    )
+  })
+
   it('a listener on any address listens on each, also on one that is added later', async () => {
     const [lan, a, b] = await lanOf(inside, other)
     const [host, peer] = [a as Host, b as Host]
