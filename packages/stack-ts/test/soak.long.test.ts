@@ -41,7 +41,8 @@ async function soak(time: 'virtual' | 'real', seconds: number): Promise<void> {
     { backend, settings, impair: LINE },
     { backend, settings, impair: LINE },
   ]
-  const lan = await createLan({ hosts, seed: SEED, time, name: `soak-${time}` })
+  const realLifeMs = (seconds + 2 * LONGEST_S) * 1000
+  const lan = await createLan({ hosts, seed: SEED, time, realLifeMs, name: `soak-${time}` })
   try {
     const [client, server] = [lan.host(0), lan.host(1)]
     // Announcements of the start are still on the lines.
@@ -51,7 +52,7 @@ async function soak(time: 'virtual' | 'real', seconds: number): Promise<void> {
     const end = lan.now + seconds * 1e6
     let isOut = false
     while (lan.now < end) {
-      await lan.wait(STEP_MS)
+      await lan.reaches(() => false, STEP_MS)
       crowd.step()
       for (const { frames } of lan.hosts) frames.splice(0, frames.length - MOST_FRAMES)
       const second = (lan.now / 1e6) % OUTAGE.every

@@ -72,6 +72,8 @@ export interface LanOptions {
   readonly name?: string
   /** @default virtual when every backend can do it */
   readonly time?: 'virtual' | 'real'
+  /** How long it may live on the host's clock, in milliseconds. @default 40 000 */
+  readonly realLifeMs?: number
 }
 
 /** How long something may take that is not the subject of a test, in milliseconds of the LAN's clock. */
@@ -130,11 +132,11 @@ export class Lan implements AsyncDisposable {
   /** Use {@link createLan}. */
   constructor(options: LanOptions) {
     this.options = options
-    const { seed = 1, mtu = 1500, offload = NO_OFFLOAD } = options
+    const { seed = 1, mtu = 1500, offload = NO_OFFLOAD, realLifeMs = REAL_PATIENCE_MS } = options
     const isVirtual = options.time !== 'real' && options.hosts.every(({ backend }) => backend.capabilities.virtualTime)
     this.virtual = isVirtual ? createVirtualScheduler({ seed }) : null
     this.scheduler = this.virtual ?? createScheduler()
-    this.end = this.virtual === null ? this.now + REAL_PATIENCE_MS * 1000 : Number.POSITIVE_INFINITY
+    this.end = this.virtual === null ? this.now + realLifeMs * 1000 : Number.POSITIVE_INFINITY
     this.pool = createFramePool()
     this.hub = createHub({ scheduler: this.scheduler, pool: this.pool, mtu, offload, queueFrames: 4096 })
     this.wire = new Wire(this.scheduler)

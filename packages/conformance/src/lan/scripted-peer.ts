@@ -97,7 +97,7 @@ export class ScriptedPeer {
   /** Connects to the port. @param options of the SYN. */
   async connect(options: readonly number[] = [2, 4, 5, 180], window = 65535): Promise<void> {
     const from = this.received.length
-    this.send({ flags: 'S', options, window })
+    await this.exchange({ flags: 'S', options, window })
     await this.lan.reaches(() => this.received.length > from, ANSWER_MS)
     const synAck = this.received[from]
     if (synAck === undefined || !synAck.syn || !synAck.ack) throw new Error('no SYN-ACK came')

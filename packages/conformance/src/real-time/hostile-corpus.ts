@@ -112,12 +112,15 @@ export function hostileCorpus(suite: Suite, frames: number): void {
   })
 }
 
+/** A hundred thousand frames take minutes; how many is for the test's own time to say. */
+const LIFE_MS = 3_600_000
+
 /** A LAN on the host's clock, whose host a may be lied to: what it sends must be sound frame by frame, no more. */
 export async function withCorpusLan<Result>(
   options: Omit<LanOptions, 'time'>,
   body: (scene: Scene) => Promise<Result>,
 ): Promise<Result> {
-  const lan = await createLan({ ...options, time: 'real' })
+  const lan = await createLan({ realLifeMs: LIFE_MS, ...options, time: 'real' })
   try {
     const result = await body({ lan, a: lan.host(0), b: lan.host(1) })
     expectSound(lan)
