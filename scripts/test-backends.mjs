@@ -1,7 +1,8 @@
 /**
  * `npm run test:backends`: every backend that is here against the short profile, the whole suite on the host's clock and what its package
- * brings for these runs, every ordered pair of them on one link, and the hostile corpus. Prints a table and writes docs/backends-conformance.md. Exit code 1 when a test failed
- * that nobody has explained, or a process died. `npm run test:backends -- --help` tells the options.
+ * brings for these runs, every ordered pair of them on one link, and the hostile corpus. Prints a table, and writes
+ * docs/backends-conformance.md unless backends are chosen. Exit code 1 when a test failed that nobody has explained, or a process died.
+ * `npm run test:backends -- --help` tells the options.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -16,6 +17,7 @@ const COMPARED = 'P-25'
 const LINES = ['a sound line', 'a line that loses frames', 'a line that reorders frames', 'a line that doubles frames']
 const SERVES = 'survived, and serves'
 
+const PAGE = 'docs/backends-conformance.md'
 const usage = `Usage: npm run test:backends -- [options]
 
 Options:
@@ -27,7 +29,7 @@ Options:
   --pair-runs N    of each property of a pair (1)
   --frames N       of the corpus (100000)
   --jobs N         groups of tests, pairs and so on at a time (1); most of it is waiting
-  --output FILE    the page to write (docs/backends-conformance.md)
+  --output FILE    the page to write (${PAGE}; with --backends, which would leave the others out of it, none)
   --help`
 
 /** Set before anything else is done. */
@@ -44,7 +46,7 @@ function readOptions() {
       'pair-runs': { type: 'string', default: '1' },
       frames: { type: 'string', default: '100000' },
       jobs: { type: 'string', default: '1' },
-      output: { type: 'string', default: 'docs/backends-conformance.md' },
+      output: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -92,9 +94,12 @@ await main(async () => {
   if (wants('pairs')) report.pairs = await atOnce(overPairs)
   if (wants('corpus')) report.corpus = await atOnce(usable.map((subject) => () => corpus(subject)))
   process.stdout.write(`\n${textReport(report)}`)
-  const output = resolve(root, options.output)
-  writeFileSync(output, page(report, existsSync(output) ? readFileSync(output, 'utf8') : ''))
-  process.stdout.write(`\nwritten: ${options.output}\n`)
+  const output = options.output ?? (options.backends === undefined ? PAGE : null)
+  if (output !== null) {
+    const file = resolve(root, output)
+    writeFileSync(file, page(report, existsSync(file) ? readFileSync(file, 'utf8') : ''))
+    process.stdout.write(`\nwritten: ${output}\n`)
+  }
   const failures =
     [...report.suites, ...report.whole, ...report.pairs].reduce((count, { sum }) => count + unexplained(sum), 0) +
     report.corpus.filter((row) => row.at(-1) !== SERVES).length

@@ -55,6 +55,7 @@ export const REQUEST: LibraryRequest = {
     'pico_ipv6_route_add',
     'pico_ipv6_route_del',
     'pico_arp_create_entry',
+    'pico_arp_lookup',
     'pico_socket_open',
     'pico_socket_setoption',
     'handle_wakeup',
@@ -155,6 +156,7 @@ function bind(library: LibraryHandle): FdPico {
   const linkAdd6 = library.func('pico_ipv6_link_add', 'void *', ['void *', ip6, ip6])
   const linkDelete6 = library.func('pico_ipv6_link_del', 'int', ['void *', ip6])
   const tentative = library.func('void *pico_ipv6_link_istentative(void *)')
+  const arpLookup = library.func('void *pico_arp_lookup(const void *)')
   const arpCreate = library.func('int pico_arp_create_entry(const void *, uint32_t, void *)')
   const routeAdd4 = library.func('int pico_ipv4_route_add(uint32_t, uint32_t, uint32_t, int, void *)')
   const routeDelete4 = library.func('int pico_ipv4_route_del(uint32_t, uint32_t, int)')
@@ -208,7 +210,8 @@ function bind(library: LibraryHandle): FdPico {
         : routeDelete6(picoIp6(destination), picoIp6(mask), NOWHERE, METRIC, null),
 
     introduce: (device, address, mac) => {
-      arpCreate(mac, picoIp4(address), device)
+      // It would keep a second entry, and a timer for it.
+      if (arpLookup(toBytes(address)) == null) arpCreate(mac, picoIp4(address), device)
     },
     open: (family, protocol, wakeup) => {
       const socket = openSocket(NET[family], PROTOCOL[protocol], wakeup) as Pointer | null

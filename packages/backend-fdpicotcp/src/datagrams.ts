@@ -54,13 +54,14 @@ export class Datagrams implements UdpLine, SocketUser {
     if (waiting.push(octets) > 1) return
     engine.meet(device, remote, (mac) => {
       const written = waiting.splice(0)
-      if (this.exchange !== exchange) return
-      if (mac === null) {
+      const isOver = this.exchange !== exchange
+      if (mac !== null) {
+        exchange.isMet = true
+        for (const each of written) this.write(exchange, each)
+      } else if (!isOver) {
         user.failed('EHOSTUNREACH')
-        return
       }
-      exchange.isMet = true
-      for (const each of written) this.write(exchange, each)
+      if (isOver) this.release(exchange)
     })
   }
 
@@ -71,7 +72,7 @@ export class Datagrams implements UdpLine, SocketUser {
     for (let attempt = 0; attempt < 2; attempt++) {
       const sent = library.write(exchange.fd, octets, octets.length)
       engine.touch()
-      if (sent < 0) user.failed(picoCode(library.error()))
+      if (sent < 0 && this.exchange === exchange) user.failed(picoCode(library.error()))
       if (sent !== 0) return
       library.tick()
     }
@@ -131,9 +132,17 @@ export class Datagrams implements UdpLine, SocketUser {
 
   /** Lets go of the peer. */
   private partFrom(): void {
-    const { exchange, engine } = this
+    const { exchange } = this
     if (exchange === null) return
     this.exchange = null
+    // What was sent still goes, as soon as the next hop is known.
+    if (exchange.waiting.length === 0) this.release(exchange)
+  }
+
+  private release(exchange: OpenExchange): void {
+    const { engine } = this
+    // What was written a moment ago leaves first.
+    engine.library.tick()
     exchange.device.exchanges.delete(exchange)
     exchange.device.udpPorts.release(exchange.inside)
     engine.closeSilent(exchange.fd)

@@ -91,8 +91,8 @@ export interface DeviceCounters {
   icmpErrors: number
 }
 
-/** Neighbours that the library is told of; the others it asks for itself. */
-const MOST_INTRODUCED = 1024
+/** Neighbours that the library is told of: each takes one of its timers. The others it asks for itself. */
+const MOST_INTRODUCED = 128
 
 const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
 
@@ -284,8 +284,8 @@ export class Device implements FrameGuard {
 
   private segmentArrives(segment: PacketView): boolean {
     // The library resets a connection for a flag that it does not know (urgent data, congestion), and gives reserved bits back.
-    segment.reserved = 0
-    segment.flags &= FLAGS
+    if (segment.reserved !== 0) segment.reserved = 0
+    if ((segment.flags & ~FLAGS) !== 0) segment.flags &= FLAGS
     if ((segment.flags & TCP_SYN) !== 0) withoutScaleAndTimestamps(segment)
     const isOpening = (segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN
     let flow = this.flows.find(segment, 'in')

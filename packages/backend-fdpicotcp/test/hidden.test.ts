@@ -126,6 +126,8 @@ describeWhereUsable('fdpicotcp', [backend], () => {
       const sender = host.openUdp() as UdpSocket
       sender.connect(peer.address, 53)
       expect(sender.send(octets, 0, octets.length, null, 0)).toBe(octets.length)
+      // What was sent is on its way, also to a host that has to be looked for.
+      sender.close()
     }
     const got = receivers.map(() => 0)
     await lan.until(

@@ -28,6 +28,14 @@ export function requireAllocation(): void {
 
 /** Other C libraries know nothing of these settings. */
 function isGlibc(): boolean {
-  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
-  return header?.glibcVersionRuntime !== undefined
+  const { report } = process
+  const { excludeNetwork } = report as { excludeNetwork?: boolean }
+  // Without the names of all peers, which it would ask name servers for.
+  Object.assign(report, { excludeNetwork: true })
+  try {
+    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
+    return header?.glibcVersionRuntime !== undefined
+  } finally {
+    if (excludeNetwork !== undefined) Object.assign(report, { excludeNetwork })
+  }
 }

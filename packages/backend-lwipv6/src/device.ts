@@ -174,10 +174,8 @@ export class Device implements FrameGuard {
 
   /** The library listens on all ports that programs listen on. */
   releaseEarly(): void {
-    const { bridge } = this
     for (const frame of this.early.splice(0)) {
-      bridge.incoming.set(frame)
-      if (this.arriving(bridge.incoming, frame.length)) bridge.toLibrary(frame)
+      if (this.arriving(frame, frame.length)) this.bridge.toLibrary(frame)
     }
   }
 

@@ -1,8 +1,8 @@
 /** Tests that LWIPv6 is known to fail, each with its reason in the library. */
-import { type Deviation, UNFRAGMENTED_DEVIATIONS } from '@ioth/conformance'
+import { type Deviation, type DeviationsByReason, deviationsOf, UNFRAGMENTED_DEVIATIONS } from '@ioth/conformance'
 
 /** By reason. */
-const DEVIATIONS: Readonly<Record<string, readonly string[]>> = {
+const DEVIATIONS: DeviationsByReason = {
   'the library has buffers of 32 KiB of its own (lwipopts.h, TCP_SND_BUF and TCP_WND) beside those that the limits speak of':
     ['P-10 a reader that stops: the writer is stopped, memory stays flat, and resuming delivers everything'],
   'the library takes a window of 32 KiB (lwipopts.h, TCP_WND), whatever the limit of the receive buffer is; and the helper keeps as much as the program':
@@ -80,7 +80,4 @@ const DEVIATIONS: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-export const deviations: readonly Deviation[] = [
-  ...UNFRAGMENTED_DEVIATIONS,
-  ...Object.entries(DEVIATIONS).flatMap(([reason, tests]) => tests.map((test) => ({ test, reason }))),
-]
+export const deviations: readonly Deviation[] = [...UNFRAGMENTED_DEVIATIONS, ...deviationsOf(DEVIATIONS)]

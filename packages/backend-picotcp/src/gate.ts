@@ -21,12 +21,12 @@ import {
 } from '@ioth/core'
 import { groupMessageAt } from '@ioth/core/station'
 import {
-  endsOf,
   isIcmpError,
   isOfNobody,
   makeSegment,
   mendIcmp,
   PacketView,
+  refusalOf,
   reportOf,
   reversed,
   type SegmentEnds,
@@ -346,7 +346,7 @@ export class Gate {
     const { flags } = packet
     if (flow !== null) {
       if (flow.isOver) {
-        if ((flags & TCP_RST) === 0) this.refuse(device)
+        this.refuse(device)
         return DROP
       }
       // Both ends are acknowledged: that of an old segment of ours changes nothing (RFC 1337 3), also when the program has not read all yet.
@@ -382,7 +382,7 @@ export class Gate {
       }
     }
     host.count('tcpStray')
-    if ((flags & TCP_RST) === 0) this.refuse(device)
+    this.refuse(device)
     return DROP
   }
 
@@ -407,19 +407,12 @@ export class Gate {
   /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */
   private refuse(device: PicoDevice): void {
     const { packet } = this
-    const { bytes, family, flags, ipAt, payloadAt } = packet
+    const { bytes, family, ipAt, payloadAt } = packet
     const isRight = family === 6 || sumOf(bytes, ipAt, payloadAt - ipAt) === 0xffff
-    if (!isRight || !packet.isSummed) return
+    const refusal = isRight && packet.isSummed ? refusalOf(packet) : null
+    if (refusal === null) return
     this.host.count('tcpResetsOut')
-    const numbers =
-      (flags & TCP_ACK) !== 0
-        ? { flags: TCP_RST, sequence: packet.acknowledgment }
-        : {
-            flags: TCP_RST | TCP_ACK,
-            sequence: 0,
-            acknowledgment: (packet.sequence + packet.sequenceLength) | 0,
-          }
-    device.emit(makeSegment(reversed(endsOf(packet)), numbers))
+    device.emit(refusal)
   }
 
   /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */

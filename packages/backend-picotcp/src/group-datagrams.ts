@@ -169,7 +169,7 @@ export class GroupDatagrams {
 
 /** Whether the interface listens to the group; to all hosts, and all nodes, it always does. */
 function isMember(on: PicoInterface, to: IpAddress): boolean {
-  if (to.family === 4 ? to.w3 === ALL_HOSTS : to.withScope(0).equals(ALL_NODES)) return true
+  if (to.family === 4 ? to.w3 === ALL_HOSTS : to.equals(ALL_NODES)) return true
   return on.groups.memberships(to.family).find(to.w0, to.w1, to.w2, to.w3) !== null
 }
 

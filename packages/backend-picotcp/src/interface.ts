@@ -18,7 +18,7 @@ import {
   type StackEvent,
 } from '@ioth/core'
 import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
-import type { Memberships } from '@ioth/core/groups'
+import { type Memberships, solicitedNode } from '@ioth/core/groups'
 import { GroupsOnStation, leaseOnStation, type Station } from '@ioth/core/station'
 import type { Pico } from './bindings.ts'
 import type { PicoDevice } from './device.ts'
@@ -114,8 +114,8 @@ export class PicoInterface implements Interface {
     const key = address.toString()
     if (host.isOurs(address) || this.pending.has(key)) throw new NetError('EEXIST', 'addAddress', where)
     this.pending.add(key)
-    if (address.family === 6) this.listen(address)
     try {
+      if (address.family === 6) this.listen(address)
       await this.station.acquire(address)
       if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', where)
       if (host.pico.addLink(device.pointer, address, prefixToNetmask(prefixLength, address.family)) !== 0) {
@@ -162,7 +162,7 @@ export class PicoInterface implements Interface {
 
   /** Who asks for a neighbour: an address that is past its probes; null where the library asks for an address of its own. */
   askerFor(neighbor: IpAddress): IpAddress | null {
-    const isOwn = this.pending.has(neighbor.toString()) || this.linkLocal?.withScope(0).equals(neighbor) === true
+    const isOwn = this.pending.has(neighbor.toString()) || this.linkLocal?.equals(neighbor) === true
     if (isOwn || this.host.isOurs(neighbor)) return null
     return this.held.find(({ address }) => address.family === 6)?.address ?? null
   }
@@ -237,11 +237,6 @@ export class PicoInterface implements Interface {
 }
 
 const isIp4 = ({ address }: InterfaceAddress): boolean => address.family === 4
-
-/** RFC 4291 2.7.1. */
-function solicitedNode({ w3 }: IpAddress): IpAddress {
-  return new IpAddress(6, 0xff020000 | 0, 0, 1, 0xff000000 | (w3 & 0xffffff))
-}
 
 /** fe80:: with the modified EUI-64 of the hardware address (RFC 4291, appendix A), as the library makes it. */
 function linkLocalOf(mac: Uint8Array): IpAddress {

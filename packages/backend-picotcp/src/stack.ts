@@ -401,9 +401,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   datagramPort(packet: PacketView): number {
-    const { family, destinationPort } = packet
-    const isTo = (address: IpAddress): boolean => packet.destinationAddress.equals(address)
-    return insidePort(this.libraryPorts, family, destinationPort, isTo) ?? destinationPort
+    const { destinationAddress, destinationPort } = packet
+    return insidePort(this.libraryPorts, destinationAddress, destinationPort) ?? destinationPort
   }
 
   groupDatagramArrives(device: PicoDevice, packet: PacketView): void {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Deviation } from './suite.ts'
+import { type Deviation, deviationsOf } from './suite.ts'
 
 const silent = 'the armour drops what draws an error message from a stack'
 const counted = 'the armour drops it before the stack can count it'
@@ -40,20 +40,20 @@ export const ARMOUR_DEVIATIONS: readonly Deviation[] = [
   { test: 'H-09 a datagram in a thousand fragments', reason: 'no more than 128 fragments of a datagram are kept' },
 ]
 
-const unfragmented = 'no fragments reach the library, which corrupts its memory by them, and none are made'
-
 /** For backends that take no fragments, and make none. */
-export const UNFRAGMENTED_DEVIATIONS: readonly Deviation[] = [
-  'R-ICMP4-02 H-26 echo of 65507 octets',
-  'R-UDP-05 H-25 an error reaches the connected socket it quotes, and only if it quotes enough',
-  'R-IP4-05',
-  'P-20 H-09',
-  'P-22 datagrams of all sizes between two hosts whose frames are short',
-  'P-19 a datagram of any size arrives whole, in fragments if need be',
-  'R-ICMP6-04 an echo in fragments, up to the longest packet',
-  'R-ICMP6-02 H-11',
-  'R-IP6-05 H-08',
-  'R-IP6-07',
-  'H-11 pieces that disagree',
-  'R-IP6-09 R-IP6-07',
-].map((test) => ({ test, reason: unfragmented }))
+export const UNFRAGMENTED_DEVIATIONS: readonly Deviation[] = deviationsOf({
+  'no fragments reach the library, which corrupts its memory by them, and none are made': [
+    'R-ICMP4-02 H-26 echo of 65507 octets',
+    'R-UDP-05 H-25 an error reaches the connected socket it quotes, and only if it quotes enough',
+    'R-IP4-05',
+    'P-20 H-09',
+    'P-22 datagrams of all sizes between two hosts whose frames are short',
+    'P-19 a datagram of any size arrives whole, in fragments if need be',
+    'R-ICMP6-04 an echo in fragments, up to the longest packet',
+    'R-ICMP6-02 H-11',
+    'R-IP6-05 H-08',
+    'R-IP6-07',
+    'H-11 pieces that disagree',
+    'R-IP6-09 R-IP6-07',
+  ],
+})

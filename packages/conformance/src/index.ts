@@ -18,7 +18,16 @@ export { NeedsVirtualTime, NotClaimed } from './not-claimed.ts'
 export { testNobody, testStreams } from './real-time/exchange.ts'
 export type { LineName } from './real-time/lines.ts'
 export { type RealTimeOptions, testRealTime } from './real-time/test-real-time.ts'
-export { type Deviation, type FrameDeviation, type Registrar, type Scene, type Subject, Suite } from './suite.ts'
+export {
+  type Deviation,
+  type DeviationsByReason,
+  deviationsOf,
+  type FrameDeviation,
+  type Registrar,
+  type Scene,
+  type Subject,
+  Suite,
+} from './suite.ts'
 export { type PairOptions, testPair } from './test-pair.ts'
 export { SUITES, testStack } from './test-stack.ts'
 export { describeWhereUsable } from './where-usable.ts'

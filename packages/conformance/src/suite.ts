@@ -24,6 +24,13 @@ export interface Deviation {
   readonly skip?: boolean
 }
 
+/** Tests that a backend is known to fail, by the reason they have in common. */
+export type DeviationsByReason = Readonly<Record<string, readonly string[]>>
+
+export function deviationsOf(tests: DeviationsByReason): Deviation[] {
+  return Object.entries(tests).flatMap(([reason, names]) => names.map((test) => ({ test, reason })))
+}
+
 /** A rule of the frame checker that a backend's frames are known to break. Its tests are held all the same. */
 export interface FrameDeviation {
   /** As the checker names it: `tcp.window-shrunk`. */

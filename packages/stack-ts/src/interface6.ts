@@ -5,7 +5,7 @@
  * @module
  */
 import { ETHERTYPE_IP6, hasCode, type InterfaceAddress, IpAddress, NetError } from '@ioth/core'
-import { type Memberships, MLD_DONE, MLD2_REPORT } from '@ioth/core/groups'
+import { type Memberships, MLD_DONE, MLD2_REPORT, solicitedNode } from '@ioth/core/groups'
 import type { InterfaceHost, StackInterface } from './interface.ts'
 import type { LocalAddress6 } from './ip/address-table6.ts'
 import { FixedPath, GroupPaths, groupMac6, type NetInterface6 } from './ip/interface.ts'
@@ -16,7 +16,7 @@ import type { AddressBearer } from './neighbor/autoconfiguration.ts'
 import { AddressProbe6 } from './neighbor/dad6.ts'
 import { eui64Identifiers, type IdentifierMaker, stableIdentifiers } from './neighbor/interface-identifier.ts'
 import { Mld } from './neighbor/mld.ts'
-import { type NdOwner, NeighborDiscovery, solicitedNode } from './neighbor/nd.ts'
+import { type NdOwner, NeighborDiscovery } from './neighbor/nd.ts'
 import { RouterDiscovery } from './neighbor/router-discovery.ts'
 import type { RouterEvents } from './neighbor/routers.ts'
 import { BROADCAST_MAC, formatMac, type Mac } from './wire/ethernet.ts'

@@ -247,13 +247,13 @@ export class DatagramSocket extends PicoSocket implements UdpSocket, PortUser, G
     if (local === null || (remote !== null && !(this.remotePort === fromPort && remote.equals(from)))) return false
     // Of the wildcards, that of IPv6 may be one for both families.
     const isDual = local.isUnspecified && local.family === 6 && this.family === 6 && !this.ipv6Only
-    const isBound = local.isUnspecified ? local.family === to.family || isDual : local.withScope(0).equals(to)
+    const isBound = local.isUnspecified ? local.family === to.family || isDual : local.equals(to)
     if (!isBound) return false
     // Whoever names sources gets those; whoever did not join hears what others of this host joined, as on Linux.
     let isMember = false
     for (const known of groups.list) {
       if (known.on !== on || !known.group.equals(to)) continue
-      if (known.source === null || known.source.withScope(0).equals(from.withScope(0))) return true
+      if (known.source === null || known.source.equals(from)) return true
       isMember = true
     }
     return !isMember
@@ -332,7 +332,7 @@ export class DatagramSocket extends PicoSocket implements UdpSocket, PortUser, G
   private insidePort(target: IpAddress, port: number): number | null {
     const { host } = this
     if (!host.isOurs(target)) return port
-    return insidePort(host.libraryPorts, target.family, port, (address) => address.equals(target))
+    return insidePort(host.libraryPorts, target, port)
   }
 
   private sendToGroup(from: Uint8Array, offset: number, length: number, to: IpAddress, port: number): number {

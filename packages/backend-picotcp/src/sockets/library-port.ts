@@ -128,17 +128,12 @@ export class LibraryPort extends PicoUser {
 }
 
 /** The library's port of whoever takes datagrams to an address and port; null: nobody does. */
-export function insidePort(
-  ports: LibraryPorts,
-  family: 4 | 6,
-  port: number,
-  isTo: (address: IpAddress) => boolean,
-): number | null {
+export function insidePort(ports: LibraryPorts, to: IpAddress, port: number): number | null {
   let inside: number | null = null
   for (const each of ports.get(port) ?? []) {
-    if (each.address.family !== family) continue
+    if (each.address.family !== to.family) continue
     if (each.address.isUnspecified) inside = each.inside
-    else if (isTo(each.address)) return each.inside
+    else if (each.address.equals(to)) return each.inside
   }
   return inside
 }

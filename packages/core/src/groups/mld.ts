@@ -81,7 +81,7 @@ export class Mld implements GroupWire {
     // RFC 3810 5.1.15: a query about all groups goes to all nodes, one about a group to the group, either to us alone.
     const isGeneral = group.isUnspecified
     const fitting = isGeneral ? ALL_NODES : group
-    const isFitting = !destination.isMulticast || isSameGroup(destination, fitting)
+    const isFitting = !destination.isMulticast || destination.equals(fitting)
     if (!isFitting || !(isGeneral || group.isMulticast)) return 'group'
     this.reporter.queried(version === 1 ? 2 : 3, isGeneral ? null : group, sources, maxResponse * MILLISECOND)
     return null
@@ -110,10 +110,5 @@ export class Mld implements GroupWire {
 
 /** All nodes, and what has no scope or that of the interface (RFC 3810 6). */
 function isSilent(group: IpAddress): boolean {
-  return ((group.w0 >>> 16) & 15) < 2 || isSameGroup(group, ALL_NODES)
-}
-
-/** Whatever their scopes are. */
-function isSameGroup(a: IpAddress, b: IpAddress): boolean {
-  return a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0
+  return ((group.w0 >>> 16) & 15) < 2 || group.equals(ALL_NODES)
 }

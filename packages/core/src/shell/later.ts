@@ -7,7 +7,7 @@ import { Job, type Scheduler } from '../contract/scheduler.ts'
 
 export class Later extends Job {
   readonly scheduler: Scheduler
-  private work: (() => void)[] = []
+  private readonly work: (() => void)[] = []
 
   constructor(scheduler: Scheduler) {
     super()
@@ -25,8 +25,13 @@ export class Later extends Job {
   }
 
   run(): void {
-    const { work } = this
-    this.work = []
-    for (const each of work) each()
+    // What is added meanwhile comes in the next job.
+    let left = this.work.length
+    try {
+      for (; left > 0; left--) this.work.shift()?.()
+    } finally {
+      // Also when something threw: the rest is not lost by it.
+      if (this.work.length > 0) this.scheduler.defer(this)
+    }
   }
 }

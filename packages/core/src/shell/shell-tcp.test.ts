@@ -33,40 +33,8 @@ class SlowEngine extends BareEngine {
   }
 }
 
-test('a reset that crosses the failure of its connection: the port is free, and the stack can be closed', async () => {
-  const scheduler = createVirtualScheduler()
-  const pool = createFramePool()
-  const [link, other] = createPipe({ scheduler, pool })
-  other.attach({ accepts: NO_OFFLOAD, frames() {}, writable() {}, changed() {} })
-  let engine!: SlowEngine
-  const stack = await createShellStack({
-    backend: 'slow',
-    capabilities: createCapabilities({ virtualTime: true }),
-    stack: { scheduler, pool, interfaces: [{ link, addresses: ['10.0.0.1/24'] }] },
-    engine: (shell) => {
-      engine = new SlowEngine(shell)
-      return engine
-    },
-  })
-  const socket = stack.openTcp(4)
-  socket.connect(parseIpAddress('10.0.0.2'), 80)
-  const [line] = engine.lines
-  line?.user.connected()
-  socket.write(Uint8Array.of(1), 0, 1)
-  socket.reset()
-  // Nothing is waited for that could still be delivered.
-  expect(stack.lingering).toBe(0)
-  line?.user.failed('ECONNRESET')
-  expect(socket.error).toBe(null)
-  let isClosed = false
-  void stack.close().then(() => {
-    isClosed = true
-  })
-  await scheduler.settle(1000)
-  expect(isClosed).toBe(true)
-})
-
-test('octets for a socket that is closed: its peer is told by a reset', async () => {
+/** A stack of the engine, and a socket that connects, with its line. */
+async function connecting() {
   const scheduler = createVirtualScheduler()
   const pool = createFramePool()
   const [link, other] = createPipe({ scheduler, pool })
@@ -84,6 +52,28 @@ test('octets for a socket that is closed: its peer is told by a reset', async ()
   const socket = stack.openTcp(4)
   socket.connect(parseIpAddress('10.0.0.2'), 80)
   const [line] = engine.lines as [SlowLine]
+  return { scheduler, stack, socket, line }
+}
+
+test('a reset that crosses the failure of its connection: the port is free, and the stack can be closed', async () => {
+  const { scheduler, stack, socket, line } = await connecting()
+  line.user.connected()
+  socket.write(Uint8Array.of(1), 0, 1)
+  socket.reset()
+  // Nothing is waited for that could still be delivered.
+  expect(stack.lingering).toBe(0)
+  line.user.failed('ECONNRESET')
+  expect(socket.error).toBe(null)
+  let isClosed = false
+  void stack.close().then(() => {
+    isClosed = true
+  })
+  await scheduler.settle(1000)
+  expect(isClosed).toBe(true)
+})
+
+test('octets for a socket that is closed: its peer is told by a reset', async () => {
+  const { stack, socket, line } = await connecting()
   line.user.connected()
   let resets = 0
   line.reset = () => resets++

@@ -11,10 +11,13 @@ import {
   ICMP_CHECKSUM,
   IP4_CHECKSUM,
   IP4_DESTINATION,
+  IP4_DONT_FRAGMENT,
+  IP4_FRAGMENT,
   IP4_HEADER,
   IP4_PROTOCOL,
   IP4_SOURCE,
   IP4_TOTAL_LENGTH,
+  IP4_TRAFFIC_CLASS,
   IP4_TTL,
   IP6_DESTINATION,
   IP6_HEADER,
@@ -39,9 +42,6 @@ export interface GroupsOnStationOptions {
   source(family: 4 | 6): IpAddress
 }
 
-const IP4_TOS = 1
-const IP4_FLAGS = 6
-const DO_NOT_FRAGMENT = 0x4000
 const OPTION_END = 0
 const OPTION_PAD = 1
 const OPTION_ROUTER_ALERT4 = 148
@@ -135,9 +135,9 @@ export class GroupsOnStation implements IgmpWire, MldWire {
     const packet = new Uint8Array(at + message.length)
     const view = new DataView(packet.buffer)
     packet[0] = 0x40 | (at / 4)
-    packet[IP4_TOS] = IGMP_TRAFFIC_CLASS
+    packet[IP4_TRAFFIC_CLASS] = IGMP_TRAFFIC_CLASS
     view.setUint16(IP4_TOTAL_LENGTH, packet.length)
-    view.setUint16(IP4_FLAGS, DO_NOT_FRAGMENT)
+    view.setUint16(IP4_FRAGMENT, IP4_DONT_FRAGMENT)
     packet[IP4_TTL] = 1
     packet[IP4_PROTOCOL] = PROTO_IGMP
     packet.set(toBytes(this.options.source(4)), IP4_SOURCE)

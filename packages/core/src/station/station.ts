@@ -51,6 +51,7 @@ import {
   NEIGHBOR_TARGET,
   NONCE_OCTETS,
   OPTION_NONCE,
+  OPTION_TARGET_LINK,
   writeAdvertisement,
   writeArpRequest,
   writeSolicitation,
@@ -119,7 +120,6 @@ const NOTHING = new Uint8Array(0)
 const MAC_LENGTH = 6
 const ARP_REQUEST = 1
 /** RFC 4861 4.6.1: who an advertisement says has the address. */
-const OPTION_TARGET_LINK = 2
 
 class StackStation extends LinkWrapper implements Station, ClaimWire {
   readonly mac: string

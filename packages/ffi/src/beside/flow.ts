@@ -10,7 +10,7 @@
  */
 import { type Clock, ETH_SOURCE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
 import type { PacketView } from './packet-view.ts'
-import { endsOf, makeSegment, reversed, type SegmentEnds } from './segment.ts'
+import { DEFAULT_MSS, endsOf, makeSegment, reversed, type SegmentEnds } from './segment.ts'
 
 /** Where frames of a flow's own go. */
 export interface FlowWires {
@@ -31,8 +31,6 @@ export interface FlowObserver {
 
 /** Without a scale. */
 const LARGEST_WINDOW = 65_535
-/** RFC 9293 3.7.1, for both families. */
-const DEFAULT_MSS = 536
 
 /** First repetition of a FIN of ours, and how often it is repeated: at doubled intervals, half a minute in all. */
 const FIN_REPEAT = 250_000
@@ -57,7 +55,7 @@ export class Flow {
   /** Segments with octets that came since the user of the library last read all; counted by whoever looks at frames. */
   unread = 0
   /** The largest segment that the peer takes. */
-  peerMss: number = DEFAULT_MSS
+  peerMss: number = DEFAULT_MSS[4]
   /** The window that the peer announced last, as it stands in its segments. */
   peerWindow = 0
   /** Where the peer's segments come from, or its router's: what libraries remember of neighbours may be old. */
@@ -211,7 +209,7 @@ export class Flow {
   }
 
   private arrivingSyn(frame: PacketView): void {
-    this.peerMss = frame.mss ?? DEFAULT_MSS
+    this.peerMss = frame.mss ?? DEFAULT_MSS[frame.family]
     this.irs = frame.sequence
     this.isIrsKnown = true
     this.rcvNxt = (frame.sequence + 1) | 0

@@ -74,8 +74,8 @@ export class FrameBridge extends Job implements LinkSink {
   readonly link: Link
   readonly counters: BridgeCounters = { framesIn: 0, framesOut: 0, dropLibraryFull: 0, dropNoRoom: 0, dropTooLong: 0 }
   /** Memory of a frame that arrives, and of one that leaves: what the guard is shown. */
-  readonly incoming: Uint8Array
-  readonly outgoing: Uint8Array
+  private readonly incoming: Uint8Array
+  private readonly outgoing: Uint8Array
   /** The library's end of the pair, until it takes it over; -1: it has its wire already. */
   readonly libraryEnd: number
   private readonly scheduler: Scheduler

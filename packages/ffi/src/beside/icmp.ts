@@ -57,7 +57,7 @@ const UNREACHABLE: Readonly<Record<4 | 6, Readonly<Record<number, ErrorCode>>>> 
  * time to live, which may be over. Their sums do not always hold.
  */
 export function mendIcmp(packet: PacketView): void {
-  if (!packet.isIcmp) return
+  if (!packet.isIcmp || packet.isFragment) return
   const { bytes, payloadAt, family } = packet
   const { reply, unused, unreachable } = KINDS[family]
   const type = bytes[payloadAt + ICMP_TYPE] as number

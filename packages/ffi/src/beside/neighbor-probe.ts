@@ -20,6 +20,7 @@ import {
   Timer,
   toBytes,
 } from '@ioth/core'
+import { groupMac, solicitedNode } from '@ioth/core/groups'
 import { ADVERTISEMENT, isNd, ND_TARGET, ndFrame, ndOption, SOLICITATION, SOURCE_MAC, TARGET_MAC } from './nd-frame.ts'
 import { isArp } from './neighbor-answer.ts'
 
@@ -188,12 +189,15 @@ export class NeighborProbe {
   }
 
   private solicitation(source: IpAddress, target: IpAddress): Uint8Array {
-    const octets = toBytes(target)
-    // The solicited-node group of the target (RFC 4291 2.7.1), and its Ethernet address (RFC 2464 7).
-    const group = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...octets.subarray(13))
-    const to = Uint8Array.of(0x33, 0x33, ...group.subarray(12))
-    const { mac } = this.wires
-    return ndFrame({ kind: SOLICITATION, target: octets, source: toBytes(source), destination: group, to, mac })
+    const group = solicitedNode(target)
+    return ndFrame({
+      kind: SOLICITATION,
+      target: toBytes(target),
+      source: toBytes(source),
+      destination: toBytes(group),
+      to: groupMac(group),
+      mac: this.wires.mac,
+    })
   }
 }
 

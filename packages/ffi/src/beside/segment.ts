@@ -152,7 +152,7 @@ export function refusalOf(segment: PacketView): Uint8Array | null {
 }
 
 /** What a SYN without the option says by it (RFC 9293 3.7.1), by family. */
-const DEFAULT_MSS = { 4: 536, 6: 1220 } as const
+export const DEFAULT_MSS = { 4: 536, 6: 1220 } as const
 const MSS_OPTION = 4
 
 /**

@@ -11,10 +11,10 @@ import {
   fromBytes,
   IP6_DESTINATION,
   IP6_SOURCE,
-  IpAddress,
+  type IpAddress,
   type Random,
 } from '@ioth/core'
-import { ALL_NODES, ALL_ROUTERS } from '@ioth/core/groups'
+import { ALL_NODES, ALL_ROUTERS, solicitedNode } from '@ioth/core/groups'
 import type { Counters } from '../counters.ts'
 import type { Icmpv6 } from '../icmp/icmpv6.ts'
 import type { NetInterface } from '../ip/interface.ts'
@@ -71,11 +71,6 @@ export interface NdOwner {
   neighborHeard(address: IpAddress): void
   /** A neighbour says that it routes no longer. */
   routerResigned(address: IpAddress): void
-}
-
-/** `ff02::1:ff00:0/104` with the last 24 bits of the address (RFC 4291 2.7.1). */
-export function solicitedNode(address: IpAddress): IpAddress {
-  return new IpAddress(6, 0xff020000, 0, 1, 0xff000000 | (address.w3 & 0xffffff))
 }
 
 export class NeighborDiscovery implements Resolver, DadWire {
