@@ -1,5 +1,13 @@
 /** What is done beside LWIPv6 because it does it wrong, or not at all: links of other lengths, errors of the network, impossible senders. */
-import { createLan, describeWhereUsable, type HostOptions, type Lan, Service, Station } from '@ioth/conformance'
+import {
+  createLan,
+  describeWhereUsable,
+  FrameChecker,
+  type HostOptions,
+  type Lan,
+  Service,
+  Station,
+} from '@ioth/conformance'
 import { ERROR, FAILED, type IpAddress, type UdpSocket } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { expect, it } from 'vitest'
@@ -88,10 +96,15 @@ describeWhereUsable('beside LWIPv6', [backend], () => {
     on(1500, 4, async (lan) => {
       const station = new Station(lan, lan.host(0))
       expect(await station.isServed()).toBe(true)
+      const before = lan.host(0).frames.length
       station.icmp({ type: 8 }, Uint8Array.of(1, 2, 3, 4), { source: [10, 0, 0, 255] })
       station.icmp({ type: 8 }, Uint8Array.of(5, 6, 7, 8), { timeToLive: 1 })
-      const answers = await station.answers()
-      expect(answers.map(({ ip }) => ip?.timeToLive)).toEqual([64])
+      const [answer] = await station.answers()
+      expect(answer).toMatchObject({ ip: { timeToLive: 64 }, icmp: { type: 0, body: Uint8Array.of(5, 6, 7, 8) } })
+      const checker = new FrameChecker()
+      const sent = lan.host(0).frames.slice(before)
+      const answers = sent.filter(({ direction, octets }) => direction === 'out' && checker.check(octets).icmp !== null)
+      expect(answers).toHaveLength(1)
       await station.close()
     }))
 })

@@ -36,7 +36,7 @@ describeWhereUsable('lwipv6', [backend], () => {
 
     // In a process of its own, for glibc reads its settings when one starts.
     it('streams and datagrams, where it is', async () => {
-      const words = ['run', '--config', 'vitest.backends.config.ts', 'packages/backend-lwipv6/test/inside.run.ts']
+      const words = ['run', '--config', 'vitest.backends.config.ts', 'packages/backend-lwipv6/test/inside.child.ts']
       const { stdout } = await promisify(execFile)(
         process.execPath,
         [fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/package.json'))), ...words, '--reporter=json'],

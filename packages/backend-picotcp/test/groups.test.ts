@@ -85,6 +85,8 @@ describe.each(installed)('%s', (library) => {
       say(near, 4, group, 5000)
       await arrived(lan, near, far, other)
       for (const socket of [near, far, other]) expect(drain(socket)).toEqual([`${a.address} 4 5000 ${group}`])
+      // Twice, and no more since.
+      expect(records(a, group)).toHaveLength(2)
       const before = a.frames.length
       near.leave(group, null)
       await lan.until(() => records(a, group, before).length === 2, 5000)

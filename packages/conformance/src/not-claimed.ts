@@ -26,10 +26,10 @@ export class NeedsVirtualTime extends NotClaimed {
   }
 }
 
-/** What the message of ERR_IOTH_NOT_IMPLEMENTED says is missing, and the line of the manifest that does not claim it. */
-const MISSING: readonly (readonly [RegExp, (manifest: Manifest) => boolean, string])[] = [
-  [/implement datagrams without connect/, ({ udp }) => udp !== 'full', 'udp: connected'],
-  [/implement ping/, ({ ping }) => !ping, 'ping: false'],
+/** The call that an ERR_IOTH_NOT_IMPLEMENTED is about, and the line of the manifest that does not claim it. */
+const MISSING: readonly (readonly [string, (manifest: Manifest) => boolean, string])[] = [
+  ['send', ({ udp }) => udp !== 'full', 'udp: connected'],
+  ['ping', ({ ping }) => !ping, 'ping: false'],
 ]
 
 type Manifest = Pick<Capabilities, 'udp' | 'ping'>
@@ -38,10 +38,10 @@ type Manifest = Pick<Capabilities, 'udp' | 'ping'>
 export function notClaimed(error: unknown, manifests: readonly Manifest[] = []): NotClaimed | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof NotClaimed) return cause
-    const { code, message } = cause as { code?: string } & Error
+    const { code, syscall } = cause as { code?: string; syscall?: string } & Error
     if (code !== 'ERR_IOTH_NOT_IMPLEMENTED') continue
     for (const [missing, lacks, claim] of MISSING) {
-      if (missing.test(message) && manifests.some(lacks)) return new NotClaimed(claim)
+      if (missing === syscall && manifests.some(lacks)) return new NotClaimed(claim)
     }
   }
   return null

@@ -303,6 +303,18 @@ const programs: Record<string, Program> = {
     return traces
   },
 
+  async 'an idle timeout by option'(stage) {
+    const { port } = await stage.listen({}, (socket) => socket.resume())
+    const client = stage.connect(port, { timeout: 20 })
+    client.resume()
+    // Either may be first.
+    await Promise.all([event(client, 'connect'), event(client, 'timeout')])
+    client.end()
+    await event(client, 'close')
+    await stage.settled()
+    return { client: [`timeout of ${client.timeout}`] }
+  },
+
   async 'an abort signal'(stage) {
     const traces: Traces = { client: [] }
     const { port } = await stage.listen({}, (socket) => socket.resume().on('error', () => {}))

@@ -204,7 +204,7 @@ export class Lan implements AsyncDisposable {
     const since = this.now
     const reached = await this.settleUntil(() => this.failed || done(), limitMs * 1000)
     this.checkOverdue()
-    for (const { failures } of this.hosts) if (failures.length > 0) throw failures[0]
+    this.checkFailures()
     if (reached) return
     const waited = Math.round((this.now - since) / 1000)
     throw new Error(`after ${waited} ms still waiting for ${what()}`)
@@ -212,7 +212,19 @@ export class Lan implements AsyncDisposable {
 
   /** Lets time pass until something is true. @returns whether it became true within the limit */
   async reaches(done: () => boolean, limitMs: number): Promise<boolean> {
-    return await this.settleUntil(done, limitMs * 1000)
+    const reached = await this.settleUntil(() => this.failed || done(), limitMs * 1000)
+    this.checkOverdue()
+    this.checkFailures()
+    return reached
+  }
+
+  /**
+   * For what a host does at once. In virtual time that is within `milliseconds`, all of which pass; on the host's clock, where it goes through
+   * a library and a process, within `realMs`, of which no more pass than it takes.
+   */
+  async moment(done: () => boolean, milliseconds: number, realMs: number): Promise<void> {
+    if (this.virtual === null) await this.reaches(done, realMs)
+    else if (milliseconds > 0) await this.wait(milliseconds)
   }
 
   /** Whether a program threw in an upcall. */
@@ -243,10 +255,12 @@ export class Lan implements AsyncDisposable {
 
   private async waitReally(milliseconds: number): Promise<void> {
     this.waited += milliseconds
-    if (this.waited > LONGEST_REAL_WAIT || this.now >= this.end) throw new NeedsVirtualTime(this.waited)
+    if (this.waited > LONGEST_REAL_WAIT) throw new NeedsVirtualTime(this.waited)
     const isQuiet = new Quiet(this)
     await this.settleUntil(() => false, Math.max(milliseconds, MOMENT_MS) * 1000)
     await this.settleUntil(() => isQuiet.since(this.now) >= QUIET_MS * 1000, LONGEST_MOMENT_MS * 1000)
+    // A wait that was cut short would say that nothing came.
+    if (this.now >= this.end) throw new Error("the time that this LAN had on the host's clock is over (realLifeMs)")
   }
 
   /** Waits for a promise while time passes, and gives its outcome. */
@@ -300,7 +314,7 @@ export class Lan implements AsyncDisposable {
     return whole
   }
 
-  /** Closes all stacks, then the hub. */
+  /** Closes all stacks, then the hub. On the host's clock what is still open is reset first. */
   async close(): Promise<void> {
     this.player?.stop()
     if (this.virtual === null) this.abandon()
@@ -406,6 +420,11 @@ export class Lan implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
     return true
+  }
+
+  /** @throws Error of a program's upcall. */
+  private checkFailures(): void {
+    for (const { failures } of this.hosts) if (failures.length > 0) throw failures[0]
   }
 
   private checkOverdue(): void {

@@ -17,7 +17,8 @@ export type Script = Partial<TcpFields> & {
   readonly ip?: Partial<Ipv4Fields>
 }
 
-/** The longest that a host takes to answer. */
+/** How long a host takes to answer: in virtual time, and at most on the host's clock. */
+const MOMENT_MS = 2
 const ANSWER_MS = 3000
 const NO_DATA = new Uint8Array(0)
 
@@ -88,7 +89,7 @@ export class ScriptedPeer {
   }
 
   /** What comes within a moment, or the time given. */
-  async replies(milliseconds = 2): Promise<readonly TcpSegment[]> {
+  async replies(milliseconds: number = MOMENT_MS): Promise<readonly TcpSegment[]> {
     const from = this.received.length
     await this.lan.wait(milliseconds)
     return this.received.slice(from)
@@ -97,8 +98,8 @@ export class ScriptedPeer {
   /** Connects to the port. @param options of the SYN. */
   async connect(options: readonly number[] = [2, 4, 5, 180], window = 65535): Promise<void> {
     const from = this.received.length
-    await this.exchange({ flags: 'S', options, window })
-    await this.lan.reaches(() => this.received.length > from, ANSWER_MS)
+    this.send({ flags: 'S', options, window })
+    await this.lan.moment(() => this.received.length > from, MOMENT_MS, ANSWER_MS)
     const synAck = this.received[from]
     if (synAck === undefined || !synAck.syn || !synAck.ack) throw new Error('no SYN-ACK came')
     this.ack = (synAck.sequence + 1) >>> 0

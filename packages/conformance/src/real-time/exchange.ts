@@ -13,7 +13,7 @@ const CONVERSATIONS = 6
 /** Tests of streams between a client and a server, over either family. */
 export function testStreams(client: HostOptions, server: HostOptions): void {
   it.each([4, 6] as const)('over IPv%i: streams both ways at once, each to its end', async (family) => {
-    const lan = await createLan({ hosts: [client, server], family, time: 'real' })
+    const lan = await createLan({ hosts: [client, server], family, time: 'real', realLifeMs: 60_000 })
     try {
       const service = new Service(lan.host(1), 80)
       const talks = Array.from({ length: CONVERSATIONS }, () =>

@@ -9,10 +9,9 @@ import type { TcpSegment } from '../checker/tcp.ts'
 import type { Host } from '../lan/host.ts'
 import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene } from '../suite.ts'
-import { expectError } from './expect-code.ts'
 
 /** The longest that a connection takes from its handshake to its program. */
-const ACCEPT_MS = 3000
+export const ACCEPT_MS = 3000
 /** Octets that tell their place. */
 export const octets = (length: number, first = 0): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (first + i) & 255)
@@ -38,20 +37,11 @@ export async function established(
   const listening = listener ?? listen(a)
   const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
   await peer.connect(options, window)
-  await lan.reaches(() => (listening.ready & READABLE) !== 0, ACCEPT_MS)
+  await lan.moment(() => (listening.ready & READABLE) !== 0, 0, ACCEPT_MS)
   const socket = listening.accept()
   if (socket === null) throw new Error('no connection waits')
-  undelayed(socket)
+  if (a.stack.capabilities.noDelay) socket.setOption('noDelay', 1)
   return { peer, socket }
-}
-
-/** Switches Nagle's algorithm off. A stack without that switch is looked at as it is. */
-export function undelayed(socket: TcpSocket): void {
-  try {
-    socket.setOption('noDelay', 1)
-  } catch (error) {
-    expectError(error, 'ERR_IOTH_NOT_IMPLEMENTED')
-  }
 }
 
 /** A connection that the host is opening to a scripted peer. */

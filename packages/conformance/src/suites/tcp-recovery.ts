@@ -11,7 +11,7 @@ import { expect } from 'vitest'
 import type { TcpSegment } from '../checker/tcp.ts'
 import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene, Suite } from '../suite.ts'
-import { undelayed } from './tcp-peer.ts'
+import { ACCEPT_MS } from './tcp-peer.ts'
 
 /** Payload of a full segment of these conversations. */
 const MSS = 1460
@@ -54,10 +54,10 @@ async function meet(
   }
   const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
   await peer.connect(options, window)
-  await lan.until(() => (listener.ready & READABLE) !== 0, 3000)
+  await lan.moment(() => (listener.ready & READABLE) !== 0, 0, ACCEPT_MS)
   const socket = listener.accept()
   if (socket === null) throw new Error('no connection waits')
-  undelayed(socket)
+  if (a.stack.capabilities.noDelay) socket.setOption('noDelay', 1)
   return { peer, socket, start: peer.ack }
 }
 

@@ -238,7 +238,7 @@ export function tcpSegments(suite: Suite): void {
   suite.test('R-TCP-18 octets that come after close draw a RST', async (scene) => {
     const { peer, socket } = await established(scene)
     socket.close()
-    await scene.lan.until(() => peer.received.some(({ fin }) => fin), 5000)
+    await scene.lan.moment(() => peer.received.some(({ fin }) => fin), 0, 5000)
     peer.ack = (peer.ack + 1) >>> 0
     await peer.exchange()
     const replies = await peer.exchange({}, octets(10))

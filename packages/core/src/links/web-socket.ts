@@ -5,7 +5,6 @@
  *
  * @module
  */
-
 import { type FrameBatch, type FramePool, NO_OFFLOAD, type Offload } from '../contract/frame.ts'
 import type { Link, LinkSink, LinkState } from '../contract/link.ts'
 import { Job, type Scheduler } from '../contract/scheduler.ts'

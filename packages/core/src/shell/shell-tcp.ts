@@ -4,13 +4,13 @@
  * @module
  */
 import { type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../address/ip-address.ts'
-import { Timer } from '../contract/clock.ts'
 import type { PortBinding } from '../contract/ports.ts'
 import { END, ERROR, FAILED, READABLE, WOULD_BLOCK, WRITABLE } from '../contract/readiness.ts'
 import type { BindFlags, ByteSink, Listener, OptionName, TcpSocket } from '../contract/socket.ts'
 import type { SocketInfo } from '../contract/stack.ts'
 import type { ErrorCode } from '../errors/codes.ts'
 import { NetError } from '../errors/net-error.ts'
+import { Alarm } from '../time/alarm.ts'
 import { ByteQueue } from './byte-queue.ts'
 import type { Ends, TcpLine, TcpUser } from './engine.ts'
 import { problem } from './library-socket.ts'
@@ -41,7 +41,7 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   private receiveLimit: number
   private holds = false
   /** Gives up what a closed connection could not send; with a library without half-close, ends one whose peer is silent. */
-  private readonly patience = new Patience(() => this.lostPatience())
+  private readonly patience = new Alarm(() => this.lostPatience())
 
   constructor(host: ShellHost, family: 4 | 6, options?: SocketOptions) {
     super(host, family)
@@ -263,7 +263,7 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
 
   /** Nothing is left of the connection. */
   private settle(): void {
-    this.patience.disarm(this)
+    this.scheduler.clock.disarm(this.patience)
     if (this.holds) this.host.scheduler.release()
     this.holds = false
     this.host.settled(this)
@@ -280,7 +280,8 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   }
 
   private waitFor(microseconds: number): void {
-    this.patience.wait(this, microseconds)
+    const { clock } = this.scheduler
+    clock.arm(this.patience, clock.now + microseconds)
   }
 
   private lostPatience(): void {
@@ -406,25 +407,4 @@ function nameOf(local: IpAddress, localPort: number, remote: IpAddress, remotePo
 
 function invalid(syscall: string): NetError {
   return new NetError('EINVAL', syscall)
-}
-
-class Patience extends Timer {
-  private readonly over: () => void
-
-  constructor(over: () => void) {
-    super()
-    this.over = over
-  }
-
-  wait({ scheduler: { clock } }: ShellSocket, microseconds: number): void {
-    clock.arm(this, clock.now + microseconds)
-  }
-
-  disarm({ scheduler: { clock } }: ShellSocket): void {
-    clock.disarm(this)
-  }
-
-  override fire(): void {
-    this.over()
-  }
 }
