@@ -24,8 +24,10 @@ afterEach(async () => {
   for (const lan of open.splice(0)) await lan.close()
 })
 
-async function lanOf(...hosts: HostOptions[]): Promise<[Lan, ...Host[]]> {
-  const lan = await createLan({ hosts, time: 'real' })
+const lanOf = (...hosts: HostOptions[]): Promise<[Lan, ...Host[]]> => lanOver(4, ...hosts)
+
+async function lanOver(family: 4 | 6, ...hosts: HostOptions[]): Promise<[Lan, ...Host[]]> {
+  const lan = await createLan({ hosts, family, time: 'real' })
   open.push(lan)
   return [lan, ...lan.hosts]
 }
@@ -98,23 +100,26 @@ describeWhereUsable('fdpicotcp', [backend], () => {
     expect(new Set(accepted.map(({ remotePort }) => remotePort)).size).toBe(40)
   })
 
-  it('several hosts that are met at the same time, by connections both ways', async () => {
-    const [lan, a, ...peers] = await lanOf(isolated, other, other, other, other)
-    const host = a as Host
-    const server = new Service(host, 80)
-    const talks = peers.flatMap((peer) => [
-      server.converse(peer, { send: 3000 }, { send: 2000 }),
-      new Service(peer, 80).converse(host, { send: 3000 }, { send: 2000 }),
-    ])
-    await lan.until(
-      () => talks.every(({ isDone }) => isDone),
-      20_000,
-      () => talks.join('\n'),
-    )
-  })
+  it.each([4, 6] as const)(
+    'IPv%i: several hosts that are met at the same time, by connections both ways',
+    async (family) => {
+      const [lan, a, ...peers] = await lanOver(family, isolated, other, other, other, other)
+      const host = a as Host
+      const server = new Service(host, 80)
+      const talks = peers.flatMap((peer) => [
+        server.converse(peer, { send: 3000 }, { send: 2000 }),
+        new Service(peer, 80).converse(host, { send: 3000 }, { send: 2000 }),
+      ])
+      await lan.until(
+        () => talks.every(({ isDone }) => isDone),
+        20_000,
+        () => talks.join('\n'),
+      )
+    },
+  )
 
-  it('several hosts that are met at the same time, by datagrams', async () => {
-    const [lan, a, ...peers] = await lanOf(isolated, other, other, other, other)
+  it.each([4, 6] as const)('IPv%i: several hosts that are met at the same time, by datagrams', async (family) => {
+    const [lan, a, ...peers] = await lanOver(family, isolated, other, other, other, other)
     const host = a as Host
     const receivers = peers.map((peer) => {
       const receiver = peer.openUdp() as UdpSocket
