@@ -14,6 +14,7 @@ import {
   type Link,
   NetError,
   PROTO_UDP,
+  parseIpAddress,
   parseMac,
   randomMac,
   type Scheduler,
@@ -22,6 +23,7 @@ import {
   TCP_PSH,
   TCP_RST,
   TCP_SYN,
+  toBytes,
   UDP_CHECKSUM,
 } from '@ioth/core'
 import {
@@ -36,7 +38,9 @@ import {
   makeSegment,
   mendIcmp,
   NeighborProbe,
+  ndFrame,
   PacketView,
+  ROUTER_SOLICITATION,
   refusalOf,
   reportOf,
   TIMESTAMPS,
@@ -91,7 +95,10 @@ export interface DeviceCounters {
   icmpErrors: number
 }
 
-/** Neighbours that the library is told of: each takes one of its timers. The others it asks for itself. */
+/** RFC 4291 2.7.1. */
+const ALL_ROUTERS = toBytes(parseIpAddress('ff02::2'))
+
+/** Neighbours that the library is told of: each takes one of its timers over IPv4. The others it asks for itself. */
 const MOST_INTRODUCED = 128
 
 const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
@@ -121,8 +128,8 @@ export class Device implements FrameGuard {
   private readonly inside = new Map<Flow, number>()
   private readonly known = new Map<number, { readonly flow: Flow; readonly local: IpAddress }>()
   private readonly retired = new Set<Flow>()
-  /** IPv4 neighbours that the library was told of. */
-  private readonly introduced = new Set<number>()
+  /** Neighbours that the library was told of. */
+  private readonly introduced = new Set<string>()
   private readonly packet = {
     in: new PacketView(),
     out: new PacketView(),
@@ -176,15 +183,16 @@ export class Device implements FrameGuard {
   // ---------- neighbours ----------
 
   /**
-   * The library is told of a neighbour before it has something for it: its process ends by packets that wait for several of them at once
-   * (pico_arp.c, pico_arp_queued_trigger).
+   * The library is told of a neighbour before it has something for it. Over IPv4 its process ends by packets that wait for several of them at
+   * once (pico_arp.c, pico_arp_queued_trigger); over IPv6 it asks for none while its link-local address is younger than a second.
    */
   introduce(neighbor: IpAddress, mac: Uint8Array): void {
-    const { introduced } = this
-    const key = neighbor.w3
-    if (neighbor.family !== 4 || introduced.has(key) || introduced.size >= MOST_INTRODUCED) return
+    const { introduced, owner, pointer } = this
+    const key = neighbor.toString()
+    if (introduced.has(key) || introduced.size >= MOST_INTRODUCED) return
     introduced.add(key)
-    this.owner.library.introduce(this.pointer, neighbor, mac)
+    if (neighbor.family === 4) owner.library.introduce(pointer, neighbor, mac)
+    else this.bridge.toLibrary(introduction(neighbor, mac, parseMac(this.mac)))
   }
 
   // ---------- connections ----------
@@ -455,6 +463,15 @@ export class Device implements FrameGuard {
     const flow = this.flows.get(quoted.sourceAddress, sourcePort, destinationAddress, destinationPort)
     if (flow !== null && !flow.isEstablished) this.owner.reported(flow, code)
   }
+}
+
+/**
+ * How the library learns of a neighbour of IPv6 and answers nothing: from who looks for routers, whose hardware address it seeks where messages
+ * between neighbours have it (pico_ipv6_nd.c, neigh_options).
+ */
+function introduction(neighbor: IpAddress, mac: Uint8Array, own: Uint8Array): Uint8Array {
+  const [source, nobody] = [toBytes(neighbor), new Uint8Array(16)]
+  return ndFrame({ kind: ROUTER_SOLICITATION, target: nobody, source, destination: ALL_ROUTERS, to: own, mac })
 }
 
 function keyOf(inside: number, remotePort: number): number {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createLan, describeWhereUsable, type Host, type HostOptions, type Lan, Service } from '@ioth/conformance'
-import { type Backend, type Listener, parseIpAddress, type TcpSocket, type UdpSocket } from '@ioth/core'
+import { type Backend, fromBytes, type Listener, parseIpAddress, type TcpSocket, type UdpSocket } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { afterEach, expect, it } from 'vitest'
 import { backend } from '../src/index.ts'
@@ -145,6 +145,24 @@ describeWhereUsable('fdpicotcp', [backend], () => {
       20_000,
       () => `datagrams: ${got}`,
     )
+  })
+
+  it('a neighbour of IPv6 is asked for once, at once, and in the name of an address that is ours', async () => {
+    const [lan, a, b] = await lanOver(6, inside, other)
+    const [host, peer] = [a as Host, b as Host]
+    const before = host.frames.length
+    const client = dial(host, peer, 80)
+    await lan.until(
+      () => client.state === 'CLOSED',
+      20_000,
+      () => 'the answer of a closed port',
+    )
+    const isQuestion = (octets: Uint8Array): boolean => octets[20] === 58 && octets[54] === 135
+    const asked = host.frames
+      .slice(before)
+      .filter(({ direction, octets }) => direction === 'out' && isQuestion(octets))
+      .map(({ octets }) => `${fromBytes(octets, 22, 16)} asks for ${fromBytes(octets, 62, 16)}`)
+    expect(asked).toEqual([`${host.address} asks for ${peer.address}`])
   })
 
   it('a listener on any address listens on each, also on one that is added later', async () => {

@@ -5,6 +5,7 @@
  * @module
  */
 import { type ErrorCode, ICMP_CODE, ICMP_HEADER, ICMP_TYPE } from '@ioth/core'
+import { ROUTER_SOLICITATION, SOLICITATION } from './nd-frame.ts'
 import type { PacketView } from './packet-view.ts'
 
 interface Kinds {
@@ -21,8 +22,6 @@ const KINDS: Readonly<Record<4 | 6, Kinds>> = {
   4: { echo: 8, reply: 0, unreachable: 3, unused: [3, 11], errors: [3, 4, 5, 11, 12] },
   6: { echo: 128, reply: 129, unreachable: 1, unused: [1, 3], errors: [1, 2, 3, 4, 137] },
 }
-const ROUTER_SOLICITATION = 133
-const NEIGHBOR_SOLICITATION = 135
 const UNUSED = 4
 /** RFC 4443 3.1: a host, asked for itself, says that of a port only. */
 const ADDRESS_UNREACHABLE = 3
@@ -102,7 +101,7 @@ export function reportOf(packet: PacketView, quoted: PacketView): ErrorCode | nu
 export function isOfNobody(packet: PacketView): boolean {
   if (packet.family === 4 || !packet.isIcmp) return false
   const type = packet.bytes[packet.payloadAt + ICMP_TYPE]
-  if (type !== NEIGHBOR_SOLICITATION) return type === ROUTER_SOLICITATION
+  if (type !== SOLICITATION) return type === ROUTER_SOLICITATION
   for (let word = 0; word < 4; word++) if (packet.source(word) !== 0) return false
   return true
 }

@@ -23,6 +23,7 @@ export const ICMP6: number = ETHERNET_HEADER + IP6_HEADER
 /** Type, code, checksum, flags, target. */
 export const ND_OPTIONS: number = ICMP6 + 24
 export const ND_TARGET: number = ICMP6 + 8
+export const ROUTER_SOLICITATION = 133
 export const SOLICITATION = 135
 export const ADVERTISEMENT = 136
 /** Options: the sender's hardware address, the target's. */
@@ -31,7 +32,7 @@ export const TARGET_MAC = 2
 
 /** What a message says; addresses as octets. */
 export interface NdMessage {
-  readonly kind: typeof SOLICITATION | typeof ADVERTISEMENT
+  readonly kind: typeof ROUTER_SOLICITATION | typeof SOLICITATION | typeof ADVERTISEMENT
   /** Router, solicited, override, from the highest bit down. @default 0 */
   readonly flags?: number
   readonly target: Uint8Array
@@ -59,7 +60,7 @@ export function ndFrame({ kind, flags = 0, target, source, destination, to, mac 
   frame[ICMP6] = kind
   frame[ICMP6 + 4] = flags
   frame.set(target, ND_TARGET)
-  frame.set([kind === SOLICITATION ? SOURCE_MAC : TARGET_MAC, 1, ...mac], ND_OPTIONS)
+  frame.set([kind === ADVERTISEMENT ? TARGET_MAC : SOURCE_MAC, 1, ...mac], ND_OPTIONS)
   view.setUint16(ICMP6 + 2, ~transportSum(frame, 6, ETHERNET_HEADER, ICMP6, length, PROTO_ICMP6))
   return frame
 }
