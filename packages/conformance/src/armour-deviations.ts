@@ -53,7 +53,7 @@ export const UNFRAGMENTED_DEVIATIONS: readonly Deviation[] = deviationsOf({
     'R-ICMP6-02 H-11',
     'R-IP6-05 H-08',
     'R-IP6-07',
-    'H-11 pieces that disagree',
+    'H-11 pieces that disagree:',
     'R-IP6-09 R-IP6-07',
   ],
 })

@@ -181,6 +181,11 @@ export class Suite {
     return this.isVirtual ? 'virtual' : 'real'
   }
 
+  /** What something may take at most: in virtual time exactly that, on the host's clock, where other work may hold everything up, another limit. */
+  limit(milliseconds: number, realMs: number): number {
+    return this.isVirtual ? milliseconds : realMs
+  }
+
   /** How long a stream may be in a property: less when there are many runs, which find more in short ones. */
   octets(most: number): number {
     return this.settings.runs < MANY_RUNS && this.isVirtual ? most : Math.min(most, 6000)

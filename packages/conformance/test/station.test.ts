@@ -178,6 +178,32 @@ describe('a station', () => {
     expect(scene.conflicts).not.toContain(`fd00::1 ${OTHER} lost`)
   })
 
+  it.each([
+    [four, '10.0.0.1/24'],
+    [six, 'fd00::1/64'],
+  ] as const)('R-ARP-04 R-ND-06 keeps from the library that somebody else uses %s', async (address, cidr) => {
+    const scene = new Scene()
+    const seen: string[] = []
+    const checker = new FrameChecker()
+    scene.station.attach({
+      accepts: { checksum: false, segment: false, maxSegment: 0 },
+      frames: (batch) => {
+        for (let index = 0; index < batch.count; index++) {
+          const { arp, discovery } = checker.check(frameBytes(batch, index))
+          const claimed = arp?.senderAddress ?? discovery?.target
+          if (claimed !== undefined) seen.push(claimed)
+        }
+      },
+      writable: () => {},
+      changed: () => {},
+    })
+    await scene.settled(scene.station.acquire(address))
+    await scene.neighbor(cidr)
+    await scene.scheduler.settle(MS)
+    expect(scene.conflicts).toContain(`${address} ${OTHER} kept`)
+    expect(seen).not.toContain(address.family === 4 ? `${address}` : 'fd00:0:0:0:0:0:0:1')
+  })
+
   it('asks the register of the network, where there is one, and nobody else', async () => {
     const taken = new Set(['10.0.0.2'])
     const register = (link: Link): Link =>

@@ -8,6 +8,7 @@ import { Connection, hasCode, type Interface, type IpAddress, listen, parseIpAdd
 import { connectByName, createResolver, joinGroup, type Resolver, type ResolverOptions } from '@ioth/core/services'
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import { FrameChecker } from '../checker/frame-checker.ts'
 import { craftDns, craftRecord, DNS, letters, TO_QUESTION, wireName } from '../craft/dns.ts'
 import { type NameReply, ScriptedNameServer } from '../lan/scripted-name-server.ts'
 import type { Scene, Suite } from '../suite.ts'
@@ -600,7 +601,8 @@ function connections(suite: Suite): void {
       expect(`${connection.remoteAddress}`).toBe('10.0.0.130')
       // Two attempts before it, 250 ms each.
       expect((lan.now - since) / 1000).toBeGreaterThanOrEqual(500)
-      expect((lan.now - since) / 1000).toBeLessThan(700)
+      // Nobody waited until an attempt had failed, which takes seconds.
+      expect((lan.now - since) / 1000).toBeLessThan(suite.limit(700, 2500))
       expect([...host.stack.sockets()].length).toBe(1)
       await lan.settled(connection.close())
     },
@@ -618,9 +620,50 @@ function connections(suite: Suite): void {
       connectByName(host.stack, { host: 'www.test', port: 80, attemptDelayMs: 2000 }),
     )
     expect(`${connection.remoteAddress}`).toBe('10.0.0.2')
-    expect((lan.now - since) / 1000).toBeLessThan(100)
+    expect((lan.now - since) / 1000).toBeLessThan(suite.limit(100, 2000))
     await lan.settled(connection.close())
   })
+
+  suite.testIf(
+    suite.capabilities.ipv6,
+    'ipv6: false',
+    'R-HE-01 an address that becomes known during an attempt does not cut that short',
+    async (scene) => {
+      const { lan, a: host, b } = scene
+      for (const [who, text] of [
+        [host, '2001:db8::1'],
+        [b, '2001:db8::2'],
+      ] as const) {
+        await lan.settled((who.stack.interfaces[0] as Interface).addAddress(parseIpAddress(text), 64))
+      }
+      const v6 = craftRecord({
+        name: TO_QUESTION,
+        type: DNS.aaaa,
+        data: [0x20, 1, 0x0d, 0xb8, ...new Array(11).fill(0), 2],
+      })
+      // The IPv4 address is known only after one more question, while the SYN to the other is under way.
+      new ScriptedNameServer(b, ({ name, type }) => {
+        if (type !== DNS.a) return { answers: [v6] }
+        return { answers: [name === 'www.test' ? alias('www.test', 'real.test') : a(2)] }
+      })
+      for (const where of [b.address, parseIpAddress('2001:db8::2')]) serve(b, where)
+      host.stack.nameServers = [b.address]
+      b.impair({ delayMs: 40 })
+      const connection = await lan.settled(
+        connectByName(host.stack, { host: 'www.test', port: 80, attemptDelayMs: 2000 }),
+      )
+      expect(`${connection.remoteAddress}`).toBe('2001:db8::2')
+      await lan.settled(connection.close())
+      const checker = new FrameChecker()
+      const asked = host.frames
+        .filter(({ direction }) => direction === 'out')
+        .flatMap(({ octets }) => {
+          const { ip, tcp } = checker.check(octets)
+          return tcp?.syn === true ? [ip?.family] : []
+        })
+      expect(asked).toEqual([6])
+    },
+  )
 
   suite.testIf(
     suite.capabilities.ipv6,
@@ -657,11 +700,11 @@ function connections(suite: Suite): void {
       const [dead, deadMs] = await race('dead.test')
       expect(dead).toBe('10.0.0.2')
       expect(deadMs).toBeGreaterThanOrEqual(250)
-      expect(deadMs).toBeLessThan(400)
+      expect(deadMs).toBeLessThan(suite.limit(400, 2500))
       const [silent, silentMs] = await race('silent.test')
       expect(silent).toBe('10.0.0.2')
       expect(silentMs).toBeGreaterThanOrEqual(50)
-      expect(silentMs).toBeLessThan(150)
+      expect(silentMs).toBeLessThan(suite.limit(150, 2000))
       await lan.wait(1)
       expect([...host.stack.sockets()].filter(({ state }) => state !== 'TIME-WAIT')).toEqual([])
     },

@@ -27,8 +27,8 @@ export interface NamedDestination extends Omit<Destination, 'host' | 'localAddre
 const ATTEMPT_DELAY_MS = 250
 const LEAST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 2000
-/** RFC 8305 3: how long IPv4 waits for the answer about IPv6. */
-const RESOLUTION_DELAY_MS = 50
+/** RFC 8305 3: how long IPv4 waits for the answer about IPv6, in microseconds. */
+const RESOLUTION_DELAY = 50_000
 
 /**
  * Connects to a name; settles with the first connection that stands, when all others have been given up.
@@ -43,7 +43,8 @@ export async function connectByName(stack: Stack, destination: NamedDestination)
 class Race {
   private readonly stack: Stack
   private readonly destination: NamedDestination
-  private readonly delayMs: number
+  /** Between two attempts, in microseconds. */
+  private readonly interval: number
   private readonly controller = new AbortController()
   private readonly attempts: Promise<void>[] = []
   private readonly errors: unknown[] = []
@@ -52,6 +53,8 @@ class Race {
   private lookups = 0
   private lookupError: unknown = null
   private running = 0
+  /** When the next attempt is due, while others are under way; microseconds. */
+  private due = 0
   private winner: Connection | null = null
   private ended: unknown = null
   /** Called when something has happened. */
@@ -61,7 +64,7 @@ class Race {
     const { attemptDelayMs = ATTEMPT_DELAY_MS } = destination
     this.stack = stack
     this.destination = destination
-    this.delayMs = Math.min(Math.max(attemptDelayMs, LEAST_DELAY_MS), LONGEST_DELAY_MS)
+    this.interval = Math.min(Math.max(attemptDelayMs, LEAST_DELAY_MS), LONGEST_DELAY_MS) * 1000
   }
 
   async run(): Promise<Connection> {
@@ -76,9 +79,9 @@ class Race {
         this.ended === null &&
         (this.untried.length > 0 || this.running + this.lookups > 0)
       ) {
-        const next = this.untried.shift()
+        const next = this.isDue ? this.untried.shift() : undefined
         if (next !== undefined) this.attempt(next)
-        await this.something(next !== undefined && (this.untried.length > 0 || this.lookups > 0))
+        await this.something(this.untried.length > 0, this.due - this.now)
       }
     } finally {
       signal?.removeEventListener('abort', abort)
@@ -99,7 +102,7 @@ class Race {
     for (const family of families) void this.lookUp(resolver, host, family)
     while (this.lookups > 0 && this.untried.length === 0 && this.ended === null) await this.something(false)
     const isEarly = this.lookups > 0 && this.untried.every(({ family }) => family === 4)
-    if (isEarly && this.ended === null) await this.something(true, RESOLUTION_DELAY_MS)
+    if (isEarly && this.ended === null) await this.something(true, RESOLUTION_DELAY)
   }
 
   private async lookUp(resolver: Resolver, host: string, family: 4 | 6): Promise<void> {
@@ -117,9 +120,15 @@ class Race {
 
   // ---- attempts ----
 
+  /** RFC 8305 5: an attempt has its time before the next one, also when more addresses become known meanwhile; one that failed needs none. */
+  private get isDue(): boolean {
+    return this.running === 0 || this.now >= this.due
+  }
+
   private attempt(address: IpAddress): void {
     this.tried.add(`${address}`)
     this.running++
+    this.due = this.now + this.interval
     this.attempts.push(this.tryToConnect(address))
   }
 
@@ -137,6 +146,7 @@ class Race {
       else connection.reset()
     } catch (error) {
       this.errors.push(error)
+      this.due = 0
     }
     this.running--
     this.wake()
@@ -153,14 +163,18 @@ class Race {
 
   // ---- waiting ----
 
-  /** Waits until something happens; when asked to, no longer than a while. */
-  private async something(isTimed: boolean, milliseconds: number = this.delayMs): Promise<void> {
+  private get now(): number {
+    return this.stack.scheduler.clock.now
+  }
+
+  /** Waits until something happens; when asked to, no longer than so many microseconds. */
+  private async something(isTimed: boolean, microseconds = 0): Promise<void> {
     const timer = new AbortController()
     const happened = new Promise<void>((resolve) => {
       this.wake = resolve
     })
     const waits: Promise<void>[] = [happened]
-    if (isTimed) waits.push(delay(this.stack.scheduler, milliseconds, timer.signal).catch(() => undefined))
+    if (isTimed) waits.push(delay(this.stack.scheduler, microseconds / 1000, timer.signal).catch(() => undefined))
     await Promise.race(waits)
     timer.abort()
   }

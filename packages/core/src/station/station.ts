@@ -294,14 +294,14 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
       this.stats.framesTaken++
       return false
     }
-    if (type === ETHERTYPE_ARP) this.hearArp(bytes, head + ETHERNET_HEADER)
-    else if (type === ETHERTYPE_IP6 && bytes[head + ETHERNET_HEADER + IP6_NEXT_HEADER] === PROTO_ICMP6) {
-      this.hearNeighbor(bytes, head)
-    } else if (type === ETHERTYPE_IP4 && this.dhcp !== null && this.takeDhcp(batch, index, this.dhcp)) {
-      this.stats.framesTaken++
-      return false
-    }
-    return true
+    const isTaken =
+      type === ETHERTYPE_ARP
+        ? this.hearArp(bytes, head + ETHERNET_HEADER)
+        : type === ETHERTYPE_IP6 && bytes[head + ETHERNET_HEADER + IP6_NEXT_HEADER] === PROTO_ICMP6
+          ? this.hearNeighbor(bytes, head)
+          : type === ETHERTYPE_IP4 && this.dhcp !== null && this.takeDhcp(batch, index, this.dhcp)
+    if (isTaken) this.stats.framesTaken++
+    return !isTaken
   }
 
   private takeGroups(batch: FrameBatch, index: number, tap: GroupTap): boolean {
@@ -326,38 +326,45 @@ class StackStation extends LinkWrapper implements Station, ClaimWire {
     return true
   }
 
-  /** RFC 5227 2.1.1, 2.4: somebody uses one of our addresses, or is about to. */
-  private hearArp(bytes: Uint8Array, arp: number): void {
+  /**
+   * RFC 5227 2.1.1, 2.4: somebody uses one of our addresses, or is about to. @returns whether it is that: libraries would answer it, or
+   * believe it.
+   */
+  private hearArp(bytes: Uint8Array, arp: number): boolean {
     const mac = arp + ARP_SENDER_MAC
-    if (this.isMine(bytes, mac)) return
+    if (this.isMine(bytes, mac)) return false
     const sender = word(bytes, arp + ARP_SENDER_IP)
     const isProbe = sender === 0 && half(bytes, arp + ARP_OPERATION) === ARP_REQUEST
     const address = isProbe ? word(bytes, arp + ARP_TARGET_IP) : sender
     for (const claim of this.claims.values()) {
       if (claim.address.family !== 4 || claim.address.w3 !== address) continue
-      if (!isProbe || claim.tentative) this.conflict(claim, formatMac(bytes, mac))
-      return
+      if (isProbe && !claim.tentative) return false
+      this.conflict(claim, formatMac(bytes, mac))
+      return true
     }
+    return false
   }
 
-  /** RFC 4862 5.4.3, 5.4.4. */
-  private hearNeighbor(bytes: Uint8Array, head: number): void {
+  /** RFC 4862 5.4.3, 5.4.4. @returns as {@link hearArp}. */
+  private hearNeighbor(bytes: Uint8Array, head: number): boolean {
     const ip = head + ETHERNET_HEADER
     const icmp = ip + IP6_HEADER
     const type = bytes[icmp + ICMP_TYPE]
-    if (type !== NEIGHBOR_SOLICITATION && type !== NEIGHBOR_ADVERTISEMENT) return
-    if (this.isMine(bytes, head + ETH_SOURCE)) return
+    if (type !== NEIGHBOR_SOLICITATION && type !== NEIGHBOR_ADVERTISEMENT) return false
+    if (this.isMine(bytes, head + ETH_SOURCE)) return false
     const claim = this.claims.get(fromBytes(bytes, icmp + NEIGHBOR_TARGET, 16).toString())
-    if (claim === undefined) return
+    if (claim === undefined) return false
     if (type === NEIGHBOR_SOLICITATION) {
       const isProbe = bytes.subarray(ip + IP6_SOURCE, ip + IP6_SOURCE + 16).every((octet) => octet === 0)
       const end = icmp + half(bytes, ip + IP6_PAYLOAD_LENGTH)
-      if (!isProbe || !claim.tentative || isSame(nonceOf(bytes, icmp + NEIGHBOR_OPTIONS, end), claim.nonce)) return
+      if (!isProbe || !claim.tentative || isSame(nonceOf(bytes, icmp + NEIGHBOR_OPTIONS, end), claim.nonce))
+        return false
     }
     const end = icmp + half(bytes, ip + IP6_PAYLOAD_LENGTH)
     const link =
       type === NEIGHBOR_ADVERTISEMENT ? optionAt(bytes, icmp + NEIGHBOR_OPTIONS, end, OPTION_TARGET_LINK) : -1
     this.conflict(claim, formatMac(bytes, link < 0 ? head + ETH_SOURCE : link + 2))
+    return true
   }
 
   private isMine(bytes: Uint8Array, at: number): boolean {

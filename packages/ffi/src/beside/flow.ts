@@ -172,6 +172,8 @@ export class Flow {
       return true
     }
     if ((flags & TCP_SYN) !== 0) this.arrivingSyn(frame)
+    // RFC 9293 3.10.7.3, fifth: with the right acknowledgement, and no answer to our SYN. Libraries answer by a RST.
+    else if (this.hasBegun && !this.isIrsKnown && frame.acknowledgment === ((this.iss + 1) | 0)) return false
     if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.sequence + frame.dataLength - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
     this.peerWindow = frame.window
