@@ -171,6 +171,7 @@ export class Device implements FrameGuard {
       clock,
       mac: parseMac(this.mac),
       sourceFor: (destination) => owner.sourceFor(destination),
+      isOurs: (address) => owner.isOurs(address),
       toPeer: (frame) => this.bridge.toLink(frame),
     })
   }

@@ -121,6 +121,7 @@ export class Device implements FrameGuard {
       clock,
       mac: this.hardware,
       sourceFor: (destination) => owner.sourceFor(destination),
+      isOurs: (address) => this.hops.has(address),
       toPeer: (frame) => this.bridge.toLink(frame),
     })
     this.fence = new Fence({ clock, mac: this.hardware, toLibrary: (frame) => this.bridge.toLibrary(frame) })

@@ -43,8 +43,6 @@ export const NEEDED: readonly string[] = [
   'pico_socket_setoption',
   'pico_socket_shutdown',
   'pico_socket_close',
-  'pico_icmp4_ping',
-  'pico_icmp4_ping_abort',
 ]
 
 const NEEDED_FOR_IPV6: readonly string[] = [
@@ -54,8 +52,6 @@ const NEEDED_FOR_IPV6: readonly string[] = [
   'pico_ipv6_link_istentative',
   'pico_ipv6_route_add',
   'pico_ipv6_route_del',
-  'pico_icmp6_ping',
-  'pico_icmp6_ping_abort',
 ]
 
 /** @throws NetError ERR_IOTH_BACKEND_UNUSABLE: it expects functions that nobody here has. */

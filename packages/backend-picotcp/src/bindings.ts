@@ -30,7 +30,6 @@ export const OPTION_SEND_BUFFER = 53
 
 /** C types of the functions that the library calls. */
 export const SEND_TYPE = 'int (void *, void *, int)'
-export const PING_TYPE = 'void (void *)'
 
 /** Calls that give an `int` give -1 for a failure, with {@link Pico.error}. */
 export interface Pico {
@@ -65,10 +64,6 @@ export interface Pico {
   setOption(socket: Pointer, option: number, value: Uint8Array): number
   shutdown(socket: Pointer, how: number): number
   close(socket: Pointer): number
-
-  /** @returns an identifier, or -1. */
-  ping(family: 4 | 6, to: string, timeoutMs: number, size: number, callback: Pointer, device: Pointer): number
-  abortPing(family: 4 | 6, id: number): void
 }
 
 /** A function of the library; koffi checks its arguments against the C signature. */
@@ -123,12 +118,6 @@ export function bindPico(handle: LibraryHandle, abi: Abi): Pico {
     : null
   const withStack = (values: unknown[]): unknown[] => (isNg ? [stack, ...values] : values)
 
-  const ping4 = onStack('int', 'pico_icmp4_ping', 'const char *, int, int, int, int, void *')
-  const abort4 = onStack('int', 'pico_icmp4_ping_abort', 'int')
-  const ping6 = abi.hasIpv6
-    ? onStack('int', 'pico_icmp6_ping', 'const char *, int, int, int, int, void *, void *')
-    : null
-  const abort6 = abi.hasIpv6 ? onStack('int', 'pico_icmp6_ping_abort', 'int') : null
   encode(errorNumber, 'int', 0)
 
   return {
@@ -176,25 +165,5 @@ export function bindPico(handle: LibraryHandle, abi: Abi): Pico {
     setOption: bare('int', 'pico_socket_setoption', 'void *, int, void *'),
     shutdown: bare('int', 'pico_socket_shutdown', 'void *, int'),
     close: bare('int', 'pico_socket_close', 'void *'),
-
-    ping: (family, to, timeoutMs, size, callback, device) =>
-      family === 4
-        ? ping4(to, 1, timeoutMs, timeoutMs, size, callback)
-        : (ping6?.(to, 1, timeoutMs, timeoutMs, size, callback, device) ?? -1),
-    abortPing: (family, id) => (family === 4 ? abort4 : abort6)?.(id),
   }
-}
-
-/** What a ping's callback is shown. */
-export interface PingStatistics {
-  readonly ttl: number
-  /** 0: answered; 1: timed out; 2: unreachable; 3: given up. */
-  readonly outcome: number
-}
-
-/** Reads `pico_icmp4_stats` or `pico_icmp6_stats`, whose fields differ in place (LP64). */
-export function readPingStatistics(family: 4 | 6, at: Pointer): PingStatistics {
-  const { decode } = koffi()
-  const first = family === 4 ? 8 : 0
-  return { ttl: Number(decode(at, first + 24, 'uint64_t')), outcome: decode(at, first + 32, 'int') as number }
 }

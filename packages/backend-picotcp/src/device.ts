@@ -19,7 +19,7 @@ import {
   readFrame,
   removeFirst,
 } from '@ioth/core'
-import { type Callbacks, koffi } from '@ioth/ffi'
+import { type Callbacks, koffi, Pieces } from '@ioth/ffi'
 import { type Pico, type Pointer, SEND_TYPE } from './bindings.ts'
 import { DROP, PASS } from './gate.ts'
 
@@ -29,6 +29,8 @@ export interface DeviceHost {
   leaves(device: PicoDevice, frame: Uint8Array, at: number, length: number): number
   /** A frame of the link. @returns what `gate.ts` says. */
   arrives(device: PicoDevice, frame: Uint8Array, at: number, length: number): number
+  /** The packet that the fragment which just arrived completes, in one frame that is the device's. */
+  takeWhole(): Uint8Array | null
   /** What the frame that just arrived acknowledges and does not do besides; null: it is something else. */
   acknowledges(): unknown
   /** Changes the port it goes to, and what else must be, in a copy that begins at 0. @returns its length from now on. */
@@ -77,6 +79,10 @@ export class PicoDevice implements LinkSink {
   /** Octets in front of the IP header. */
   readonly linkHeader: number
   readonly mtu: number
+  /** Null on a link without hardware addresses. */
+  readonly mac: Uint8Array | null
+  /** Fragments that come: the library loses some that it should join (pico_ipv4_frag.c, pico_ipv6_frag of pico_ipv6.c). */
+  readonly pieces: Pieces = new Pieces()
   private readonly pico: Pico
   private readonly pool: FramePool
   private readonly host: DeviceHost
@@ -106,18 +112,19 @@ export class PicoDevice implements LinkSink {
     this.link = link
     this.mtu = mtu
     this.linkHeader = link.type === 'ethernet' ? 14 : 0
+    this.mac = link.type === 'ethernet' ? mac : null
     this.outgoing = createBatch(pool, OUTGOING)
     this.scratch = new Uint8Array(mtu + 64)
     const { encode } = koffi()
     const memory = hostLibrary().calloc(1, STRUCTURE)
     if (memory === null) throw new NetError('ENOMEM', 'calloc')
     this.pointer = memory
-    if (pico.deviceInit(memory, name, link.type === 'ethernet' ? mac : null) !== 0) {
+    if (pico.deviceInit(memory, name, this.mac) !== 0) {
       throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'picotcp', {
         message: `picoTCP refused the device ${name}: error ${pico.error()}`,
       })
     }
-    const sendAt = layoutOf(memory, link.type === 'ethernet' ? mac : null)
+    const sendAt = layoutOf(memory, this.mac)
     const send = callbacks.add(
       SEND_TYPE,
       (_device: Pointer, octets: Pointer, length: number) => this.transmit(octets, length),
@@ -175,6 +182,21 @@ export class PicoDevice implements LinkSink {
     this.counters.octetsOut += frame.length
   }
 
+  /** Frames of our own for the library, which is at work. */
+  private readonly later: Uint8Array[] = []
+
+  /** Puts a frame of our own into the library when it is at rest. */
+  injectLater(frame: Uint8Array): void {
+    this.later.push(frame)
+  }
+
+  /** @returns whether there was any. */
+  giveLater(): boolean {
+    const frames = this.later.splice(0)
+    for (const frame of frames) this.inject(frame)
+    return frames.length > 0
+  }
+
   /** Puts a frame of our own into the library. */
   inject(frame: Uint8Array): void {
     if (!this.isGone) this.pico.receive(this.pointer, frame, frame.length)
@@ -197,30 +219,36 @@ export class PicoDevice implements LinkSink {
       counters.framesIn++
       counters.octetsIn += length
       if (length > scratch.length) counters.dropRefused++
-      else if (batch.bodyLength[index] === 0) this.take(pool.bytes, batch.head[index] as number, length)
+      else if (batch.bodyLength[index] === 0) this.take(pool.bytes, batch.head[index] as number, length, false)
       else {
         readFrame(batch, index, scratch)
-        this.take(scratch, 0, length)
+        this.take(scratch, 0, length, true)
       }
     }
     this.giveAcknowledgment()
     this.host.touch()
   }
 
-  private take(octets: Uint8Array, at: number, length: number): void {
+  /** @param isOwn it may be changed. */
+  private take(octets: Uint8Array, at: number, length: number, isOwn: boolean): void {
     const { host, scratch } = this
     const verdict = host.arrives(this, octets, at, length)
     const acknowledges = host.acknowledges()
     if (this.acknowledging !== null && this.acknowledging !== acknowledges) this.giveAcknowledgment()
-    if (verdict === DROP) return
+    if (verdict === DROP) {
+      const whole = host.takeWhole()
+      if (whole !== null) this.take(whole, 0, whole.length, true)
+      return
+    }
     if (verdict === PASS && acknowledges === null) {
       this.give(octets.subarray(at, at + length), length)
       return
     }
     // A frame of the link is not ours to change, nor to keep.
     if (acknowledges === null) {
-      if (octets !== scratch) scratch.set(octets.subarray(at, at + length))
-      this.give(scratch, host.redirect(this, scratch, length, verdict))
+      const copy = isOwn ? octets : scratch
+      if (!isOwn) scratch.set(octets.subarray(at, at + length))
+      this.give(copy, host.redirect(this, copy, length, verdict))
       return
     }
     this.acknowledging = acknowledges

@@ -8,8 +8,6 @@ import {
   type ErrorCode,
   fromBytes,
   type IpAddress,
-  PROTO_ICMP,
-  PROTO_ICMP6,
   PROTO_TCP,
   PROTO_UDP,
   TCP_ACK,
@@ -55,8 +53,18 @@ export interface GateHost {
   listenerPort(family: 4 | 6, address: IpAddress, port: number): number
   /** The library's port of whoever takes such a datagram. */
   datagramPort(packet: PacketView): number
-  /** Of a datagram to a group, or to everybody, or a fragment of one: the library does not see it. */
+  /** Of a datagram to a group, or to everybody: the library does not see it. */
+  /** Of a message of ICMP. @returns whether it was one of echo, which the library does not see. */
+  echoArrives(device: PicoDevice, packet: PacketView): boolean
+  /** Of an error of the network. @param quoted is set on the packet that it quotes. @returns whether that was a question of ours. */
+  echoFailed(packet: PacketView, quoted: PacketView): boolean
+  /** Of a frame that may be about a neighbour. @returns whether it is answered, and the library does not see it. */
+  neighborArrives(device: PicoDevice, frame: Uint8Array): boolean
+  /** Of a question of the library's for a neighbour. @returns whether it is asked for beside the library, whose question does not leave. */
+  neighborSought(device: PicoDevice, frame: Uint8Array): boolean
   groupDatagramArrives(device: PicoDevice, packet: PacketView): void
+  /** Whether no host takes the frame. */
+  isStray(device: PicoDevice, frame: Uint8Array): boolean
   /** Lets the library work on what it has, now. */
   settle(): void
   /** Lets it work on what it was given, in this turn. */
@@ -100,8 +108,11 @@ export class Gate {
   /** A frame of the library. @returns whether it may leave. */
   leaves(device: PicoDevice, frame: Uint8Array, at: number, length: number): number {
     const { packet, host } = this
-    if (!packet.read(frame, at, length, device.linkHeader)) return length
+    if (!packet.read(frame, at, length, device.linkHeader)) {
+      return host.neighborSought(device, frame.subarray(at, at + length)) ? 0 : length
+    }
     if (packet.family === 6 && (!host.speaksIpv6(device) || (isOfNobody(packet) && !this.ask(device)))) return 0
+    if (packet.isIcmp && host.neighborSought(device, frame.subarray(at, at + length))) return 0
     // Which groups are listened to is told beside it.
     if (groupMessageAt(frame, packet.ipAt) >= 0) return 0
     mendIcmp(packet)
@@ -150,23 +161,43 @@ export class Gate {
     this.unknownFin = null
     this.hidden = 0
     this.known = 0
-    if (!packet.read(frame, at, length, device.linkHeader)) return PASS
+    if (!packet.read(frame, at, length, device.linkHeader)) {
+      return host.neighborArrives(device, frame.subarray(at, at + length)) ? DROP : PASS
+    }
     if (packet.family === 6 && !host.speaksIpv6(device)) return DROP
+    if (packet.isFragment) {
+      this.whole = device.pieces.add(packet)
+      return DROP
+    }
     const { protocol } = packet
-    if (protocol === PROTO_TCP && !packet.isFragment) return this.segmentArrives(device, frame, at)
+    if (protocol === PROTO_TCP) return this.segmentArrives(device, frame, at)
+    if (host.isStray(device, frame.subarray(at, at + length))) return DROP
     if (protocol === PROTO_UDP) {
       if (this.isToMany(device, frame, at)) {
         host.groupDatagramArrives(device, packet)
         return DROP
       }
-      if (!packet.isFirst || packet.payloadAt + UDP_HEADER > packet.end) return PASS
+      if (packet.payloadAt + UDP_HEADER > packet.end) return PASS
       const inside = host.datagramPort(packet)
       return inside === packet.destinationPort ? PASS : inside
     }
-    if ((protocol === PROTO_ICMP || protocol === PROTO_ICMP6) && packet.isFragment) return DROP
-    if (!isIcmpError(packet)) return PASS
-    this.errorArrives()
-    return DROP
+    if (isIcmpError(packet)) {
+      this.errorArrives()
+      return DROP
+    }
+    const isTaken =
+      host.echoArrives(device, packet) ||
+      (packet.isIcmp && packet.family === 6 && host.neighborArrives(device, frame.subarray(at, at + length)))
+    return isTaken ? DROP : PASS
+  }
+
+  /** The packet that the fragment which {@link arrives} just dropped completes. */
+  private whole: Uint8Array | null = null
+
+  takeWhole(): Uint8Array | null {
+    const { whole } = this
+    this.whole = null
+    return whole
   }
 
   /** The connection that the frame which {@link arrives} just let pass acknowledges, when it does nothing else. */
@@ -418,6 +449,7 @@ export class Gate {
   /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */
   private errorArrives(): void {
     const { packet, inner, host } = this
+    if (host.echoFailed(packet, inner)) return
     const code = reportOf(packet, inner)
     host.count(code === null ? 'icmpIgnored' : 'icmpErrors')
     if (code === null) return

@@ -11,10 +11,7 @@ import {
   ETHERTYPE_IP4,
   ETHERTYPE_IP6,
   IP4_DESTINATION,
-  IP4_FRAGMENT,
   IP4_HEADER,
-  IP4_ID,
-  IP4_MORE_FRAGMENTS,
   IP4_PROTOCOL,
   IP4_SOURCE,
   IP4_TOTAL_LENGTH,
@@ -76,30 +73,19 @@ export interface Outgoing extends GroupDatagram {
   readonly isLooped: boolean
 }
 
-/** A datagram that comes in fragments: the armour lets them pass together, in order. */
-interface Partial {
-  readonly device: PicoDevice
-  readonly id: number
-  readonly pieces: Uint8Array[]
-  length: number
-}
-
 export class GroupDatagrams {
   private readonly host: GroupDatagramsHost
   private readonly view = new PacketView()
-  private partial: Partial | null = null
 
   constructor(host: GroupDatagramsHost) {
     this.host = host
   }
 
-  /** A packet, or a fragment, with UDP in it, to a group or everybody. */
+  /** A packet with UDP in it, to a group or everybody. */
   arrives(device: PicoDevice, packet: PacketView): void {
     const on = this.host.interfaces.find((candidate) => candidate.device === device)
-    const payload = packet.isFragment
-      ? this.reassembled(device, packet)
-      : packet.bytes.subarray(packet.payloadAt, packet.end)
-    if (on === undefined || payload === null || payload.length < UDP_HEADER) return
+    const payload = packet.bytes.subarray(packet.payloadAt, packet.end)
+    if (on === undefined || payload.length < UDP_HEADER) return
     const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
     const length = view.getUint16(UDP_LENGTH)
     if (length < UDP_HEADER || length > payload.length) return
@@ -132,22 +118,6 @@ export class GroupDatagrams {
       isTaken = socket.deliver(octets, from, fromPort, to) || isTaken
     }
     if (isCounted && !isTaken) host.count(isWanted ? 'udpFull' : 'udpUnwanted')
-  }
-
-  private reassembled(device: PicoDevice, packet: PacketView): Uint8Array | null {
-    const { bytes, payloadAt, end, ipAt, family } = packet
-    const field = family === 4 ? packet.word16(ipAt + IP4_FRAGMENT) : packet.word16(payloadAt - IP6_FRAGMENT_HEADER + 2)
-    const offset = family === 4 ? (field & 0x1fff) << 3 : field & 0xfff8
-    const hasMore = (field & (family === 4 ? IP4_MORE_FRAGMENTS : 1)) !== 0
-    const id = family === 4 ? packet.word16(ipAt + IP4_ID) : packet.word32(payloadAt - 4)
-    if (offset === 0) this.partial = { device, id, pieces: [], length: 0 }
-    const { partial } = this
-    if (partial === null || partial.device !== device || partial.id !== id || partial.length !== offset) return null
-    partial.pieces.push(bytes.slice(payloadAt, end))
-    partial.length += end - payloadAt
-    if (hasMore) return null
-    this.partial = null
-    return Buffer.concat(partial.pieces)
   }
 
   /** @returns the number of octets, or WOULD_BLOCK while the link has no room. */

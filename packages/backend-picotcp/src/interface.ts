@@ -12,6 +12,7 @@ import {
   type Interface,
   type InterfaceAddress,
   IpAddress,
+  inPrefix,
   type Link,
   NetError,
   prefixToNetmask,
@@ -20,6 +21,7 @@ import {
 import type { DhcpLease, LeasedStack, LeaseKeeper } from '@ioth/core/dhcp'
 import { type Memberships, solicitedNode } from '@ioth/core/groups'
 import { GroupsOnStation, leaseOnStation, type Station } from '@ioth/core/station'
+import { NeighborProbe } from '@ioth/ffi'
 import type { Pico } from './bindings.ts'
 import type { PicoDevice } from './device.ts'
 import { picoError } from './errno.ts'
@@ -52,12 +54,16 @@ export class PicoInterface implements Interface {
   readonly station: Station
   /** What is listened to, and told to routers: in the library's place. */
   readonly groups: GroupsOnStation
+  /** Who was heard of, and is asked for our own pings; null on links without hardware addresses. */
+  readonly neighbors: NeighborProbe | null
   /** Made by the library from the hardware address; null on links without. */
   readonly linkLocal: IpAddress | null
   private readonly host: InterfaceHost
   private readonly held: InterfaceAddress[] = []
   private readonly pending = new Set<string>()
   private keeper: LeaseKeeper | null = null
+  /** Of the link-local address, with the first of IPv6. */
+  private linkLocalClaim: Promise<void> | null = null
   /** IPv6 addresses, with those on their way. */
   private ipv6 = 0
   private isRemoved = false
@@ -83,6 +89,19 @@ export class PicoInterface implements Interface {
     const source = (family: 4 | 6): IpAddress =>
       family === 6 ? ((this.hasIpv6 ? this.linkLocal : null) ?? ANY_V6) : (this.held.find(isIp4)?.address ?? ANY_V4)
     this.groups = new GroupsOnStation(station, { scheduler, source })
+    this.neighbors =
+      device.mac === null
+        ? null
+        : new NeighborProbe({
+            clock: scheduler.clock,
+            mac: device.mac,
+            sourceFor: (neighbor) => this.sourceToNeighbor(neighbor),
+            isOurs: (address) => this.isOwn(address),
+            toPeer: (frame) => {
+              device.emit(frame)
+              host.touch()
+            },
+          })
     this.linkLocal = device.linkHeader === 0 ? null : linkLocalOf(octets).withScope(index)
   }
 
@@ -90,8 +109,29 @@ export class PicoInterface implements Interface {
     return this.device.link
   }
 
+  /** The link-local one, which comes with the first of IPv6, last. */
   get addresses(): readonly InterfaceAddress[] {
-    return this.held
+    const { held, linkLocalClaim, linkLocal } = this
+    if (!this.hasIpv6 || linkLocalClaim === null || linkLocal === null) return held
+    return [...held, { address: linkLocal, prefixLength: 64 }]
+  }
+
+  /** Whether the address is one of this interface. */
+  isOwn(address: IpAddress): boolean {
+    return this.held.some((each) => each.address.equals(address)) || this.isOwnLinkLocal(address)
+  }
+
+  private isOwnLinkLocal(address: IpAddress): boolean {
+    return this.hasIpv6 && this.linkLocal?.equals(address) === true
+  }
+
+  /** Who asks for a neighbour beside the library. */
+  private sourceToNeighbor(neighbor: IpAddress): IpAddress | null {
+    const { held } = this
+    const inNetwork = held.find(({ address, prefixLength }) => inPrefix(neighbor, address, prefixLength))
+    const own = inNetwork ?? held.find(({ address }) => address.family === neighbor.family)
+    if (own === undefined) return null
+    return neighbor.isLinkLocal && neighbor.family === 6 ? (this.linkLocal ?? own.address) : own.address
   }
 
   /** Whether it speaks IPv6: not before it has an address. */
@@ -116,7 +156,8 @@ export class PicoInterface implements Interface {
     this.pending.add(key)
     try {
       if (address.family === 6) this.listen(address)
-      await this.station.acquire(address)
+      // Neither is used before it is known that nobody has it (RFC 4862 5.4).
+      await Promise.all([this.station.acquire(address), address.family === 6 ? this.linkLocalClaim : null])
       if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', where)
       if (host.pico.addLink(device.pointer, address, prefixToNetmask(prefixLength, address.family)) !== 0) {
         throw picoError(host.pico.error(), 'addAddress', where)
@@ -147,13 +188,21 @@ export class PicoInterface implements Interface {
 
   /** Neighbours ask the group of an address for it (RFC 4291 2.7.1). */
   private listen(address: IpAddress): void {
-    if (this.ipv6++ === 0 && this.linkLocal !== null) this.solicited.join(solicitedNode(this.linkLocal), null)
+    if (this.ipv6++ === 0 && this.linkLocal !== null && !address.equals(this.linkLocal)) {
+      this.solicited.join(solicitedNode(this.linkLocal), null)
+      this.linkLocalClaim = this.station.acquire(this.linkLocal)
+      // Whoever waits for it is told.
+      this.linkLocalClaim.catch(() => {})
+    }
     this.solicited.join(solicitedNode(address), null)
   }
 
   private stopListening(address: IpAddress): void {
     this.solicited.leave(solicitedNode(address), null)
-    if (--this.ipv6 === 0 && this.linkLocal !== null) this.solicited.leave(solicitedNode(this.linkLocal), null)
+    if (--this.ipv6 > 0 || this.linkLocalClaim === null || this.linkLocal === null) return
+    this.solicited.leave(solicitedNode(this.linkLocal), null)
+    this.station.release(this.linkLocal)
+    this.linkLocalClaim = null
   }
 
   private get solicited(): Memberships {
@@ -212,6 +261,7 @@ export class PicoInterface implements Interface {
   async remove(): Promise<void> {
     if (this.isRemoved) return
     this.isRemoved = true
+    this.neighbors?.close()
     this.keeper?.stop(new NetError('ENETDOWN', 'dhcp'))
     for (const { address } of [...this.held]) this.removeAddress(address)
     this.host.interfaceRemoved(this)

@@ -29,8 +29,6 @@ const V6 = [
   'pico_ipv6_link_istentative',
   'pico_ipv6_route_add',
   'pico_ipv6_route_del',
-  'pico_icmp6_ping',
-  'pico_icmp6_ping_abort',
 ]
 
 describe('which picoTCP it is', () => {

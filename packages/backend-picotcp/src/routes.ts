@@ -10,6 +10,14 @@ import type { PicoInterface } from './interface.ts'
 
 const LONGEST = { 4: 32, 6: 128 }
 
+export interface Way {
+  readonly on: PicoInterface
+  /** Which address of ours speaks. */
+  readonly source: IpAddress
+  /** The neighbour that packets go to. */
+  readonly hop: IpAddress
+}
+
 /** Routes that were added; those of the interfaces' own networks are listed with them. */
 export class RoutingTable implements Table<Route> {
   private readonly pico: Pico
@@ -65,19 +73,19 @@ export class RoutingTable implements Table<Route> {
     for (const route of this.entries.filter((entry) => entry.interface === on)) this.remove(route)
   }
 
-  /** Which address of ours speaks to a destination of another host. */
-  sourceFor(destination: IpAddress): IpAddress | null {
-    let best: IpAddress | null = null
+  /** The way to another host. */
+  wayTo(destination: IpAddress): Way | null {
+    let best: Way | null = null
     let length = -1
-    for (const { addresses } of this.interfaces) {
-      for (const { address, prefixLength } of addresses) {
+    for (const on of this.interfaces) {
+      for (const { address, prefixLength } of on.addresses) {
         if (
           address.family !== destination.family ||
           prefixLength <= length ||
           !inPrefix(destination, address, prefixLength)
         )
           continue
-        best = address
+        best = { on, source: address, hop: destination }
         length = prefixLength
       }
     }
@@ -90,7 +98,9 @@ export class RoutingTable implements Table<Route> {
       length = entry.prefixLength
     }
     if (route === null) return null
-    return route.via === null ? addressOn(route) : this.sourceFor(route.via)
+    if (route.via !== null) return this.wayTo(route.via)
+    const source = addressOn(route)
+    return source === null ? null : { on: route.interface as PicoInterface, source, hop: destination }
   }
 
   /** By which one groups are spoken to: as a route says, or else the first that has an address of the family. */

@@ -43,7 +43,21 @@ import {
   type UdpSocket,
 } from '@ioth/core'
 import { createStation } from '@ioth/core/station'
-import { Callbacks, type LibraryHandle, type PacketView } from '@ioth/ffi'
+import {
+  answerArp,
+  answerSolicitation,
+  askedFor,
+  Callbacks,
+  Echo,
+  type EchoWay,
+  isArp,
+  isSolicitation,
+  isStray,
+  type LibraryHandle,
+  type PacketView,
+  ProbedNeighbors,
+  type QuestionWay,
+} from '@ioth/ffi'
 import type { Pico } from './bindings.ts'
 import { DatagramMarks } from './datagram-marks.ts'
 import { type DeviceHost, PicoDevice } from './device.ts'
@@ -55,9 +69,8 @@ import { type InterfaceHost, PicoInterface } from './interface.ts'
 import { type FoundLibrary, loadLibrary } from './library.ts'
 import { capabilitiesWith } from './limits.ts'
 import { LoopbackLink } from './loopback.ts'
-import { Pings } from './ping.ts'
 import { PortAliases } from './port-aliases.ts'
-import { RoutingTable } from './routes.ts'
+import { RoutingTable, type Way } from './routes.ts'
 import { readLimits } from './settings.ts'
 import { DatagramSocket } from './sockets/datagram-socket.ts'
 import { invalid, notImplemented, type PicoSocket, type SocketHost } from './sockets/endpoint.ts'
@@ -102,13 +115,13 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   readonly marks: DatagramMarks
   readonly groups: GroupDatagrams
   readonly routes: RoutingTable
-  readonly neighbors: Table<Neighbor> = unlisted
+  readonly neighbors: Table<Neighbor>
   nameServers: readonly IpAddress[]
   searchDomains: readonly string[]
   private readonly library: LibraryHandle
   private readonly callbacks = new Callbacks()
   private readonly gate: Gate
-  private readonly pings: Pings
+  private readonly echo: Echo
   readonly events: EventQueue<StackEvent>
   private readonly loopback: PicoDevice
   private readonly attached: PicoInterface[] = []
@@ -159,7 +172,8 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
       () => this.flushDevices(),
       () => this.look(),
     )
-    this.pings = new Pings(pico, this.callbacks, scheduler, () => this.touch())
+    this.echo = new Echo(scheduler)
+    this.neighbors = new ProbedNeighbors(() => this.attached.map((on) => [on, on.neighbors ?? undefined]))
     this.routes = new RoutingTable(pico, this.attached)
     const link = new LoopbackLink(scheduler, pool)
     // First of all devices: the first address of each family stays the library's way for groups, also when it is freed. To a device of
@@ -284,7 +298,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
       )
       return on?.linkLocal ?? null
     }
-    return this.routes.sourceFor(destination)
+    return this.routes.wayTo(destination)?.source ?? null
   }
 
   scoped(address: IpAddress, syscall: string): IpAddress {
@@ -433,7 +447,10 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   private flushDevices(): void {
     this.gate.giveFins()
     this.loopback.flush()
-    for (const { device } of this.attached) device.flush()
+    for (const { device } of this.attached) {
+      if (device.giveLater()) this.touch()
+      device.flush()
+    }
   }
 
   // ---------- time ----------
@@ -474,13 +491,81 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   async ping(destination: IpAddress, options: PingOptions = {}): Promise<PingReply> {
     this.checkOpen('ping')
     const to = this.scoped(destination.unmapped(), 'ping')
-    const source = to.isMulticast ? null : this.sourceFor(to)
-    if (source === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
-    const on = this.attached.find(
-      ({ addresses, linkLocal }) =>
-        addresses.some(({ address }) => address.equals(source)) || linkLocal?.equals(source) === true,
-    )
-    return await this.pings.ask(to, (on?.device ?? this.loopback).pointer, options)
+    if (this.isOurs(to)) return await this.echo.ask(to, null, options)
+    const way = to.isMulticast ? null : this.wayTo(to)
+    if (way === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
+    return await this.echo.ask(to, this.questionWay(way), options)
+  }
+
+  private wayTo(to: IpAddress): Way | null {
+    if (to.family === 4 || !to.isLinkLocal) return this.routes.wayTo(to)
+    const on = this.attached.find(({ index, hasIpv6 }) => hasIpv6 && to.scope === index)
+    return on?.linkLocal == null ? null : { on, source: on.linkLocal, hop: to }
+  }
+
+  private questionWay({ on, source, hop }: Way): QuestionWay {
+    return {
+      ...this.echoWay(on.device),
+      source,
+      resolve: (done) => on.neighbors?.resolve(hop, done),
+    }
+  }
+
+  private echoWay(device: PicoDevice): EchoWay {
+    const { mac, mtu } = device
+    return {
+      mac,
+      mtu,
+      emit: (frame) => {
+        device.emit(frame)
+        this.touch()
+      },
+    }
+  }
+
+  echoArrives(device: PicoDevice, packet: PacketView): boolean {
+    return this.echo.arriving(packet, this.echoWay(device), (address) => this.isOurs(address))
+  }
+
+  echoFailed(packet: PacketView, quoted: PacketView): boolean {
+    return this.echo.errorArrives(packet, quoted)
+  }
+
+  neighborArrives(device: PicoDevice, frame: Uint8Array): boolean {
+    const on = this.attached.find((candidate) => candidate.device === device)
+    if (on?.neighbors == null || device.mac === null) return false
+    on.neighbors.arriving(frame, frame.length)
+    // The library answers nobody who has no address yet (RFC 4861 7.2.4), and gives entries of its table, and timers, to those who ask.
+    const isOurs = (address: IpAddress): boolean => on.isOwn(address)
+    let answer: Uint8Array | null = null
+    if (isArp(frame, frame.length)) answer = answerArp(frame, device.mac, isOurs)
+    else if (isSolicitation(frame, frame.length)) answer = answerSolicitation(frame, frame.length, device.mac, isOurs)
+    if (answer !== null) device.emit(answer)
+    return answer !== null
+  }
+
+  neighborSought(device: PicoDevice, frame: Uint8Array): boolean {
+    const on = this.attached.find((candidate) => candidate.device === device)
+    const neighbor = on?.neighbors == null ? null : askedFor(frame, frame.length)
+    if (on?.neighbors == null || neighbor === null) return false
+    // The library asks once for each packet, and what waits for who has not answered keeps one of five places for ever (pico_arp.c).
+    const mac = on.neighbors.seek(neighbor)
+    if (mac === null) return true
+    const answer =
+      neighbor.family === 4
+        ? answerArp(frame, mac, () => true)
+        : answerSolicitation(frame, frame.length, mac, () => true)
+    if (answer !== null) device.injectLater(answer)
+    return true
+  }
+
+  isStray(device: PicoDevice, frame: Uint8Array): boolean {
+    if (device.mac === null) return false
+    return isStray(frame, frame.length, device.mac, (address) => this.isBroadcast(address))
+  }
+
+  takeWhole(): Uint8Array | null {
+    return this.gate.takeWhole()
   }
 
   // ---------- counters and the end ----------
@@ -557,7 +642,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     for (let round = 0; round < LAST_TICKS; round++) this.engine.settle()
     for (const each of [...this.remains]) (each as Remains).done()
     this.flushDevices()
-    this.pings.clear()
+    this.echo.clear()
     for (const attached of [...this.attached]) await attached.remove()
     this.loopback.destroy()
     await this.loopback.link.close()
@@ -584,15 +669,4 @@ function isNeighborDiscovery(packet: Uint8Array, at: number): boolean {
   const type = packet[at + IP6_HEADER] as number
   const isIcmp6 = (packet[at] as number) >>> 4 === 6 && packet[at + IP6_NEXT_HEADER] === PROTO_ICMP6
   return isIcmp6 && type >= ROUTER_SOLICITATION && type <= REDIRECT
-}
-
-/** The library does not list its neighbours, and takes none. */
-const unlisted: Table<Neighbor> = {
-  list: () => [],
-  add: () => {
-    throw notImplemented('neighbors.add')
-  },
-  remove: () => {
-    throw notImplemented('neighbors.remove')
-  },
 }

@@ -19,15 +19,6 @@ const DEVIATIONS: DeviationsByReason = {
       'R-TCP-44 PAWS: an older timestamp is answered and dropped, and the connection goes on',
       'R-TCP-45 timestamps of two connections do not tell the same clock',
     ],
-  'its pings have no time to live (pico_icmp4.c, pico_icmp4_ping)': [
-    'traceroute: each router, silence in between, the destination at the end',
-    'traceroute: ends where a router knows no further, and at the most hops',
-    'traceroute: no route, a wrong option, given up',
-  ],
-  'its pings carry 1400 octets at most, in one frame': [
-    'R-ICMP4-02 all sizes come back whole, in fragments if need be',
-    'R-ICMP6-04 P-19',
-  ],
 }
 
 export const deviations: readonly Deviation[] = deviationsOf({ ...PICOTCP, ...DEVIATIONS })

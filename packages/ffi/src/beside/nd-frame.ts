@@ -23,6 +23,10 @@ export const ICMP6: number = ETHERNET_HEADER + IP6_HEADER
 /** Type, code, checksum, flags, target. */
 export const ND_OPTIONS: number = ICMP6 + 24
 export const ND_TARGET: number = ICMP6 + 8
+/** Router, solicited, override, from the highest bit down. */
+export const ND_FLAGS: number = ICMP6 + 4
+export const SOLICITED = 0x40
+export const OVERRIDE = 0x20
 export const ROUTER_SOLICITATION = 133
 export const SOLICITATION = 135
 export const ADVERTISEMENT = 136
@@ -33,7 +37,7 @@ export const TARGET_MAC = 2
 /** What a message says; addresses as octets. */
 export interface NdMessage {
   readonly kind: typeof ROUTER_SOLICITATION | typeof SOLICITATION | typeof ADVERTISEMENT
-  /** Router, solicited, override, from the highest bit down. @default 0 */
+  /** See {@link ND_FLAGS}. @default 0 */
   readonly flags?: number
   readonly target: Uint8Array
   readonly source: Uint8Array
@@ -58,7 +62,7 @@ export function ndFrame({ kind, flags = 0, target, source, destination, to, mac 
   frame.set(source, ETHERNET_HEADER + IP6_SOURCE)
   frame.set(destination, ETHERNET_HEADER + IP6_DESTINATION)
   frame[ICMP6] = kind
-  frame[ICMP6 + 4] = flags
+  frame[ND_FLAGS] = flags
   frame.set(target, ND_TARGET)
   frame.set([kind === ADVERTISEMENT ? TARGET_MAC : SOURCE_MAC, 1, ...mac], ND_OPTIONS)
   view.setUint16(ICMP6 + 2, ~transportSum(frame, 6, ETHERNET_HEADER, ICMP6, length, PROTO_ICMP6))

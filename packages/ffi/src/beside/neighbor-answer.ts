@@ -18,7 +18,17 @@ import {
   IP6_SOURCE,
   type IpAddress,
 } from '@ioth/core'
-import { ADVERTISEMENT, isNd, ND_TARGET, ndFrame, ndOption, SOLICITATION, SOURCE_MAC } from './nd-frame.ts'
+import {
+  ADVERTISEMENT,
+  isNd,
+  ND_TARGET,
+  ndFrame,
+  ndOption,
+  OVERRIDE,
+  SOLICITATION,
+  SOLICITED,
+  SOURCE_MAC,
+} from './nd-frame.ts'
 
 const ARP_REQUEST = 1
 const ARP_REPLY = 2
@@ -53,12 +63,24 @@ export function answerArp(
   return reply
 }
 
+/** Whom a library asks for, by a question to all; null: the frame is none, or a probe or announcement of its own address. */
+export function askedFor(frame: Uint8Array, length: number): IpAddress | null {
+  if (((frame[0] as number) & 1) === 0) return null
+  if (isArp(frame, length)) {
+    const sender = fromBytes(frame, ARP + ARP_SENDER_IP, 4)
+    const target = fromBytes(frame, ARP + ARP_TARGET_IP, 4)
+    const isRequest = frame[ARP + ARP_OPERATION + 1] === ARP_REQUEST
+    return !isRequest || sender.w3 === 0 || sender.equals(target) ? null : target
+  }
+  if (!isNd(frame, length, SOLICITATION)) return null
+  const isProbe = fromBytes(frame, ETHERNET_HEADER + IP6_SOURCE, 16).isUnspecified
+  return isProbe ? null : fromBytes(frame, ND_TARGET, 16)
+}
+
 export function isSolicitation(frame: Uint8Array, length: number): boolean {
   return isNd(frame, length, SOLICITATION)
 }
 
-const SOLICITED = 0x40
-const OVERRIDE = 0x20
 const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1)
 

@@ -18,7 +18,8 @@ beforeEach(() => {
   sent = []
   time = createVirtualScheduler({ seed: 1 })
   const toPeer = (frame: Uint8Array): void => void sent.push(frame)
-  probe = new NeighborProbe({ clock: time.clock, mac, sourceFor: () => own, toPeer })
+  const isOurs = (address: IpAddress): boolean => address.equals(own)
+  probe = new NeighborProbe({ clock: time.clock, mac, sourceFor: () => own, isOurs, toPeer })
 })
 
 /** A frame with an IPv4 packet, numbered. */
@@ -77,7 +78,8 @@ test('requests for others are not answered', () => {
 test('IPv6: who asks from its link-local address is answered there, and who has none yet, before all', () => {
   const [own6, other6] = ['fe80::1', 'fd00::9'].map(parseIpAddress) as [IpAddress, IpAddress]
   const isOther = (address: IpAddress): boolean => address.equals(other6)
-  probe = new NeighborProbe({ clock: time.clock, mac, sourceFor: () => own6, toPeer: (frame) => void sent.push(frame) })
+  const wires = { clock: time.clock, mac, sourceFor: () => own6, isOurs: () => false }
+  probe = new NeighborProbe({ ...wires, toPeer: (frame) => void sent.push(frame) })
   let heard: Uint8Array | null = null
   probe.resolve(other6, (found) => {
     heard = found

@@ -21,7 +21,18 @@ import {
   toBytes,
 } from '@ioth/core'
 import { groupMac, solicitedNode } from '@ioth/core/groups'
-import { ADVERTISEMENT, isNd, ND_TARGET, ndFrame, ndOption, SOLICITATION, SOURCE_MAC, TARGET_MAC } from './nd-frame.ts'
+import {
+  ADVERTISEMENT,
+  isNd,
+  ND_FLAGS,
+  ND_TARGET,
+  ndFrame,
+  ndOption,
+  OVERRIDE,
+  SOLICITATION,
+  SOURCE_MAC,
+  TARGET_MAC,
+} from './nd-frame.ts'
 import { isArp } from './neighbor-answer.ts'
 
 export interface NeighborWires {
@@ -29,6 +40,8 @@ export interface NeighborWires {
   readonly mac: Uint8Array
   /** Which address of ours asks. */
   sourceFor(destination: IpAddress): IpAddress | null
+  /** Who asks for one is known from then on (RFC 826, packet reception; RFC 4861 7.2.3). */
+  isOurs(address: IpAddress): boolean
   toPeer(frame: Uint8Array): void
 }
 
@@ -41,6 +54,7 @@ export interface KnownNeighbor {
 
 /** Questions, a second apart, before a neighbour is taken for absent. */
 const QUESTIONS = 3
+const ARP_REQUEST = 1
 const INTERVAL = 1_000_000
 /** A neighbour heard of so recently is not asked again. */
 const FRESH = 30_000_000
@@ -75,6 +89,15 @@ export class NeighborProbe {
     if (question === null) done(null)
     else question.waiting.push(done)
     question?.begin()
+  }
+
+  /** Asks for a neighbour whose answer the library takes from the link. @returns its MAC when it is known: nobody is asked. */
+  seek(address: IpAddress): Uint8Array | null {
+    let mac: Uint8Array | null = null
+    this.resolve(address, (found) => {
+      mac = found
+    })
+    return mac
   }
 
   /**
@@ -117,13 +140,34 @@ export class NeighborProbe {
   /** A frame from the link: it may be an answer. */
   arriving(frame: Uint8Array, length: number): void {
     if (isArp(frame, length)) {
-      this.learn(fromBytes(frame, ETHERNET_HEADER + ARP_SENDER_IP, 4), frame, ETHERNET_HEADER + ARP_SENDER_MAC)
-      return
+      const sender = fromBytes(frame, ETHERNET_HEADER + ARP_SENDER_IP, 4)
+      const target = fromBytes(frame, ETHERNET_HEADER + ARP_TARGET_IP, 4)
+      const isRequest = frame[ETHERNET_HEADER + ARP_OPERATION + 1] === ARP_REQUEST
+      if (!this.isHeardOf(sender) && !(isRequest && this.wires.isOurs(target))) return
+      this.learn(sender, frame, ETHERNET_HEADER + ARP_SENDER_MAC)
+    } else if (isNd(frame, length, ADVERTISEMENT)) this.advertised(frame, length)
+    else if (isNd(frame, length, SOLICITATION)) {
+      const mac = ndOption(frame, length, SOURCE_MAC)
+      const sender = fromBytes(frame, ETHERNET_HEADER + IP6_SOURCE, 16)
+      if (mac >= 0 && this.wires.isOurs(fromBytes(frame, ND_TARGET, 16))) this.learn(sender, frame, mac)
     }
-    const isAnswer = isNd(frame, length, ADVERTISEMENT)
-    if (!isAnswer && !isNd(frame, length, SOLICITATION)) return
-    const mac = ndOption(frame, length, isAnswer ? TARGET_MAC : SOURCE_MAC)
-    if (mac >= 0) this.learn(fromBytes(frame, isAnswer ? ND_TARGET : ETHERNET_HEADER + IP6_SOURCE, 16), frame, mac)
+  }
+
+  /** RFC 4861 7.2.5: nobody is known by its own word alone, and one that is known moves only when it says so. */
+  private advertised(frame: Uint8Array, length: number): void {
+    const target = fromBytes(frame, ND_TARGET, 16)
+    const mac = ndOption(frame, length, TARGET_MAC)
+    if (mac < 0 || !this.isHeardOf(target)) return
+    const known = this.known.get(target.toString())
+    const isElsewhere = known?.mac.some((octet, at) => octet !== frame[mac + at]) === true
+    if (isElsewhere && ((frame[ND_FLAGS] as number) & OVERRIDE) === 0) return
+    this.learn(target, frame, mac)
+  }
+
+  /** Whether it is known, or asked for. */
+  private isHeardOf(address: IpAddress): boolean {
+    const key = address.toString()
+    return this.known.has(key) || this.questions.has(key)
   }
 
   /** A neighbour that did not answer, or is to be forgotten. */
