@@ -139,9 +139,19 @@ export class Flow {
     }
     if (this.finSent && frame.dataLength === 0 && frame.sequence === this.finAt && !this.libraryEnded) {
       frame.sequence = (frame.sequence + 1) | 0
-    }
+    } else this.raise(frame)
     if (this.finWanted && !this.finSent) this.sendFinIfDue()
     return true
+  }
+
+  /**
+   * An acknowledgement says what comes next (RFC 9293 3.10.7.4): a library that has repeated a segment says what came behind that (lwIP's
+   * `tcp_output`), which the peer takes for a segment of old and does not read. One number less is a probe, and stays.
+   */
+  private raise(frame: PacketView): void {
+    if (frame.dataLength > 0 || (frame.flags & (TCP_SYN | TCP_RST)) !== 0) return
+    const next = this.finSent ? (this.finAt + 1) | 0 : this.sndNxt
+    if (((next - frame.sequence) | 0) > 1) frame.sequence = next
   }
 
   /** What was offered is not taken back (RFC 9293 3.8.6): libraries offer less when octets come out of order. */
