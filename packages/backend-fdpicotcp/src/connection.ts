@@ -104,6 +104,10 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
     return this.given - (this.flow?.acknowledgedOctets ?? this.given)
   }
 
+  override get isEndAcknowledged(): boolean {
+    return this.flow?.finAcknowledged ?? false
+  }
+
   // ---------- what the shell says ----------
 
   override pump(): void {

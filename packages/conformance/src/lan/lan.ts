@@ -87,6 +87,8 @@ const REAL_PATIENCE_MS = 40_000
 const MOMENT_MS = 80
 const QUIET_MS = 60
 const LONGEST_MOMENT_MS = 1000
+/** It is looked every millisecond. */
+const LONGEST_STEP_MS = 5
 
 export async function createLan(options: LanOptions): Promise<Lan> {
   const lan = new Lan(options)
@@ -432,11 +434,15 @@ export class Lan implements AsyncDisposable {
   }
 }
 
-/** How long no frame has been seen on any line. */
+/**
+ * How long no frame has been seen on any line, in time that this process had: where it is called late the machine had others to serve, and a
+ * helper with a library may have waited, too.
+ */
 class Quiet {
   private readonly lan: Lan
   private frames = -1
   private last = 0
+  private quiet = 0
 
   constructor(lan: Lan) {
     this.lan = lan
@@ -444,9 +450,10 @@ class Quiet {
 
   since(now: number): number {
     const frames = this.lan.hosts.reduce((sum, host) => sum + host.frames.length, 0)
-    if (frames !== this.frames) this.last = now
+    this.quiet = frames === this.frames ? this.quiet + Math.min(now - this.last, LONGEST_STEP_MS * 1000) : 0
     this.frames = frames
-    return now - this.last
+    this.last = now
+    return this.quiet
   }
 }
 

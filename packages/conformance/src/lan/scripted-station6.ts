@@ -22,6 +22,9 @@ export interface ReceivedIcmpv6 extends IcmpMessage {
 }
 
 const NEIGHBOR_SOLICITATION = 135
+/** How long a host takes to answer: in virtual time, and at most on the host's clock. */
+const MOMENT_MS = 2
+const ANSWER_MS = 3000
 const NO_HEADERS: readonly ExtensionHeader[] = []
 
 export class ScriptedStation6 {
@@ -91,15 +94,24 @@ export class ScriptedStation6 {
   }
 
   /** What came within a moment, or the time given. */
-  async replies(milliseconds = 2): Promise<readonly Dissection[]> {
+  async replies(milliseconds: number = MOMENT_MS): Promise<readonly Dissection[]> {
     const from = this.received.length
     await this.lan.wait(milliseconds)
     return this.received.slice(from)
   }
 
   /** The ICMPv6 messages of {@link replies}. */
-  async messages(milliseconds = 2): Promise<readonly ReceivedIcmpv6[]> {
+  async messages(milliseconds: number = MOMENT_MS): Promise<readonly ReceivedIcmpv6[]> {
     return (await this.replies(milliseconds)).flatMap((frame) => messageOf(frame) ?? [])
+  }
+
+  /** The first ICMPv6 message that comes, and should come at once. */
+  async message(): Promise<ReceivedIcmpv6 | undefined> {
+    const from = this.received.length
+    const messages = (): readonly ReceivedIcmpv6[] =>
+      this.received.slice(from).flatMap((frame) => messageOf(frame) ?? [])
+    await this.lan.moment(() => messages().length > 0, MOMENT_MS, ANSWER_MS)
+    return messages()[0]
   }
 
   close(): Promise<void> {

@@ -75,18 +75,25 @@ export class Station {
     return this.received.splice(0)
   }
 
+  /** The first thing that comes, and should come at once. */
+  async answer(): Promise<Dissection | undefined> {
+    await this.lan.moment(() => this.received.length > 0, ANSWER_MS, SERVED_MS)
+    return this.received.splice(0)[0]
+  }
+
   /** Whether the target still answers: an echo request comes back whole. */
   async isServed(): Promise<boolean> {
     const body = Uint8Array.of(1, 2, 3, 4, 5, 6, 7)
+    const isReply = ({ icmp }: Dissection): boolean => icmp?.type === 0 && icmp.body.join() === body.join()
+    const isAnswered = (): boolean => this.received.some(isReply)
     this.received.length = 0
     // What waits for a neighbour of a library may be lost (R-ARP-03 is a SHOULD, and a test of its own).
     const attempts = this.lan.virtual === null ? ATTEMPTS : 1
-    for (let attempt = 1; attempt <= attempts && this.received.length === 0; attempt++) {
+    for (let attempt = 1; attempt <= attempts && !isAnswered(); attempt++) {
       this.icmp({ type: 8, rest: [0x7e, 0x57, 0, attempt] }, body)
-      await this.lan.moment(() => this.received.length > 0, ANSWER_MS, SERVED_MS)
+      await this.lan.moment(isAnswered, ANSWER_MS, SERVED_MS)
     }
-    const [answer] = this.received.splice(0)
-    return answer?.icmp?.type === 0 && answer.icmp.body.join() === body.join()
+    return this.received.splice(0).some(isReply)
   }
 
   close(): Promise<void> {

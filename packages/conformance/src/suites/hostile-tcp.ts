@@ -24,24 +24,25 @@ const FAR = 0x4000_0000
 export function hostileTcp(suite: Suite): void {
   const { capabilities } = suite
 
-  suite.test(
-    'H-18 all flags at numbers outside of the window, in each state: at most one answer, nothing changes',
-    async ({ lan, a }) => {
-      for (const [index, state] of SYNCHRONISED.entries()) {
-        const port = 8000 + index
-        const { peer, socket, listener } = await inState(lan, a, state, port)
+  for (const [index, state] of SYNCHRONISED.entries()) {
+    suite.test(
+      `H-18 all flags at numbers outside of the window, in ${state}: at most one answer, nothing changes`,
+      async ({ lan, a }) => {
+        const { peer, socket, listener } = await inState(lan, a, state, 8000 + index)
         const before = socket.state
         for (const flags of FLAGS) {
-          const answers = await peer.exchange({ flags, sequence: (peer.next + FAR) >>> 0, acknowledgment: peer.ack })
-          expect(answers.filter(({ rst }) => rst).length, `RSTs for ${flags} in ${state}`).toBe(0)
-          expect(answers.length, `answers to ${flags} in ${state}`).toBeLessThanOrEqual(1)
-          expect(socket.state, `after ${flags} in ${state}`).toBe(before)
+          const replies = await peer.exchange({ flags, sequence: (peer.next + FAR) >>> 0, acknowledgment: peer.ack })
+          // On the host's clock an end that is not acknowledged is repeated meanwhile, which is no answer.
+          const answers = suite.isVirtual ? replies : replies.filter(({ fin }) => !fin)
+          expect(replies.filter(({ rst }) => rst).length, `RSTs for ${flags}`).toBe(0)
+          expect(answers.length, `answers to ${flags}`).toBeLessThanOrEqual(1)
+          expect(socket.state, `after ${flags}`).toBe(before)
         }
         socket.reset()
         listener?.close()
-      }
-    },
-  )
+      },
+    )
+  }
 
   suite.test(
     'H-18 R-TCP-07 R-TCP-08 all flags to a closed and to a listening port: a RST where an ACK was, a SYN-ACK for a SYN, or nothing',

@@ -33,7 +33,7 @@ function answers(suite: Suite): void {
       const station = new Station(lan, a)
       for (const size of [0, 1, 2, 56, 1471, 1472]) {
         station.icmp({ type: ECHO, rest: [0xab, 0xcd, size >> 8, size & 255] }, octets(size))
-        const [answer] = await station.answers()
+        const answer = await station.answer()
         expect(answer?.ip?.source).toBe('10.0.0.1')
         expect(answer?.icmp?.type).toBe(ECHO_REPLY)
         expect(answer?.ip?.payload.subarray(4, 8).join()).toBe([0xab, 0xcd, size >> 8, size & 255].join())
@@ -130,7 +130,7 @@ function answers(suite: Suite): void {
       for (const size of [0, 1, 500, 1400]) {
         const packet = craftUdp(station.ends, { sourcePort: 9, destinationPort: 9999 }, octets(size))
         station.send(packet)
-        const [error] = await station.answers()
+        const error = await station.answer()
         const quote = error?.icmp?.body as Uint8Array
         expect(quote.length).toBeGreaterThanOrEqual(28)
         expect(28 + quote.length).toBeLessThanOrEqual(576)

@@ -26,7 +26,7 @@ export function icmpv6(suite: Suite): void {
   test('R-ICMP6-04 echo comes back with all its data, from the address that was asked', async ({ station }) => {
     for (const size of [0, 1, 56, 1400]) {
       station.echo(data(size))
-      const [reply] = await station.messages()
+      const reply = await station.message()
       expect(reply).toMatchObject({ type: 129, code: 0, rest: 0x01020304, source: 'fc00:0:0:0:0:0:0:1' })
       expect(reply?.body).toEqual(data(size))
     }
@@ -34,7 +34,7 @@ export function icmpv6(suite: Suite): void {
 
   test('R-ICMP6-04 asked by a group, it answers from an address of one host', async ({ station }) => {
     station.echo(data(20), [], { destination: ALL_NODES })
-    const [reply] = await station.messages()
+    const reply = await station.message()
     expect(reply).toMatchObject({ type: 129, source: 'fc00:0:0:0:0:0:0:1' })
     expect(reply?.body).toEqual(data(20))
   })
@@ -71,7 +71,7 @@ export function icmpv6(suite: Suite): void {
   }) => {
     for (const size of [0, 100, 1400]) {
       station.udp(9, data(size))
-      const [error] = await station.messages()
+      const error = await station.message()
       expect(error).toMatchObject({ type: 1, code: 4, rest: 0 })
       expect(error?.body.length).toBe(Math.min(40 + 8 + size, 1280 - 40 - 8))
       const sent = craftIpv6({ ...station.ends, nextHeader: 17 }, craftUdp6(station.ends, 6666, 9, data(size)))
@@ -85,7 +85,7 @@ export function icmpv6(suite: Suite): void {
       const end = at === 0 ? 256 : datagram.length
       station.send([optionsHeader(60), fragmentHeader(77, at, at === 0)], 17, datagram.subarray(at, end))
     }
-    const [error] = await station.messages()
+    const error = await station.message()
     expect(error).toMatchObject({ type: 1, code: 4 })
     expect(error?.body).toEqual(craftChain(station.ends, [optionsHeader(60)], 17, datagram))
   })

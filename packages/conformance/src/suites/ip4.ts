@@ -47,7 +47,7 @@ function headers(suite: Suite): void {
     const padded = new Uint8Array(46).fill(0xee)
     padded.set(packet)
     station.send(padded)
-    const [answer] = await station.answers()
+    const answer = await station.answer()
     expect(answer?.icmp?.body).toEqual(octets(5))
     await station.close()
   })

@@ -150,7 +150,7 @@ function headers(test: Register): void {
       Uint8Array.from([...echo, 1, 2, 3, 4]),
     )
     station.sendPacket(packet)
-    const [reply] = await station.messages()
+    const reply = await station.message()
     expect(reply?.body.length).toBe(4)
   })
 
@@ -253,7 +253,7 @@ function options(test: Register): void {
     const to = { destination: ALL_NODES }
     const header = (type: number): readonly ExtensionHeader[] => [optionsHeader(DESTINATION_OPTIONS, [type, 0])]
     station.echo(data(8), header(0x9e), to)
-    const [problem] = await station.messages()
+    const problem = await station.message()
     expect(problem).toMatchObject({ type: PARAMETER_PROBLEM, code: 2, rest: 42, source: 'fc00:0:0:0:0:0:0:1' })
     await expectDrop(scene, 'bits 11', () => station.echo(data(8), header(0xde), to))
     await expectDrop(scene, 'bits 01', () => station.echo(data(8), header(0x5e), to))

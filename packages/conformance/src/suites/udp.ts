@@ -251,7 +251,7 @@ function onTheWire(suite: Suite): void {
     const socket = open(a, 53)
     const checksumOf = async (data: Uint8Array): Promise<number> => {
       expect(socket.send(data, 0, data.length, parseIpAddress(station.ip.join('.')), 9)).toBe(data.length)
-      const [datagram] = await station.answers()
+      const datagram = await station.answer()
       // The frame checker holds it against the octets.
       const octets = datagram?.ip?.payload as Uint8Array
       return (octets[6] as number) * 256 + (octets[7] as number)

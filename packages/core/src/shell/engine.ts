@@ -49,6 +49,10 @@ export abstract class TcpLine {
   get inFlight(): number {
     return 0
   }
+  /** The peer acknowledged the end of this direction, or it is not known whether it did. */
+  get isEndAcknowledged(): boolean {
+    return true
+  }
   /** There are octets to be taken, or an end. Called from the stack's job. */
   abstract pump(): void
   /** The user has room again. */

@@ -12,6 +12,10 @@ import { BareEngine, createShellStack, type ListenLine, TcpLine } from '../shell
 
 /** A connection that does what it is told in its own time. */
 class SlowLine extends TcpLine {
+  isAcknowledged = false
+  override get isEndAcknowledged(): boolean {
+    return this.isAcknowledged
+  }
   override pump(): void {}
   override resume(): void {}
   override finish(): void {}
@@ -83,4 +87,32 @@ test('octets for a socket that is closed: its peer is told by a reset', async ()
   expect([resets, stack.lingering]).toEqual([1, 0])
   line.user.gone()
   await stack.close()
+})
+
+test('the states of an end: of ours, of both at once, and of the peer first', async () => {
+  const ours = await connecting()
+  ours.line.user.connected()
+  ours.socket.shutdown()
+  expect(ours.socket.state).toBe('FIN-WAIT-1')
+  ours.line.isAcknowledged = true
+  expect(ours.socket.state).toBe('FIN-WAIT-2')
+  ours.line.user.ended()
+  expect(ours.socket.state).toBe('TIME-WAIT')
+
+  const both = await connecting()
+  both.line.user.connected()
+  both.socket.shutdown()
+  both.line.user.ended()
+  expect(both.socket.state).toBe('CLOSING')
+
+  const peer = await connecting()
+  peer.line.user.connected()
+  peer.line.user.ended()
+  expect(peer.socket.state).toBe('CLOSE-WAIT')
+  peer.socket.shutdown()
+  expect(peer.socket.state).toBe('LAST-ACK')
+  for (const { stack, line } of [ours, both, peer]) {
+    void stack.close()
+    line.user.gone()
+  }
 })

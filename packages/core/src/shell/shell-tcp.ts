@@ -36,6 +36,8 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   private isUsedUp = false
   /** The peer's FIN came. */
   private atEnd = false
+  /** The peer had ended before this side did. */
+  private peerEndedFirst = false
   private endWasRead = false
   private sendLimit: number
   private receiveLimit: number
@@ -68,8 +70,11 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   get state(): string {
     if (this.stage === 'connecting') return 'SYN-SENT'
     if (this.stage !== 'open') return 'CLOSED'
-    if (this.isEnding) return this.atEnd ? 'LAST-ACK' : this.bytesQueued > 0 ? 'FIN-WAIT-1' : 'FIN-WAIT-2'
-    return this.atEnd ? 'CLOSE-WAIT' : 'ESTABLISHED'
+    if (!this.isEnding) return this.atEnd ? 'CLOSE-WAIT' : 'ESTABLISHED'
+    if (this.peerEndedFirst) return 'LAST-ACK'
+    const isAcknowledged = this.bytesQueued === 0 && this.line?.isEndAcknowledged === true
+    if (this.atEnd) return isAcknowledged ? 'TIME-WAIT' : 'CLOSING'
+    return isAcknowledged ? 'FIN-WAIT-2' : 'FIN-WAIT-1'
   }
 
   override get localAddress(): IpAddress | null {
@@ -317,6 +322,7 @@ export class ShellTcpSocket extends ShellSocket implements TcpSocket, TcpUser {
   ended(): void {
     if (this.atEnd || this.stage !== 'open') return
     this.atEnd = true
+    this.peerEndedFirst = !this.isEnding
     if (this.isEnding && !this.host.engine.canHalfClose && !this.isClosed) this.line?.finish()
     if (!this.isClosed) this.raise(READABLE)
   }

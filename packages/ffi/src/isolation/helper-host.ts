@@ -106,7 +106,7 @@ export class HelperHost extends Job {
   /** Frames of the program's, in a job: a link never calls its taker from inside another's call. */
   run(): void {
     for (const { port, octets } of this.arrived.splice(0)) this.links.get(port)?.frame(octets)
-    for (const stream of this.watched) if (!stream.creditAcknowledged()) this.watched.delete(stream)
+    for (const stream of this.watched) if (!stream.tellAcknowledged()) this.watched.delete(stream)
   }
 
   // ---------- for sockets ----------

@@ -31,7 +31,7 @@ export interface HelperSockets {
   tell(note: HelperNote): void
   send(kind: number, ...parts: readonly Uint8Array[]): void
   forget(socket: number): void
-  /** Has {@link HelperStream.creditAcknowledged} called after the next frames, as long as it says so. */
+  /** Has {@link HelperStream.tellAcknowledged} called after the next frames, as long as it says so. */
   watch(stream: HelperStream): void
   adopt(socket: HelperSocket, number: number): void
   nextAccepted(): number
@@ -63,6 +63,7 @@ export class HelperStream implements HelperSocket, ByteSink {
   private isEnding = false
   private isFinishing = false
   private isOver = false
+  private toldEnd = false
 
   constructor(host: HelperSockets, socket: TcpSocket, number: number, isConnected: boolean) {
     this.host = host
@@ -165,7 +166,7 @@ export class HelperStream implements HelperSocket, ByteSink {
       outgoing.drop(count)
       this.written += count
     }
-    if (this.creditAcknowledged()) this.host.watch(this)
+    if (this.tellAcknowledged()) this.host.watch(this)
     if (outgoing.length > 0) {
       socket.interest |= WRITABLE
       return
@@ -175,12 +176,32 @@ export class HelperStream implements HelperSocket, ByteSink {
       // Nobody reads what still comes: with something unread the peer would get a RST instead of the end.
       socket.close()
       this.over()
-    } else if (this.isEnding) socket.shutdown()
+    } else if (this.isEnding) {
+      socket.shutdown()
+      this.host.watch(this)
+    }
   }
 
-  /** Octets are in the program's send buffer until the peer has acknowledged them. @returns whether some are still under way. */
-  creditAcknowledged(): boolean {
+  /**
+   * Octets are in the program's send buffer until the peer has acknowledged them; and an end is on its way until then. @returns whether
+   * something still is.
+   */
+  tellAcknowledged(): boolean {
     if (this.isOver) return false
+    return this.creditAcknowledged() || this.awaitsEnd()
+  }
+
+  private awaitsEnd(): boolean {
+    if (this.toldEnd || !this.isEnding) return false
+    const { state } = this.socket
+    if (state === 'FIN-WAIT-2' || state === 'TIME-WAIT') {
+      this.toldEnd = true
+      this.host.tell({ note: 'end-acknowledged', socket: this.number })
+    }
+    return state === 'FIN-WAIT-1' || state === 'CLOSING'
+  }
+
+  private creditAcknowledged(): boolean {
     const news = this.written - this.told - this.socket.bytesQueued
     if (news > 0) {
       this.told += news

@@ -59,7 +59,8 @@ export interface WireRoute {
 
 /** From the helper. */
 export type HelperNote =
-  | { readonly note: 'connected' | 'ended' | 'gone' | 'writable'; readonly socket: number }
+  /** `end-acknowledged`: the peer has what was sent, and its end. */
+  | { readonly note: 'connected' | 'ended' | 'end-acknowledged' | 'gone' | 'writable'; readonly socket: number }
   | { readonly note: 'failed'; readonly socket: number; readonly code: ErrorCode }
   | { readonly note: 'accepted'; readonly listener: number; readonly socket: number; readonly ends: WireEnds }
   /** With the closed sockets whose octets are not acknowledged yet. */

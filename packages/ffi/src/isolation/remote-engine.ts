@@ -282,6 +282,9 @@ export class RemoteEngine implements Engine, RemoteHost {
       case 'ended':
         this.lines.get(note.socket)?.user.ended()
         return
+      case 'end-acknowledged':
+        this.lines.get(note.socket)?.endWasAcknowledged()
+        return
       case 'failed':
         this.failed(note.socket, note.code)
         return

@@ -33,6 +33,7 @@ export class RemoteLine extends TcpLine {
   private isEnded = false
   private isFinishing = false
   private isFinished = false
+  private wasEndAcknowledged = false
 
   constructor(host: RemoteHost, socket: number) {
     super()
@@ -42,6 +43,10 @@ export class RemoteLine extends TcpLine {
 
   override get inFlight(): number {
     return SEND_CREDIT - this.credit
+  }
+
+  override get isEndAcknowledged(): boolean {
+    return this.wasEndAcknowledged
   }
 
   override pump(): void {
@@ -91,6 +96,10 @@ export class RemoteLine extends TcpLine {
     this.credit += octets
     this.user.drained()
     this.pump()
+  }
+
+  endWasAcknowledged(): void {
+    this.wasEndAcknowledged = true
   }
 
   arrived(bytes: Uint8Array): void {
