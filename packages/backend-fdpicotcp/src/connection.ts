@@ -54,6 +54,8 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   private hasEnded = false
   /** When the peer last acknowledged something, or there was nothing to acknowledge. */
   private progressAt = 0
+  /** What waits has waited long enough for a window that is worth it. */
+  private isOverdue = false
   private probeAt = 0
   private probeEvery = FIRST_PROBE
   private readonly work: PumpJob
@@ -121,6 +123,10 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
       if (length <= 0) return
       // Nagle: what does not fill a segment waits for the acknowledgement of what is under way.
       if (!this.noDelay && inFlight > 0 && length < flow.peerMss && !user.isEnding) return
+      // What a window leaves of all that waits, and is neither a segment nor half of what the window was, waits for more (RFC 9293 3.8.6.2.1).
+      const worth = Math.min(flow.peerMss, flow.acceptance.widestWindow / 2)
+      if (length < outgoing.length && length < worth && !this.isOverdue) return
+      this.isOverdue = false
       const taken = engine.library.write(fd, outgoing.peek(length), length)
       if (taken < 0) {
         this.fail(flow.wasReset ? 'ECONNRESET' : 'EPIPE')
@@ -220,11 +226,12 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
       this.fail('ETIMEDOUT')
       return
     }
-    if (flow.peerWindow > 0 || user.outgoing.length === 0 || this.inFlight > 0) {
+    if (user.outgoing.length === 0 || this.inFlight > 0) {
       this.probeEvery = FIRST_PROBE
       this.probeAt = now + FIRST_PROBE
     } else if (now >= this.probeAt) {
-      flow.probe()
+      if (flow.peerWindow === 0) flow.probe()
+      else this.isOverdue = true
       this.probeAt = now + this.probeEvery
       this.probeEvery = Math.min(this.probeEvery * 2, LAST_PROBE)
     }

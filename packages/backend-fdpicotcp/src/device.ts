@@ -13,6 +13,7 @@ import {
   type IpAddress,
   type Link,
   NetError,
+  PROTO_TCP,
   PROTO_UDP,
   parseIpAddress,
   parseMac,
@@ -27,6 +28,7 @@ import {
   UDP_CHECKSUM,
 } from '@ioth/core'
 import {
+  cutSegment,
   endsOf,
   type Flow,
   FlowTable,
@@ -37,15 +39,20 @@ import {
   isOfNobody,
   makeSegment,
   mendIcmp,
+  mssOn,
   NeighborProbe,
   ndFrame,
   PacketView,
+  pathMtuOf,
+  plainSyn,
   ROUTER_SOLICITATION,
   refusalOf,
   reportOf,
+  roomIn,
+  SACK,
+  SACK_PERMITTED,
   TIMESTAMPS,
   WINDOW_SCALE,
-  withMss,
 } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { InsidePorts } from './inside-ports.ts'
@@ -84,6 +91,15 @@ export interface Exchange {
   /** Octets of a datagram that the library is given. */
   arriving(length: number): void
   reported(code: ErrorCode): void
+}
+
+/** Where a connection stands inside the library. */
+interface Place {
+  readonly flow: Flow
+  readonly port: number
+  readonly local: IpAddress
+  /** The address that the library speaks from, when it is another one than `local`. */
+  other: IpAddress | null
 }
 
 export interface DeviceCounters {
@@ -125,8 +141,8 @@ export class Device implements FrameGuard {
   private readonly owner: DeviceOwner
   private readonly wire: Wire
   /** The library's port of each connection, and by that and its peer's port which connection it is. */
-  private readonly inside = new Map<Flow, number>()
-  private readonly known = new Map<number, { readonly flow: Flow; readonly local: IpAddress }>()
+  private readonly inside = new Map<Flow, Place>()
+  private readonly known = new Map<number, Place>()
   private readonly retired = new Set<Flow>()
   /** Neighbours that the library was told of. */
   private readonly introduced = new Set<string>()
@@ -200,8 +216,9 @@ export class Device implements FrameGuard {
 
   /** A connection of ours, which has a port of its own inside. */
   begin(flow: Flow, local: IpAddress, inside: number, remotePort: number): void {
-    this.inside.set(flow, inside)
-    this.known.set(keyOf(inside, remotePort), { flow, local })
+    const place: Place = { flow, port: inside, local, other: null }
+    this.inside.set(flow, place)
+    this.known.set(keyOf(inside, remotePort), place)
   }
 
   /** Whether the library could not tell a new connection from one that is there. */
@@ -212,7 +229,7 @@ export class Device implements FrameGuard {
   /** The library has forgotten a connection: what comes for it is answered here. */
   retire(flow: Flow, remotePort: number): void {
     this.retired.add(flow)
-    const key = keyOf(this.inside.get(flow) ?? 0, remotePort)
+    const key = keyOf(this.inside.get(flow)?.port ?? 0, remotePort)
     if (this.known.get(key)?.flow === flow) this.known.delete(key)
   }
 
@@ -309,6 +326,13 @@ export class Device implements FrameGuard {
     if (flow === null) return this.newSegment(segment, isOpening)
     // The library has forgotten it.
     if (flow.wasReset) return false
+    const verdict = flow.hasBegun && !flow.isDead ? flow.acceptance.judge(segment, flow) : 'take'
+    if (verdict !== 'take') {
+      this.releaseAcknowledgement()
+      if (verdict === 'answer') flow.acknowledge()
+      else if (verdict === 'refuse') this.refuse(segment)
+      return false
+    }
     const before = flow.acknowledgedOctets
     if (!flow.arriving(segment)) return false
     if ((segment.flags & TCP_RST) !== 0) {
@@ -322,28 +346,64 @@ export class Device implements FrameGuard {
       }
       return false
     }
-    segment.destinationPort = this.inside.get(flow) as number
-    if ((segment.flags & TCP_SYN) !== 0) return this.passesSyn(segment)
+    this.goInside(segment, flow)
+    if ((segment.flags & TCP_SYN) !== 0) return this.giveSyn(segment)
+    const isNews = flow.acknowledgedOctets !== before
     const isPure = segment.flags === TCP_ACK && segment.dataLength === 0 && !flow.isPassive
-    if (isPure && flow.acknowledgedOctets !== before) {
+    if (isPure && isNews) {
       // Of acknowledgements in a row the last one says all; by several, after a timeout, the library loses its place for good.
       if (this.acknowledgement?.flow !== flow) this.releaseAcknowledgement()
       this.acknowledgement = { flow, frame: segment.bytes.slice(0, segment.length) }
       return false
     }
     this.releaseAcknowledgement()
-    if ((segment.flags & TCP_FIN) === 0 || segment.dataLength === 0) return true
-    this.giveApart(segment)
+    return segment.dataLength === 0 || this.givesOctets(flow, segment, isNews)
+  }
+
+  /**
+   * What the library has not had yet, in pieces ({@link Acceptance.given}); and an end apart, for it does not see one that comes with octets.
+   * @param isNews whether it acknowledges something, too.
+   */
+  private givesOctets(flow: Flow, segment: PacketView, isNews: boolean): boolean {
+    const { sequence, acknowledgment, dataLength, window, flags, length } = segment
+    const { rcvNxt, rcvEdge } = flow
+    const { given } = flow.acceptance
+    const end = (sequence + dataLength) | 0
+    const from = ((rcvNxt - sequence) | 0) > 0 ? rcvNxt : sequence
+    const to = rcvEdge !== null && ((end - rcvEdge) | 0) > 0 ? rcvEdge : end
+    if (from === rcvNxt) given.acknowledged(rcvNxt)
+    const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
+    const hasEnd = (flags & TCP_FIN) !== 0
+    const [first] = pieces
+    if (first?.[0] === sequence && first[1] === end && !hasEnd) return true
+    const whole = segment.bytes.slice(0, length)
+    for (const [left, right] of pieces)
+      this.give(whole, TCP_PSH | TCP_ACK, (left - sequence) | 0, (right - sequence) | 0)
+    if (first === undefined) {
+      flow.acknowledge()
+      if (isNews) this.give(whole, TCP_ACK, 0, 0)
+    }
+    if (hasEnd && to === end) {
+      const numbers = { flags: TCP_FIN | TCP_ACK, sequence: end, acknowledgment, window }
+      this.bridge.toLibrary(makeSegment(endsOf(segment), numbers))
+    }
     return false
   }
 
-  /** The library does not see an end that comes with octets. */
-  private giveApart(segment: PacketView): void {
-    const { sequence, acknowledgment, dataLength, window } = segment
-    segment.flags &= ~TCP_FIN
-    this.bridge.toLibrary(segment.bytes.slice(0, segment.length))
-    const end = { flags: TCP_FIN | TCP_ACK, sequence: (sequence + dataLength) | 0, acknowledgment, window }
-    this.bridge.toLibrary(makeSegment(endsOf(segment), end))
+  private give(whole: Uint8Array, flags: number, from: number, to: number): void {
+    const { own } = this.packet
+    own.read(whole.slice(), 0, whole.length)
+    own.flags = flags
+    own.keepOctets(from, to)
+    this.bridge.toLibrary(own.bytes.subarray(0, own.end))
+  }
+
+  /** To where the connection stands inside the library. */
+  private goInside(segment: PacketView, flow: Flow): void {
+    const place = this.inside.get(flow)
+    if (place === undefined) return
+    segment.destinationPort = place.port
+    if (place.other !== null) segment.destinationAddress = place.other
   }
 
   private newSegment(segment: PacketView, isOpening: boolean): boolean {
@@ -363,14 +423,13 @@ export class Device implements FrameGuard {
       return false
     }
     segment.destinationPort = inside
-    return this.passesSyn(segment)
+    return this.giveSyn(segment)
   }
 
-  /** To a peer that announces no segment size the library would send segments of its own. */
-  private passesSyn(segment: PacketView): boolean {
-    const announced = withMss(segment)
-    if (announced !== null) this.bridge.toLibrary(announced)
-    return announced === null
+  /** A SYN, or the answer to one, in a form that the library understands. */
+  private giveSyn(segment: PacketView): false {
+    this.bridge.toLibrary(plainSyn(segment))
+    return false
   }
 
   /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */
@@ -389,20 +448,37 @@ export class Device implements FrameGuard {
     if (real < 0 || (segment.flags & TCP_RST) !== 0) return false
     // The library speaks from the first address of a network, whatever address a connection has.
     const known = this.known.get(keyOf(sourcePort, segment.destinationPort))
-    if (known !== undefined && !segment.sourceAddress.equals(known.local)) segment.sourceAddress = known.local
+    if (known !== undefined && !segment.sourceAddress.equals(known.local)) {
+      known.other = segment.sourceAddress
+      segment.sourceAddress = known.local
+    }
     segment.sourcePort = real
     withoutScaleAndTimestamps(segment)
     const flow = this.flows.find(segment, 'out')
     // One that was given up before its SYN had left ends by it.
     if (flow === null || (this.retired.has(flow) && !flow.isDead)) return false
-    return flow.leaving(segment)
+    // The library offers and says them whatever the peer's SYN says.
+    if (!flow.offersSack) {
+      if ((segment.flags & TCP_SYN) === 0) segment.withoutOption(SACK)
+      else if ((segment.flags & TCP_ACK) !== 0) segment.withoutOption(SACK_PERMITTED)
+    }
+    // It offers no more than its peer does (pico_tcp.c, tcp_syn).
+    if ((segment.flags & TCP_SYN) !== 0) segment.mss = mssOn(this.bridge.link.mtu, segment.family)
+    return flow.leaving(segment) && this.fits(segment, flow)
+  }
+
+  /** Towards a peer that connected it knows no size but its own (pico_tcp.c, tcp_syn), and of a path none: it is cut here. */
+  private fits(segment: PacketView, { peerMss, pathMss }: Flow): boolean {
+    const room = roomIn(segment, Math.min(peerMss, pathMss))
+    if (segment.dataLength <= room) return true
+    for (const piece of cutSegment(segment, room)) this.bridge.toLink(piece)
+    return false
   }
 
   private toLibrary(frame: Uint8Array, flow: Flow): void {
-    const inside = this.inside.get(flow)
-    if (inside === undefined) return
+    if (!this.inside.has(flow)) return
     const { own } = this.packet
-    if (own.read(frame, 0, frame.length)) own.destinationPort = inside
+    if (own.read(frame, 0, frame.length)) this.goInside(own, flow)
     this.bridge.toLibrary(frame)
   }
 
@@ -450,6 +526,13 @@ export class Device implements FrameGuard {
   /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */
   private errorArrives(packet: PacketView): void {
     const { quoted } = this.packet
+    const mtu = pathMtuOf(packet, quoted)
+    if (mtu !== null) {
+      this.counters.icmpErrors++
+      const flow = quoted.protocol === PROTO_TCP ? this.flows.find(quoted, 'out') : null
+      if (flow?.isInFlight(quoted.sequence)) flow.pathMss = Math.min(flow.pathMss, mssOn(mtu, quoted.family))
+      return
+    }
     const code = reportOf(packet, quoted)
     if (code === null) return
     this.counters.icmpErrors++

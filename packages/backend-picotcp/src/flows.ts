@@ -5,7 +5,7 @@
  * @module
  */
 import { type Clock, type IpAddress, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
-import type { PacketView } from '@ioth/ffi'
+import { Acceptance, type ConnectionNumbers, type PacketView, SACK_PERMITTED, WINDOW_SCALE } from '@ioth/ffi'
 import type { PicoDevice } from './device.ts'
 import type { PortAliases } from './port-aliases.ts'
 
@@ -19,9 +19,21 @@ const HANDSHAKE_TIME_US = 1_000_000
 export interface FlowOwner {
   /** The peer acknowledged something. */
   acknowledgedMore?(): void
+  /** The program has closed: octets are for nobody (RFC 9293 3.6.1). */
+  readonly isDeaf?: boolean
 }
 
-export class Flow {
+/** What the SYN of a peer offered. */
+interface Offer {
+  readonly scale: number
+  readonly hasScale: boolean
+  readonly hasTimestamps: boolean
+  readonly hasSack: boolean
+}
+
+const NO_OFFER: Offer = { scale: 0, hasScale: false, hasTimestamps: false, hasSack: false }
+
+export class Flow implements ConnectionNumbers {
   readonly family: 4 | 6
   readonly localPort: number
   readonly remotePort: number
@@ -29,6 +41,10 @@ export class Flow {
   readonly words: Int32Array
   /** The local port inside the library. */
   libraryPort: number
+  /** Our address, where the library takes another of its own for it, which is known when its SYN leaves. */
+  disguise: { readonly local: IpAddress; inside: IpAddress | null } | null = null
+  /** Which segments of the peer count. */
+  acceptance: Acceptance
   /** A segment of ours was seen: the numbers below are meaningful. */
   isSent = false
   /** Where our last segment left. */
@@ -46,10 +62,16 @@ export class Flow {
   /** What the peer takes beyond what it acknowledged, and by how many bits its window is shifted. */
   peerWindow = 0
   peerScale = 0
-  /** Octets wait here, for the peer takes none; since when it is asked whether that is still so, and how often it was. */
+  /** What the peer's SYN offered. */
+  offer: Offer = NO_OFFER
+  /** The largest segment that its path takes, as far as errors say. */
+  pathMss: number = Number.POSITIVE_INFINITY
+  /** Octets wait here, for the peer takes too few; since when it is asked whether that is still so, and how often it was. */
   isStalled = false
   probedAt = 0
   probes = 0
+  /** They have waited long enough: what the peer takes is sent, however little it is. */
+  isOverdue = false
   /** Octets that the library was given. */
   written = 0
   /** All octets were written: the FIN leaves with the last of them, or behind it. */
@@ -68,6 +90,8 @@ export class Flow {
   hasTimestamps = false
   timestamp = 0
   timestampEcho = 0
+  /** That of our first SYN: the peer cannot have seen an older one. */
+  firstTimestamp = 0
   /** What we said last that we take. */
   rcvWindow = 0
   /** One beyond the last sequence number that we ever said we take. */
@@ -84,12 +108,17 @@ export class Flow {
   owner: FlowOwner | null = null
   next: Flow | null = null
 
-  constructor(family: 4 | 6, localPort: number, remotePort: number, words: Int32Array) {
+  constructor(clock: Clock, family: 4 | 6, localPort: number, remotePort: number, words: Int32Array) {
+    this.acceptance = new Acceptance(clock)
     this.family = family
     this.localPort = localPort
     this.remotePort = remotePort
     this.words = words
     this.libraryPort = localPort
+  }
+
+  get sndNext(): number {
+    return this.sndNxt
   }
 
   /** Octets, SYN and FIN counted, that are out and not acknowledged. */
@@ -146,7 +175,9 @@ export class Flows {
   private readonly byPorts = new Map<number, Flow>()
   private readonly unowned = new Set<Flow>()
   /** Of peers that sent a SYN, by ports. */
-  private readonly asking = new Map<number, { readonly scale: number; readonly hasTimestamps: boolean }>()
+  private readonly asking = new Map<number, Offer>()
+  /** Those whose address the library takes another for, by their ports inside it. */
+  private readonly disguised = new Map<number, Flow>()
   /** Connections by local port. */
   private readonly ports = new Map<number, number>()
 
@@ -158,9 +189,23 @@ export class Flows {
   /** A connection that is about to be opened. */
   open(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number, owner: FlowOwner): Flow {
     const words = Int32Array.of(local.w0, local.w1, local.w2, local.w3, remote.w0, remote.w1, remote.w2, remote.w3)
-    const flow = this.add(new Flow(remote.family, localPort, remotePort, words))
+    const flow = this.add(new Flow(this.clock, remote.family, localPort, remotePort, words))
     flow.owner = owner
     return flow
+  }
+
+  /** The library takes another address of ours for the one that a connection has. */
+  disguise(flow: Flow, local: IpAddress): void {
+    flow.disguise = { local, inside: null }
+    this.disguised.set(flow.libraryPort, flow)
+  }
+
+  /** Gives a segment of the library's the address that its connection has. */
+  undisguise(packet: PacketView): void {
+    const flow = this.disguised.get(packet.sourcePort)
+    if (flow?.disguise == null) return
+    flow.disguise.inside ??= packet.sourceAddress
+    packet.sourceAddress = flow.disguise.local
   }
 
   find(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): Flow | null {
@@ -246,13 +291,11 @@ export class Flows {
     let flow = this.of(packet, true)
     if (flow === null) {
       if ((flags & TCP_SYN) === 0) return null
-      flow = this.add(new Flow(packet.family, packet.sourcePort, packet.destinationPort, wordsOf(packet)))
+      flow = this.add(new Flow(this.clock, packet.family, packet.sourcePort, packet.destinationPort, wordsOf(packet)))
       this.unowned.add(flow)
       flow.libraryPort = libraryPort
       const key = flow.remotePort * 0x10000 + flow.localPort
-      const asked = this.asking.get(key)
-      flow.peerScale = asked?.scale ?? 0
-      flow.hasTimestamps = asked?.hasTimestamps === true
+      this.noteOffer(flow, this.asking.get(key) ?? NO_OFFER)
       this.asking.delete(key)
       this.aliases.retain(libraryPort)
       this.forgetOldest()
@@ -263,12 +306,14 @@ export class Flows {
     const end = (sequence + packet.sequenceLength) | 0
     if (!flow.isSent || (flags & TCP_SYN) !== 0) {
       flow.isSent = true
+      flow.acceptance = new Acceptance(this.clock)
       flow.iss = sequence
       flow.sndUna = sequence
       flow.sndNxt = end
     } else if (((end - flow.sndNxt) | 0) > 0) flow.sndNxt = end
     if ((flags & TCP_ACK) !== 0) {
       keepAcknowledgment(flow, packet)
+      flow.acceptance.given.acknowledged(flow.rcvNxt)
       keepEdge(flow, packet)
     }
     this.noteTimestamps(flow, packet)
@@ -289,12 +334,12 @@ export class Flows {
     const progress = (acknowledgment - flow.sndUna) | 0
     if (progress < 0 || ((acknowledgment - flow.sndNxt) | 0) > 0 || (flags & TCP_RST) !== 0) return
     if ((flags & TCP_SYN) !== 0) {
-      flow.peerScale = packet.windowScale
+      this.noteOffer(flow, offerOf(packet))
       const at = packet.timestampsAt
-      flow.hasTimestamps = at !== -1
       if (at !== -1) flow.timestampEcho = packet.word32(at)
     }
-    flow.peerWindow = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << flow.peerScale
+    const window = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << flow.peerScale
+    if (flow.acceptance.takesWindow(packet, window)) flow.peerWindow = window
     flow.probes = 0
     flow.sndUna = acknowledgment
     if (progress > 0) flow.isSynchronised = true
@@ -306,6 +351,7 @@ export class Flows {
     const at = packet.timestampsAt
     if ((packet.flags & TCP_SYN) === 0) flow.hasTimestamps = at !== -1
     if (at === -1) return
+    if (flow.timestamp === 0) flow.firstTimestamp = packet.word32(at)
     // A segment that waited bears the time of its making; what left meanwhile was later (RFC 7323 5.3).
     const isBack = flow.timestamp !== 0 && ((packet.word32(at) - flow.timestamp) | 0) < 0
     if (isBack) packet.write32(at, flow.timestamp)
@@ -313,10 +359,16 @@ export class Flows {
     flow.timestampEcho = packet.word32(at + 4)
   }
 
-  /** Notes the SYN of a peer: the scale of its window, and whether it offers timestamps. */
+  private noteOffer(flow: Flow, offer: Offer): void {
+    flow.offer = offer
+    flow.peerScale = offer.scale
+    flow.hasTimestamps = offer.hasTimestamps
+  }
+
+  /** Notes what the SYN of a peer offers. */
   asked(packet: PacketView): void {
     const key = packet.sourcePort * 0x10000 + packet.destinationPort
-    this.asking.set(key, { scale: packet.windowScale, hasTimestamps: packet.timestampsAt !== -1 })
+    this.asking.set(key, offerOf(packet))
     // SYNs that came to nothing are forgotten, oldest first.
     if (this.asking.size <= MOST_UNOWNED) return
     for (const oldest of this.asking.keys()) {
@@ -347,6 +399,7 @@ export class Flows {
     this.size--
     this.unowned.delete(flow)
     this.aliases.release(flow.libraryPort)
+    if (flow.disguise !== null) this.disguised.delete(flow.libraryPort)
     const count = (this.ports.get(flow.localPort) as number) - 1
     if (count === 0) this.ports.delete(flow.localPort)
     else this.ports.set(flow.localPort, count)
@@ -405,6 +458,15 @@ function keepPlace({ sndNxt }: Flow, packet: PacketView): void {
 /** The library knows nothing of our FIN: what it sends afterwards is acknowledgements, whose number is one more. */
 function afterFin(finAt: number, packet: PacketView): void {
   if (((packet.sequence - finAt) | 0) >= 0) packet.sequence = (finAt + 1) | 0
+}
+
+function offerOf(syn: PacketView): Offer {
+  return {
+    scale: syn.windowScale,
+    hasScale: syn.hasOption(WINDOW_SCALE),
+    hasTimestamps: syn.timestampsAt !== -1,
+    hasSack: syn.hasOption(SACK_PERMITTED),
+  }
 }
 
 function isOf({ words }: Flow, packet: PacketView, isOurs: boolean): boolean {

@@ -15,20 +15,31 @@ import {
   TCP_PSH,
   TCP_RST,
   TCP_SYN,
+  toBytes,
   UDP_HEADER,
 } from '@ioth/core'
 import { groupMessageAt } from '@ioth/core/station'
 import {
+  cutSegment,
   isIcmpError,
   isOfNobody,
   makeSegment,
   mendIcmp,
+  mssOn,
   PacketView,
+  type Piece,
+  pathMtuOf,
+  plainSyn,
   refusalOf,
   reportOf,
   reversed,
+  roomIn,
+  SACK,
+  SACK_PERMITTED,
   type SegmentEnds,
   sumOf,
+  TIMESTAMPS,
+  type Verdict,
   WINDOW_SCALE,
 } from '@ioth/ffi'
 import { datagramFrames } from './datagram-frames.ts'
@@ -93,6 +104,10 @@ export type GateCount =
   | 'udpUnwanted'
   | 'udpFull'
 
+/** Those that the library knows: for others it resets connections, or drops what bears them (pico_tcp.c, invalid_flags). */
+const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
+const NO_OCTETS: Piece = [0, 0]
+
 const NEIGHBOR_SOLICITATION = 135
 const NEIGHBOR_TARGET = 8
 
@@ -119,6 +134,7 @@ export class Gate {
     if (packet.isTcp) {
       const port = packet.sourcePort
       const real = host.tcpAliases.real(port)
+      host.flows.undisguise(packet)
       if (real !== port) packet.sourcePort = real
       const flow = host.flows.sent(packet, frame, at, device.linkHeader, port)
       if (flow !== null) {
@@ -127,16 +143,28 @@ export class Gate {
       }
       // The library puts the scale of its window, always 0, on every segment; it belongs on SYNs only (RFC 7323 2.2).
       if ((packet.flags & TCP_SYN) === 0) packet.withoutOption(WINDOW_SCALE)
+      // It offers no more than its peer does (pico_tcp.c, tcp_syn).
+      else packet.mss = mssOn(device.mtu, packet.family)
+      if (flow !== null) withoutWhatWasNotOffered(flow, packet)
       // Those of the peer's SYN come back.
       if (packet.reserved !== 0) packet.reserved = 0
       // The library leaves a number where a RST has no ACK (RFC 9293 3.10.7.1: the field is 0).
       if ((packet.flags & (TCP_RST | TCP_ACK)) === TCP_RST) packet.acknowledgment = 0
-      return flow?.isOver === true ? 0 : length
+      return flow?.isOver === true || (flow !== null && !this.fits(flow, device)) ? 0 : length
     }
     if (packet.protocol !== PROTO_UDP || packet.isFragment) return length
     const real = host.udpAliases.real(packet.sourcePort)
     if (real !== packet.sourcePort) packet.sourcePort = real
     return this.sendDatagram(device, frame, at, length)
+  }
+
+  /** What is too long for its path leaves in pieces: the library knows only its own links. */
+  private fits(flow: Flow, device: PicoDevice): boolean {
+    if (flow.pathMss === Number.POSITIVE_INFINITY) return true
+    const room = roomIn(this.packet, flow.pathMss)
+    if (this.packet.dataLength <= room) return true
+    for (const piece of cutSegment(this.packet, room)) device.emit(piece)
+    return false
   }
 
   /**
@@ -160,7 +188,9 @@ export class Gate {
     this.acknowledged = null
     this.unknownFin = null
     this.hidden = 0
-    this.known = 0
+    this.piece = null
+    this.echo = null
+    this.inside = null
     if (!packet.read(frame, at, length, device.linkHeader)) {
       return host.neighborArrives(device, frame.subarray(at, at + length)) ? DROP : PASS
     }
@@ -209,22 +239,31 @@ export class Gate {
   /** Flags of the frame that {@link arrives} just saw, which the library is not to see. */
   private hidden = 0
 
-  /** How many octets of the frame that {@link arrives} just saw the library has: it takes none of a segment that begins with such. */
-  private known = 0
+  /** Which of its octets the library is to see, by their places in the segment; null: all. */
+  private piece: Piece | null = null
+
+  /** The echo of a timestamp that the library is to see in the place of one that it never sent; null: as it is. */
+  private echo: number | null = null
+
+  /** The address of ours that it goes to inside the library; null: the one that it has. */
+  private inside: IpAddress | null = null
 
   /**
    * Changes the destination port of the frame that {@link arrives} just saw, and what else the library is not to see, in a copy.
    * @returns its length from now on.
    */
   redirect(frame: Uint8Array, length: number, linkHeader: number, port: number): number {
-    const { packet, unknownFin } = this
+    const { packet, unknownFin, piece, echo, inside } = this
     if (!packet.read(frame, 0, length, linkHeader)) return length
     packet.destinationPort = port
+    if (inside !== null) packet.destinationAddress = inside
     if (this.hidden !== 0) packet.flags &= ~this.hidden
-    if (this.known > 0) packet.dropFirst(this.known)
+    if (echo !== null) packet.write32(packet.timestampsAt + 4, echo)
     if (unknownFin !== null && packet.isTcp && ((packet.acknowledgment - unknownFin) | 0) > 0)
       packet.acknowledgment = unknownFin
-    return this.known > 0 ? packet.end : length
+    if (piece === null) return length
+    packet.keepOctets(piece[0], piece[1])
+    return packet.end
   }
 
   /**
@@ -308,24 +347,71 @@ export class Gate {
     flow.peerFinAt = finAt
     if (packet.end === packet.dataAt && finAt === flow.rcvNxt) return
     this.finsToGive.add(flow)
-    this.hidden = TCP_FIN
+    this.hidden |= TCP_FIN
   }
 
   /**
-   * The library takes nothing of a segment that begins with octets it has; and when it has heard of the peer's FIN, it answers octets that come
-   * again by a reset (RFC 9293 3.10.7.4, first: by an acknowledgement).
+   * The library takes nothing of a segment that begins with octets it has, and does not bear any twice ({@link Acceptance.given}); and when it
+   * has heard of the peer's FIN, it answers octets that come again by a reset (RFC 9293 3.10.7.4, first: by an acknowledgement).
+   * @param isNews whether it acknowledges something, too.
+   * @returns false when the library is to see nothing of it.
    */
-  private hideKnown(flow: Flow): void {
+  private giveOctets(flow: Flow, device: PicoDevice, frame: Uint8Array, at: number, isNews: boolean): boolean {
     const { packet } = this
-    const lead = (flow.rcvNxt - packet.sequence) | 0
-    const length = packet.end - packet.dataAt
-    if (lead <= 0 || length === 0) return
-    if (lead < length) this.known = lead
-    else {
-      this.known = length
-      this.hidden = TCP_FIN | TCP_PSH
-      this.emit(flow, TCP_ACK, flow.sndNxt)
+    const { sequence, end, dataAt } = packet
+    const { rcvNxt, rcvEdge } = flow
+    const length = end - dataAt
+    if (length === 0) return true
+    const from = ((rcvNxt - sequence) | 0) > 0 ? rcvNxt : sequence
+    const beyond = rcvEdge === null ? 0 : Math.max(0, (sequence + length - rcvEdge) | 0)
+    if (beyond > 0) this.hidden |= TCP_FIN
+    if (flow.owner?.isDeaf === true && ((sequence + length - from) | 0) > 0) {
+      this.reset(flow)
+      this.host.touch()
+      return false
     }
+    const { given } = flow.acceptance
+    if (from === rcvNxt) given.acknowledged(rcvNxt)
+    const to = (sequence + length - beyond) | 0
+    const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
+    const [first, ...others] = pieces.map(([left, right]): Piece => [(left - sequence) | 0, (right - sequence) | 0])
+    if (first === undefined) {
+      this.emit(flow, TCP_ACK, flow.sndNxt)
+      this.hidden |= TCP_FIN | TCP_PSH
+      this.piece = NO_OCTETS
+      return isNews
+    }
+    for (const piece of others) {
+      this.piece = piece
+      const copy = frame.slice(at, end)
+      device.inject(copy.subarray(0, this.redirect(copy, copy.length, device.linkHeader, flow.libraryPort)))
+      packet.read(frame, at, end - at, device.linkHeader)
+    }
+    this.piece = first[0] === 0 && first[1] === length ? null : first
+    return true
+  }
+
+  /** An echo of what was never sent would be a round trip (pico_tcp.c, tcp_ack); without one the library measures by itself. */
+  private checkEcho(flow: Flow): void {
+    const at = flow.hasTimestamps ? this.packet.timestampsAt : -1
+    if (at === -1) return
+    const echo = this.packet.word32(at + 4)
+    const isOurs = ((echo - flow.firstTimestamp) | 0) >= 0 && ((flow.timestamp - echo) | 0) >= 0
+    if (!isOurs && echo !== 0) this.echo = 0
+  }
+
+  /** A segment that does not count. */
+  private turnAway(flow: Flow, device: PicoDevice, verdict: Verdict): number {
+    if (verdict === 'answer') this.emit(flow, TCP_ACK, flow.sndNxt)
+    else if (verdict === 'refuse') this.refuse(device)
+    return DROP
+  }
+
+  /** A SYN, or the answer to one, in a form that the library understands. */
+  private giveSyn(device: PicoDevice, port: number): number {
+    const frame = plainSyn(this.packet)
+    device.inject(frame.subarray(0, this.redirect(frame, frame.length, device.linkHeader, port)))
+    return DROP
   }
 
   private emit(flow: Flow, flags: number, sequence: number): void {
@@ -384,18 +470,26 @@ export class Gate {
       if ((flags & TCP_RST) !== 0 && flow.isComplete && flow.hasTakenFin) return DROP
       // Only what is established can be accepted: the end of a connection must not come before somebody could take it.
       if (flow.owner === null && (flags & (TCP_FIN | TCP_RST)) !== 0) this.settle(device, frame, at)
+      const verdict = flow.isSent ? flow.acceptance.judge(packet, flow) : 'take'
+      if (verdict !== 'take') return this.turnAway(flow, device, verdict)
       const before = flow.sndUna
       host.flows.arrived(flow, packet)
+      this.unknownFin = flow.finAt
+      this.inside = flow.disguise?.inside ?? null
+      this.hidden = flags & ~FLAGS
+      if ((flags & TCP_SYN) !== 0) return this.giveSyn(device, flow.libraryPort)
+      this.checkEcho(flow)
       if (flow.isSynchronised && (flags & TCP_RST) === 0) {
         if ((flags & TCP_FIN) !== 0) this.keepFin(flow)
-        this.hideKnown(flow)
+        if (!this.giveOctets(flow, device, frame, at, flow.sndUna !== before)) return DROP
       }
+      // One that nobody holds had its place in a backlog.
+      if ((flags & TCP_RST) !== 0 && flow.owner === null) host.flows.remove(flow)
       this.endBehind(flow)
       // Duplicates are told one by one: they say that something was lost.
       if (flags === TCP_ACK && packet.sequenceLength === 0 && flow.sndUna !== before) this.acknowledged = flow
-      this.unknownFin = flow.finAt
-      const isChanged =
-        flow.libraryPort !== flow.localPort || flow.finAt !== null || this.hidden !== 0 || this.known > 0
+      const isRedirected = flow.libraryPort !== flow.localPort || this.inside !== null || flow.finAt !== null
+      const isChanged = isRedirected || this.hidden !== 0 || this.piece !== null || this.echo !== null
       return isChanged ? flow.libraryPort : PASS
     }
     const address = packet.destinationAddress
@@ -404,7 +498,7 @@ export class Gate {
       const port = host.listenerPort(packet.family, address, packet.destinationPort)
       if (port > 0 && this.hasRoom()) {
         host.flows.asked(packet)
-        return port === packet.destinationPort ? PASS : port
+        return this.giveSyn(device, port)
       }
       if (port !== NOBODY) {
         // The peer asks again in a second.
@@ -450,6 +544,15 @@ export class Gate {
   private errorArrives(): void {
     const { packet, inner, host } = this
     if (host.echoFailed(packet, inner)) return
+    const mtu = pathMtuOf(packet, inner)
+    if (mtu !== null) {
+      host.count('icmpErrors')
+      const flow = inner.protocol === PROTO_TCP ? host.flows.of(inner, true) : null
+      const offset = flow === null ? -1 : (inner.sequence - flow.sndUna) | 0
+      if (flow !== null && offset >= 0 && offset < flow.inFlight)
+        flow.pathMss = Math.min(flow.pathMss, mssOn(mtu, inner.family))
+      return
+    }
     const code = reportOf(packet, inner)
     host.count(code === null ? 'icmpIgnored' : 'icmpErrors')
     if (code === null) return
@@ -490,7 +593,19 @@ function toPeer(flow: Flow, device: PicoDevice): SegmentEnds {
 
 /** From the peer of a connection to the library. */
 function toLibrary(flow: Flow, device: PicoDevice): SegmentEnds {
-  return { ...reversed(toPeer(flow, device)), destinationPort: flow.libraryPort }
+  const ends = { ...reversed(toPeer(flow, device)), destinationPort: flow.libraryPort }
+  const inside = flow.disguise?.inside ?? null
+  return inside === null ? ends : { ...ends, destination: toBytes(inside) }
+}
+
+/** The library offers and says all that it knows, whatever the peer's SYN says. */
+function withoutWhatWasNotOffered({ offer, isSynchronised }: Flow, packet: PacketView): void {
+  const isAnswer = (packet.flags & (TCP_SYN | TCP_ACK)) === (TCP_SYN | TCP_ACK)
+  if (isAnswer && !offer.hasScale) packet.withoutOption(WINDOW_SCALE)
+  if (isAnswer && !offer.hasTimestamps) packet.withoutOption(TIMESTAMPS)
+  if (offer.hasSack) return
+  if (isAnswer) packet.withoutOption(SACK_PERMITTED)
+  else if (isSynchronised) packet.withoutOption(SACK)
 }
 
 function octetsOf({ family, words }: Flow, first: 0 | 4): Uint8Array {

@@ -83,7 +83,7 @@ import { StreamSocket } from './sockets/stream-socket.ts'
 const HANDSHAKE_US = 80_000_000
 /** A FIN that was not acknowledged leaves again after twice this, then after twice as long as the time before. */
 const FIN_AGAIN_US = 300_000
-/** A window that is shut is asked for after this, then after twice as long as the time before. */
+/** A window that is shut is asked for, and one that is nearly shut is used, after this, then after twice as long as the time before. */
 const PROBE_US = 500_000
 /** What has a time limit is looked after as often as this. */
 const LOOK_US = 100_000
@@ -482,7 +482,11 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     else if (now - flow.probedAt > PROBE_US * 2 ** Math.min(flow.probes, 6)) {
       flow.probedAt = now
       flow.probes++
-      this.gate.probe(flow)
+      if (flow.peerWindow === 0) this.gate.probe(flow)
+      else {
+        flow.isOverdue = true
+        flow.owner?.acknowledgedMore?.()
+      }
     }
   }
 

@@ -10,21 +10,22 @@ export const PICOTCP: DeviationsByReason = {
     'P-09 simultaneous open, 0 ms apart, makes one connection',
     'P-09 simultaneous open, 50 ms apart, makes one connection',
   ],
-  'older than RFC 5961: a RST anywhere in the window counts, and challenges are not limited (pico_tcp.c, tcp_rst and tcp_halfopencon)':
+  'its timeouts begin at 70 ms (pico_tcp.c, PICO_TCP_RTO_MIN), sooner than a moment of these tests passes; after one it sends all again from the oldest on (tcp_ack)':
     [
-      'R-TCP-12 RST: at the next number it resets; elsewhere in the window a challenge; outside nothing',
-      'R-TCP-15 challenges are limited in number',
-      'H-24 R-TCP-12 R-TCP-13 R-TCP-14',
+      'R-TCP-25 the timer starts anew with each acknowledgement, and stops with the last',
+      'R-TCP-26 after a SYN that was repeated: one segment, and three seconds for it',
+      'R-TCP-36 P-05 after a timeout one segment, then two for each acknowledgement at most',
+      'R-TCP-37 the third duplicate resends at once; a full acknowledgement behind it ends that',
+      'R-TCP-37 R-TCP-38',
+      'R-TCP-40 only the holes go again, without a timeout, and no faster than what arrives',
+      'R-TCP-41 a reported duplicate makes nothing go again',
     ],
-  'octets are taken whatever their acknowledgement says (pico_tcp.c, tcp_data_in)': [
-    'R-TCP-14 an ACK of what was never sent: answered, and its octets discarded',
+  'a window update counts as a duplicate acknowledgement (pico_tcp.c, tcp_ack), and its timeouts begin at 70 ms (PICO_TCP_RTO_MIN)':
+    ['R-TCP-37 what is no duplicate: a window update, a segment with data, one that acknowledges nothing in flight'],
+  'a report of what came before its turn has one block, of nothing twice (pico_tcp.c, tcp_sack_prepare)': [
+    'R-TCP-39 P-06 the newest block first, 4 at most',
+    'R-TCP-41 what comes twice is reported first, and once',
   ],
-  'SACK is offered whatever the peer says, and a report has one block, of nothing twice (pico_tcp.c, tcp_add_options and tcp_sack_prepare)':
-    [
-      'R-TCP-39 SACK is used when both SYNs say so, and said on SYNs only',
-      'R-TCP-39 P-06',
-      'R-TCP-41 what comes twice is reported first, and once',
-    ],
   'it counts nothing of what it drops (pico_ipv6.c)': [
     'R-IP6-03 an option nobody knows: its two high bits decide',
     'R-IP6-03 R-ICMP6-01',

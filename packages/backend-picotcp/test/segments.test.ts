@@ -91,6 +91,39 @@ describe.each(installed)('%s', (library) => {
       expect(await readAll(scene)).toEqual(SENT)
     }))
 
+  it('segments that overlap before their turn, and one over all of them: each octet is read once', () =>
+    withConnection(library, async (scene) => {
+      const { lan, peer } = scene
+      const pieces = [
+        [60, 80],
+        [50, 70],
+        [150, 160],
+        [140, 200],
+        [300, 310],
+        [320, 330],
+        [0, 400],
+      ] as const
+      for (const [from, to] of pieces) {
+        const before = peer.received.length
+        peer.send({ flags: 'PA', sequence: (peer.next + from) >>> 0 }, SENT.subarray(from, to))
+        await lan.until(() => peer.received.length > before, 5000)
+      }
+      peer.send({ flags: 'FA', sequence: (peer.next + SENT.length) >>> 0 })
+      expect(await readAll(scene)).toEqual(SENT)
+    }))
+
+  it('an acknowledgement of what was never sent, from nowhere, takes nothing out of a stream', () =>
+    withConnection(library, async ({ lan, socket, peer }) => {
+      socket.write(SENT, 0, SENT.length)
+      await lan.until(() => sum(peer) >= SENT.length, 5000)
+      const before = peer.received.length
+      peer.send({ sequence: (peer.next + 0x2000_0000) >>> 0, acknowledgment: (peer.ack + 0x1000_0000) >>> 0 })
+      peer.send({ acknowledgment: (peer.ack + 0x1000_0000) >>> 0 })
+      // The library still has it, and sends it again.
+      await lan.until(() => peer.received.slice(before).some(({ data }) => data.length === SENT.length), 5000)
+      socket.reset()
+    }))
+
   it('octets that come again after the end are acknowledged, not reset', () =>
     withConnection(library, async (scene) => {
       const { lan, peer } = scene

@@ -78,6 +78,10 @@ export class Remains extends PicoUser implements FlowOwner {
     return flow.inFlight > (flow.finCount > MOST_FINS ? 1 : 0)
   }
 
+  get isDeaf(): boolean {
+    return !this.isFinished
+  }
+
   override happened(events: number, code: number): void {
     const { host, flow } = this
     if ((events & PICO_EVENT_ERROR) !== 0) this.done()
@@ -102,8 +106,7 @@ export class Remains extends PicoUser implements FlowOwner {
   override beforeTick(): void {
     const { host, socket, outbox, flow } = this
     if (this.isFinished || this.isShut || flow?.isOver === true) return
-    outbox.feed(flow, (octets) => host.pico.write(socket, octets, octets.length))
-    this.wantsRoom = outbox.length > 0
+    this.wantsRoom = outbox.feed(flow, false, (octets) => host.pico.write(socket, octets, octets.length))
     if (outbox.length === 0) this.shut()
   }
 

@@ -73,7 +73,8 @@ export class StreamOptions {
     const set = (option: number, value: number): void => void pico.setOption(socket, option, optionValue(value))
     set(OPTION_SEND_BUFFER, this.sendBuffer)
     set(OPTION_RECEIVE_BUFFER, this.libraryBuffer)
-    set(OPTION_NO_DELAY, this.noDelay)
+    // Small octets wait here (see `outbox.ts`): the library sends what it held for one reason or another.
+    set(OPTION_NO_DELAY, 1)
     if (this.keepAlive === 0) return
     set(OPTION_KEEP_INTERVAL, KEEP_INTERVAL_MS)
     set(OPTION_KEEP_COUNT, KEEP_COUNT)

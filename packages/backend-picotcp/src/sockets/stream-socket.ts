@@ -58,6 +58,8 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   private local: IpAddress | null = null
   private remote: IpAddress | null = null
   private isUsedUp = false
+  /** It is bound to an address from which the library does not connect. */
+  private isDisguised = false
   /** Octets that were taken from the library to know that it has some, or because it ended. */
   private rest: Uint8Array[] = []
   private readonly outbox = new Outbox()
@@ -109,10 +111,13 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   remotePort = 0
 
   get state(): string {
-    const { phase, finSent, endCame } = this
+    const { phase, finSent, endCame, flow } = this
     if (phase === 'opening') return 'SYN-SENT'
     if (phase !== 'open') return 'CLOSED'
-    if (finSent) return endCame ? 'LAST-ACK' : 'FIN-WAIT-1'
+    if (finSent) {
+      if (endCame) return flow?.peerEndedFirst === false ? 'CLOSING' : 'LAST-ACK'
+      return flow !== null && flow.finAt !== null && flow.inFlight === 0 ? 'FIN-WAIT-2' : 'FIN-WAIT-1'
+    }
     return endCame ? 'CLOSE-WAIT' : 'ESTABLISHED'
   }
 
@@ -174,8 +179,9 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     if (bound !== null && !bound.isUnspecified && bound.family !== remote.family) {
       throw new NetError('ENETUNREACH', 'connect', where)
     }
-    const local = host.sourceFor(remote)
-    if (local === null) throw new NetError('ENETUNREACH', 'connect', where)
+    const source = host.sourceFor(remote)
+    if (source === null) throw new NetError('ENETUNREACH', 'connect', where)
+    const local = bound === null || bound.isUnspecified || host.isOurs(remote) ? source : bound
     this.binding ??= host.ports.bindFor(6, local, remote, port, (free) => !host.flows.isBusy(free))
     this.localPort = this.binding.port
     this.local = local
@@ -184,6 +190,7 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     this.phase = 'opening'
     this.since = host.scheduler.clock.now
     this.flow = host.flows.open(local, this.localPort, remote, port, this)
+    this.isDisguised = !local.equals(source)
     // A port 0 has no listener anywhere, and the library takes none.
     if (port === 0) this.fail('ECONNREFUSED', 'connect')
     else host.whenRoom(() => this.begin())
@@ -203,11 +210,13 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
     try {
       socket = openPico(host, remote.family, PROTO_TCP)
       host.engine.register(socket, this.user, true)
-      if (!bindPico(host, socket, local, localPort, 'connect')) {
+      const flow = this.flow as Flow
+      if (this.isDisguised || !bindPico(host, socket, local, localPort, 'connect')) {
         // Somebody listens there, or an old connection has it: another port inside the library does as well.
-        const inside = host.tcpAliases.take(localPort)
-        ;(this.flow as Flow).libraryPort = inside
-        if (!bindPico(host, socket, local, inside, 'connect')) throw new NetError('EADDRINUSE', 'connect')
+        flow.libraryPort = host.tcpAliases.take(localPort)
+        // It connects from the first address of a network, whatever it is bound to (pico_socket.c, pico_socket_connect).
+        if (this.isDisguised) host.flows.disguise(flow, local)
+        if (!bindPico(host, socket, local, flow.libraryPort, 'connect')) throw new NetError('EADDRINUSE', 'connect')
       }
       this.options.apply(host.pico, socket)
       this.socket = socket
@@ -350,8 +359,8 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
   pump(): void {
     const { host, socket, outbox } = this
     if (socket === null || this.phase !== 'open') return
-    outbox.feed(this.flow, (octets) => host.pico.write(socket, octets, octets.length))
-    this.user.wantsRoom = outbox.length > 0
+    const isPatient = this.options.noDelay === 0 && !this.finWanted
+    this.user.wantsRoom = outbox.feed(this.flow, isPatient, (octets) => host.pico.write(socket, octets, octets.length))
     if (this.finWanted && outbox.length === 0) this.sendFin()
   }
 
@@ -546,7 +555,9 @@ export class StreamSocket extends PicoSocket implements TcpSocket, FlowOwner {
 
   override setOption(name: OptionName, value: number): void {
     this.options.set(name, value, this.host.limits)
-    if (this.socket !== null) this.options.apply(this.host.pico, this.socket)
+    if (this.socket === null) return
+    this.options.apply(this.host.pico, this.socket)
+    if (name === 'noDelay' && this.phase === 'open') this.host.engine.beforeTick(this.user)
   }
 
   override getOption(name: OptionName): number {

@@ -212,8 +212,9 @@ function segments(suite: Suite): void {
       const server = await accepted(lan, listener)
       server.write(new Uint8Array(5000), 0, 5000)
       await lan.wait(2)
+      // Options count (RFC 6691).
       const sizes = station.received.flatMap(({ tcp }) =>
-        tcp === null || tcp.data.length === 0 ? [] : tcp.data.length,
+        tcp === null || tcp.data.length === 0 ? [] : tcp.data.length + tcp.headerLength - 20,
       )
       expect(sizes[0]).toBe(1220)
       server.reset()
@@ -225,7 +226,7 @@ function segments(suite: Suite): void {
     () =>
       withStation(suite, 'R-TCP-49', async ({ lan, a, station }) => {
         const listener = listen(a.stack.openTcp(6), ANY_V6, 80)
-        const options = [2, 4, 5, 160]
+        const mss = [2, 4, 5, 160]
         const segment = (
           flags: string,
           fields: { sequence: number; acknowledgment?: number; options?: number[] },
@@ -233,17 +234,21 @@ function segments(suite: Suite): void {
           const tcp = { sourcePort: 6666, destinationPort: 80, flags, ...fields }
           station.send([], 6, craftTcp6(station.ends, tcp))
         }
-        segment('S', { sequence: 100, options })
+        segment('S', { sequence: 100, options: mss })
         await lan.wait(2)
         const first = ((station.received.find(({ tcp }) => tcp?.syn)?.tcp?.sequence as number) + 1) >>> 0
         segment('A', { sequence: 101, acknowledgment: first })
         const server = await accepted(lan, listener)
-        const sent = (): { at: number; length: number }[] =>
-          station.received.flatMap(({ tcp }) =>
+        const sent = (): readonly { at: number; length: number }[] => {
+          const all = station.received.flatMap(({ tcp }) =>
             tcp === null || tcp.data.length === 0
               ? []
               : [{ at: (tcp.sequence - first) >>> 0, length: tcp.data.length }],
           )
+          // On the host's clock a library repeats sooner than a moment passes.
+          const keys = all.map(({ at, length }) => `${at} ${length}`)
+          return lan.virtual === null ? all.filter((_, index) => keys.indexOf(keys[index] as string) === index) : all
+        }
         server.write(new Uint8Array(1408), 0, 1408)
         await lan.wait(2)
         expect(sent()).toEqual([{ at: 0, length: 1408 }])
@@ -262,11 +267,13 @@ function segments(suite: Suite): void {
         await lan.wait(2)
         expect(sent().length, 'lies').toBe(1)
         tooBig(1280, first)
-        await lan.wait(2)
-        expect(sent().slice(1)).toEqual([
-          { at: 0, length: 1220 },
-          { at: 1220, length: 188 },
-        ])
+        // Beside a library it is cut when that sends it again.
+        await lan.moment(() => sent().length > 2, 2, 5000)
+        const [again, ...others] = sent().slice(1)
+        if (lan.virtual !== null) expect(again).toEqual({ at: 0, length: 1220 })
+        expect(again?.at).toBe(0)
+        expect(again?.length).toBeLessThanOrEqual(1220)
+        expect(others).toEqual([{ at: again?.length, length: 1408 - (again?.length ?? 0) }])
         server.reset()
       }),
   )

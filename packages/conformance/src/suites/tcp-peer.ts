@@ -11,13 +11,43 @@ import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene } from '../suite.ts'
 
 /** The longest that a connection takes from its handshake to its program. */
-export const ACCEPT_MS = 3000
+const ACCEPT_MS = 3000
 /** Octets that tell their place. */
 export const octets = (length: number, first = 0): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (first + i) & 255)
 /** What a segment is, in short: `SA`, `R`, `A+10`. */
 export const short = ({ syn, fin, rst, ack, data }: TcpSegment): string =>
   `${syn ? 'S' : ''}${fin ? 'F' : ''}${rst ? 'R' : ''}${ack ? 'A' : ''}${data.length > 0 ? `+${data.length}` : ''}`
+
+/**
+ * Of segments that came, those that are no repetition. On the host's clock a library repeats sooner than a moment passes; in virtual time none
+ * is left out.
+ */
+export function fresh(
+  lan: Scene['lan'],
+  peer: ScriptedPeer,
+  segments: readonly TcpSegment[] = peer.received,
+): readonly TcpSegment[] {
+  if (lan.virtual !== null) return segments
+  const repeated = new Set<TcpSegment>()
+  let reached: number | null = null
+  for (const segment of peer.received) {
+    const length = segment.data.length + (segment.fin ? 1 : 0)
+    if (length === 0) continue
+    const end = (segment.sequence + length) | 0
+    if (reached !== null && ((end - reached) | 0) <= 0) repeated.add(segment)
+    else reached = end
+  }
+  return segments.filter((segment) => !repeated.has(segment))
+}
+
+/** The connection that waits at a listener. */
+export async function accepted(lan: Scene['lan'], listener: Listener): Promise<TcpSocket> {
+  await lan.moment(() => (listener.ready & READABLE) !== 0, 0, ACCEPT_MS)
+  const socket = listener.accept()
+  if (socket === null) throw new Error('no connection waits')
+  return socket
+}
 
 /** A listener on port 80. */
 export function listen(host: Host, backlog = 8): Listener {
@@ -37,9 +67,7 @@ export async function established(
   const listening = listener ?? listen(a)
   const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
   await peer.connect(options, window)
-  await lan.moment(() => (listening.ready & READABLE) !== 0, 0, ACCEPT_MS)
-  const socket = listening.accept()
-  if (socket === null) throw new Error('no connection waits')
+  const socket = await accepted(lan, listening)
   if (a.stack.capabilities.noDelay) socket.setOption('noDelay', 1)
   return { peer, socket }
 }

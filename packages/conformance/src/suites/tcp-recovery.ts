@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { ANY_V4, type Listener, READABLE, type TcpSocket } from '@ioth/core'
+import { ANY_V4, type Listener, type TcpSocket } from '@ioth/core'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { TcpSegment } from '../checker/tcp.ts'
 import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene, Suite } from '../suite.ts'
-import { ACCEPT_MS } from './tcp-peer.ts'
+import { accepted, fresh } from './tcp-peer.ts'
 
 /** Payload of a full segment of these conversations. */
 const MSS = 1460
@@ -54,9 +54,7 @@ async function meet(
   }
   const peer = new ScriptedPeer(lan, a, 80, '10.0.0.66', port)
   await peer.connect(options, window)
-  await lan.moment(() => (listener.ready & READABLE) !== 0, 0, ACCEPT_MS)
-  const socket = listener.accept()
-  if (socket === null) throw new Error('no connection waits')
+  const socket = await accepted(lan, listener)
   if (a.stack.capabilities.noDelay) socket.setOption('noDelay', 1)
   return { peer, socket, start: peer.ack }
 }
@@ -254,13 +252,13 @@ function congestion(suite: Suite): void {
     const talk = await meet(scene, MSS_OPTION)
     const { peer, socket, start } = talk
     socket.write(octets(60 * MSS), 0, 60 * MSS)
-    const first = await peer.replies(5)
+    const first = fresh(scene.lan, peer, await peer.replies(5))
     const flight = first.reduce((sum, { data }) => sum + data.length, 0)
     expect(flight).toBeGreaterThanOrEqual(MSS)
     expect(flight).toBeLessThanOrEqual(Math.min(10 * MSS, Math.max(2 * MSS, 14600)))
     // One acknowledgement for all of it: it leaves room for as much, and one segment more.
     peer.ack = (start + flight) >>> 0
-    const second = (await peer.exchange()).reduce((sum, { data }) => sum + data.length, 0)
+    const second = fresh(scene.lan, peer, await peer.exchange()).reduce((sum, { data }) => sum + data.length, 0)
     expect(second).toBeGreaterThan(0)
     expect(second).toBeLessThanOrEqual(flight + MSS)
     socket.reset()

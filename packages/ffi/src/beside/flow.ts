@@ -9,7 +9,8 @@
  * @module
  */
 import { type Clock, ETH_SOURCE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Timer } from '@ioth/core'
-import type { PacketView } from './packet-view.ts'
+import { Acceptance, type ConnectionNumbers } from './acceptance.ts'
+import { type PacketView, SACK_PERMITTED } from './packet-view.ts'
 import { DEFAULT_MSS, endsOf, makeSegment, reversed, type SegmentEnds } from './segment.ts'
 
 /** Where frames of a flow's own go. */
@@ -36,7 +37,7 @@ const LARGEST_WINDOW = 65_535
 const FIN_REPEAT = 250_000
 const FIN_REPEATS = 7
 
-export class Flow {
+export class Flow implements ConnectionNumbers {
   observer: FlowObserver | null = null
   /** The library's SYN has left. */
   hasBegun = false
@@ -54,8 +55,14 @@ export class Flow {
   isPassive = false
   /** Segments with octets that came since the user of the library last read all; counted by whoever looks at frames. */
   unread = 0
+  /** Which segments of the peer count, for whoever asks. */
+  readonly acceptance: Acceptance
   /** The largest segment that the peer takes. */
   peerMss: number = DEFAULT_MSS[4]
+  /** The largest that its path takes, as far as errors say. */
+  pathMss: number = Number.POSITIVE_INFINITY
+  /** The peer's SYN offers selective acknowledgements. */
+  offersSack = false
   /** The window that the peer announced last, as it stands in its segments. */
   peerWindow = 0
   /** Where the peer's segments come from, or its router's: what libraries remember of neighbours may be old. */
@@ -69,13 +76,12 @@ export class Flow {
   /** The end of what the library sent so far. */
   private sndNxt = 0
   /** What the peer acknowledged, in the library's numbers. */
-  private sndUna = 0
+  sndUna = 0
   /** What the library acknowledged. */
-  private rcvNxt = 0
+  rcvNxt = 0
   private window = 0
-  /** Where the window that was offered ends. */
-  private rcvEdge = 0
-  private isEdgeKnown = false
+  /** Where the window that was offered ends, once the library has acknowledged something. */
+  rcvEdge: number | null = null
   /** The sequence number of our FIN, once the program has ended. */
   private finAt = 0
   private finWanted = false
@@ -87,7 +93,22 @@ export class Flow {
 
   constructor(wires: FlowWires) {
     this.wires = wires
+    this.acceptance = new Acceptance(wires.clock)
     this.repeat = new FinTimer(() => this.repeatFin())
+  }
+
+  get isSynchronised(): boolean {
+    return this.isEstablished
+  }
+
+  /** One beyond what was sent, a FIN of ours counted. */
+  get sndNext(): number {
+    return this.finSent ? (this.finAt + 1) | 0 : this.sndNxt
+  }
+
+  /** Whether a number is of what is sent and not acknowledged. */
+  isInFlight(sequence: number): boolean {
+    return ((sequence - this.sndUna) | 0) >= 0 && ((this.sndNext - sequence) | 0) > 0
   }
 
   /** Octets of the program's that the peer acknowledged. */
@@ -121,6 +142,7 @@ export class Flow {
     }
     if ((flags & TCP_ACK) !== 0) {
       this.rcvNxt = frame.acknowledgment
+      this.acceptance.given.acknowledged(this.rcvNxt)
       this.holdWindow(frame)
     }
     this.window = frame.window
@@ -159,9 +181,8 @@ export class Flow {
     // The window of a RST says nothing, and what it acknowledges may be of an older connection.
     if ((frame.flags & TCP_RST) !== 0) return
     const edge = (frame.acknowledgment + frame.window) | 0
-    if (!this.isEdgeKnown || ((edge - this.rcvEdge) | 0) >= 0) this.rcvEdge = edge
+    if (this.rcvEdge === null || ((edge - this.rcvEdge) | 0) >= 0) this.rcvEdge = edge
     else frame.window = Math.min((this.rcvEdge - frame.acknowledgment) | 0, LARGEST_WINDOW)
-    this.isEdgeKnown = true
   }
 
   /** A segment comes from the peer. @returns whether it goes into the library. */
@@ -186,7 +207,7 @@ export class Flow {
     else if (this.hasBegun && !this.isIrsKnown && frame.acknowledgment === ((this.iss + 1) | 0)) return false
     if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.sequence + frame.dataLength - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
-    this.peerWindow = frame.window
+    if (this.acceptance.takesWindow(frame, frame.window)) this.peerWindow = frame.window
     let ack = frame.acknowledgment
     const isOfOurs = ((ack - this.iss) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0
     if (!this.isEstablished && isOfOurs) this.isEstablished = this.hasBegun
@@ -221,7 +242,8 @@ export class Flow {
   }
 
   private arrivingSyn(frame: PacketView): void {
-    this.peerMss = frame.mss ?? DEFAULT_MSS[frame.family]
+    this.peerMss = frame.mss || DEFAULT_MSS[frame.family]
+    this.offersSack = frame.hasOption(SACK_PERMITTED)
     this.irs = frame.sequence
     this.isIrsKnown = true
     this.rcvNxt = (frame.sequence + 1) | 0
@@ -247,8 +269,7 @@ export class Flow {
     this.isDead = true
     this.wires.clock.disarm(this.repeat)
     if (this.out === null) return
-    const seq = this.finSent ? (this.finAt + 1) | 0 : this.sndNxt
-    if (this.isEstablished) this.emit(TCP_RST | TCP_ACK, seq, this.rcvNxt)
+    if (this.isEstablished) this.emit(TCP_RST | TCP_ACK, this.sndNext, this.rcvNxt)
     this.resetLibrary()
   }
 
@@ -270,7 +291,12 @@ export class Flow {
     if (this.isDead || !this.isEstablished || this.peerOctets >= 0 || this.window * 2 >= window) return
     this.window = window
     this.rcvEdge = (this.rcvNxt + window) | 0
-    this.emit(TCP_ACK, this.finSent ? (this.finAt + 1) | 0 : this.sndNxt, this.rcvNxt)
+    this.acknowledge()
+  }
+
+  /** Says again what was said. */
+  acknowledge(): void {
+    this.emit(TCP_ACK, this.sndNext, this.rcvNxt)
   }
 
   /** Asks the peer for its window (RFC 9293 3.8.6.1): a segment that it must answer, of what it has already. */

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { frameOf, isRight } from '../../test/support/frames.ts'
-import { isIcmpError, isOddEcho, isOfNobody, mendIcmp, reportOf } from './icmp.ts'
+import { isIcmpError, isOddEcho, isOfNobody, mendIcmp, pathMtuOf, reportOf } from './icmp.ts'
 import { PacketView } from './packet-view.ts'
 
 function viewOf(family: 4 | 6, message: readonly number[], addresses?: readonly number[]): PacketView {
@@ -53,6 +53,33 @@ test('over IPv6 that nobody listens has a code of its own', () => {
     return packet.bytes[packet.payloadAt + 1]
   })
   expect(codes).toEqual([0, 4, 4])
+})
+
+test('of a packet that was too big it is known what fits, where that can be true', () => {
+  const quoted = new PacketView()
+  const said = (family: 4 | 6, type: number, code: number, mtu: number): number | null => {
+    const header = [type, code, 0, 0, 0, 0, mtu >> 8, mtu & 255]
+    const addresses = Array.from({ length: 32 }, (_, place) => place + 1)
+    const inner = frameOf({
+      family,
+      protocol: 'tcp',
+      linkHeader: 0,
+      addresses,
+      header: new Array(20).fill(7),
+      data: [],
+    })
+    const packet = viewOf(family, [...header, ...inner.bytes.subarray(inner.at, inner.at + inner.length)])
+    packet.sum()
+    return pathMtuOf(packet, quoted)
+  }
+  expect([said(4, 3, 4, 1300), said(4, 3, 4, 100), said(4, 3, 4, 0), said(4, 3, 1, 1300)]).toEqual([
+    1300,
+    552,
+    null,
+    null,
+  ])
+  expect([said(6, 2, 0, 1300), said(6, 2, 0, 1279), said(6, 1, 0, 1300)]).toEqual([1300, null, null])
+  expect(quoted.sourcePort).toBe(0x0707)
 })
 
 test('what is no message, or not a whole one, is left alone', () => {

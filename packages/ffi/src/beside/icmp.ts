@@ -94,6 +94,29 @@ export function reportOf(packet: PacketView, quoted: PacketView): ErrorCode | nu
   return quoted.readCut(bytes, payloadAt + ICMP_HEADER, end) ? code : null
 }
 
+/** Of a packet that does not fit a link on its way (RFC 1191 4, RFC 4443 3.2), and where the link's MTU stands. */
+const TOO_BIG = {
+  4: { type: 3, code: 4, mtuAt: 6 },
+  6: { type: 2, code: 0, mtuAt: 6 },
+} as const
+/** No path is narrower (RFC 8200 5); over IPv4 one may be, but who says so is rather an attacker. */
+const NARROWEST = { 4: 552, 6: 1280 } as const
+
+/**
+ * What a link on the way takes, as an error says that quotes a packet too long for it.
+ * @param quoted is set on that packet.
+ * @returns null: it says no such thing, or nothing that can be true.
+ */
+export function pathMtuOf(packet: PacketView, quoted: PacketView): number | null {
+  const { bytes, payloadAt, end, family } = packet
+  const { type, code, mtuAt } = TOO_BIG[family]
+  if (!packet.isIcmp || bytes[payloadAt + ICMP_TYPE] !== type || !packet.isSummed) return null
+  const mtu = packet.word16(payloadAt + mtuAt)
+  const isTrue = family === 4 ? bytes[payloadAt + ICMP_CODE] === code && mtu > 0 : mtu >= NARROWEST[6]
+  if (!isTrue || !quoted.readCut(bytes, payloadAt + ICMP_HEADER, end)) return null
+  return Math.max(mtu, NARROWEST[family])
+}
+
 /**
  * What a library asks as nobody (from `::`): routers, and whether its address is somebody else's. Nothing here is configured by what routers
  * say, and conflicts are looked for beside the library, which says who it is in questions that must not (RFC 4861 4.1, 4.3).

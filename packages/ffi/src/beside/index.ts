@@ -3,20 +3,33 @@
  *
  * @module
  */
+export { Acceptance, type ConnectionNumbers, type Verdict } from './acceptance.ts'
 export { sumOf, transportSum } from './checksum.ts'
 export { type DeviceCount, sumOfDevices } from './device-counters.ts'
 export { Echo, type EchoWay, type QuestionWay } from './echo.ts'
 export { Flow, type FlowObserver, type FlowWires } from './flow.ts'
 export { FlowTable } from './flow-table.ts'
 export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard } from './frame-bridge.ts'
-export { isIcmpError, isOddEcho, isOfNobody, mendIcmp, reportOf } from './icmp.ts'
+export type { Piece } from './given-octets.ts'
+export { isIcmpError, isOddEcho, isOfNobody, mendIcmp, pathMtuOf, reportOf } from './icmp.ts'
 export { ndFrame, ROUTER_SOLICITATION } from './nd-frame.ts'
 export { answerArp, answerSolicitation, askedFor, isArp, isSolicitation } from './neighbor-answer.ts'
 export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbor-probe.ts'
 export { ProbedNeighbors } from './neighbor-table.ts'
 export { packetFrames } from './packet-frames.ts'
-export { IP6_FRAGMENT_HEADER, PacketView, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
+export { IP6_FRAGMENT_HEADER, PacketView, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
 export { Pieces } from './pieces.ts'
 export { RetiredFlows } from './retired-flows.ts'
-export { endsOf, makeSegment, refusalOf, reversed, type SegmentEnds, withMss } from './segment.ts'
+export {
+  cutSegment,
+  endsOf,
+  makeSegment,
+  mssOn,
+  plainSyn,
+  refusalOf,
+  reversed,
+  roomIn,
+  type SegmentEnds,
+  withMss,
+} from './segment.ts'
 export { isStray } from './stray-frame.ts'

@@ -59,7 +59,15 @@ const END = 0
 const NOP = 1
 const MSS = 2
 export const WINDOW_SCALE = 3
+export const SACK_PERMITTED = 4
+export const SACK = 5
 export const TIMESTAMPS = 8
+const LENGTHS: Readonly<Record<number, number>> = {
+  [MSS]: 4,
+  [WINDOW_SCALE]: 3,
+  [SACK_PERMITTED]: 2,
+  [TIMESTAMPS]: 10,
+}
 /** RFC 7323 2.3 */
 const LARGEST_SCALE = 14
 
@@ -181,17 +189,17 @@ export class PacketView {
 
   /** Sums the packet anew: the library may have summed it for either address. */
   set sourceAddress(address: IpAddress) {
-    const octets = toBytes(address)
-    const at = this.ipAt + (this.family === 4 ? IP4_SOURCE : IP6_SOURCE)
-    for (let place = 0; place < octets.length; place += 2) {
-      this.writeIp(at + place, ((octets[place] as number) << 8) | (octets[place + 1] as number))
-    }
-    this.sum()
+    this.writeAddress(this.family === 4 ? IP4_SOURCE : IP6_SOURCE, address)
   }
 
   get destinationAddress(): IpAddress {
     if (this.family === 4) return IpAddress.v4(this.destination(3))
     return new IpAddress(6, this.destination(0), this.destination(1), this.destination(2), this.destination(3))
+  }
+
+  /** As {@link sourceAddress}. */
+  set destinationAddress(address: IpAddress) {
+    this.writeAddress(this.family === 4 ? IP4_DESTINATION : IP6_DESTINATION, address)
   }
 
   /** The time to live of IPv4, the hop limit of IPv6. */
@@ -303,42 +311,54 @@ export class PacketView {
 
   /** The maximum segment size that a SYN announces; null: none. */
   get mss(): number | null {
-    const at = this.optionAt(MSS, 4)
+    const at = this.optionAt(MSS)
     return at === -1 ? null : this.word16(at + 2)
+  }
+
+  /** Of a SYN that announces one. */
+  set mss(value: number) {
+    const at = this.optionAt(MSS)
+    if (at !== -1) for (const place of [0, 1]) this.write8(at + 2 + place, (value >>> (8 - 8 * place)) & 0xff)
   }
 
   /** The scale that a SYN offers; 0 when it offers none. */
   get windowScale(): number {
-    const at = this.optionAt(WINDOW_SCALE, 3)
+    const at = this.optionAt(WINDOW_SCALE)
     return at === -1 ? 0 : Math.min(this.bytes[at + 2] as number, LARGEST_SCALE)
   }
 
   /** Where the timestamps lie (RFC 7323 3.2), value and echo; -1: there are none. */
   get timestampsAt(): number {
-    const at = this.optionAt(TIMESTAMPS, 10)
+    const at = this.optionAt(TIMESTAMPS)
     return at === -1 ? -1 : at + 2
   }
 
+  /** Whether there is an option of a kind that has one length. */
+  hasOption(kind: number): boolean {
+    return this.optionAt(kind) !== -1
+  }
+
   /** Puts NOPs in the place of an option. */
-  withoutOption(kind: typeof WINDOW_SCALE | typeof TIMESTAMPS): void {
-    const at = this.optionAt(kind, kind === WINDOW_SCALE ? 3 : 10)
+  withoutOption(kind: number): void {
+    const at = this.optionAt(kind)
     if (at === -1) return
     for (let octet = at, end = this.optionEnd(at); octet < end; octet++) this.write8(octet, NOP)
   }
 
-  /** Takes the first octets of a segment away. */
-  dropFirst(count: number): void {
-    this.bytes.copyWithin(this.dataAt, this.dataAt + count, this.end)
-    this.sequence = (this.sequence + count) | 0
-    this.endAt(this.end - count)
+  /** Keeps of the octets of a segment those from one place up to another. */
+  keepOctets(from: number, to: number): void {
+    const { dataAt } = this
+    this.bytes.copyWithin(dataAt, dataAt + from, dataAt + to)
+    this.sequence = (this.sequence + from) | 0
+    this.endAt(dataAt + to - from)
   }
 
-  private optionAt(wanted: number, length: number): number {
+  private optionAt(wanted: number): number {
     const { bytes, dataAt } = this
     for (let at = this.payloadAt + TCP_HEADER; at < dataAt; ) {
       const end = this.optionEnd(at)
       if (end === -1) break
-      if (bytes[at] === wanted && end - at === length) return at
+      if (bytes[at] === wanted && end - at === (LENGTHS[wanted] ?? end - at)) return at
       at = end
     }
     return -1
@@ -428,6 +448,15 @@ export class PacketView {
   /** For UDP a sum of 0 means that there is none (RFC 768). */
   private putSum(value: number): void {
     this.put16(this.sumAt, value === 0 && this.protocol === PROTO_UDP ? 0xffff : value)
+  }
+
+  private writeAddress(field: number, address: IpAddress): void {
+    const octets = toBytes(address)
+    const at = this.ipAt + field
+    for (let place = 0; place < octets.length; place += 2) {
+      this.writeIp(at + place, ((octets[place] as number) << 8) | (octets[place + 1] as number))
+    }
+    this.sum()
   }
 
   /** Writes 16 bits of the IP header. */

@@ -1,9 +1,9 @@
 /** Segments made beside a library: refusals that their senders believe, and SYNs that say what they mean. */
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '@ioth/core'
 import { expect, test } from 'vitest'
 import { frameOf, isRight } from '../../test/support/frames.ts'
-import { PacketView } from './packet-view.ts'
-import { refusalOf, withMss } from './segment.ts'
+import { PacketView, SACK_PERMITTED } from './packet-view.ts'
+import { cutSegment, mssOn, plainSyn, refusalOf, roomIn, withMss } from './segment.ts'
 
 /** From port 1 to port 2, sequence number 100, acknowledgment number 77. */
 function segment(
@@ -57,4 +57,36 @@ test.each([
 test('a SYN that says so by itself, or has no room for it, is left as it is', () => {
   expect(withMss(segment(4, TCP_SYN, [2, 4, 5, 180]))).toBe(null)
   expect(withMss(segment(4, TCP_SYN, new Array<number>(40).fill(1)))).toBe(null)
+})
+
+test.each([
+  ['no size', [], 536],
+  ['a size of 0, which stands for none', [2, 4, 0, 0], 536],
+  ['an absurd one', [2, 4, 0, 1], 88],
+  ['a scale and timestamps', [2, 4, 5, 180, 3, 3, 7, 1, 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8], 1460],
+] as const)('a SYN for picoTCP, of one with %s', (_, options, mss) => {
+  const flags = TCP_SYN | TCP_ACK | TCP_PSH | TCP_FIN | 0xe0
+  const view = viewOf(plainSyn(segment(4, flags, options, [1, 2, 3])))
+  expect(isRight(view)).toBe(true)
+  expect([view.flags, view.sequence, view.acknowledgment, view.dataLength]).toEqual([TCP_SYN | TCP_ACK, 100, 77, 0])
+  expect([view.mss, view.hasOption(SACK_PERMITTED), view.windowScale]).toEqual([mss, true, options.length > 8 ? 7 : 0])
+  const at = view.timestampsAt
+  expect(at === -1 ? [] : [...view.bytes.subarray(at, at + 8)]).toEqual(
+    options.length > 8 ? [1, 2, 3, 4, 5, 6, 7, 8] : [],
+  )
+})
+
+test('a segment in pieces: the octets in order, its end behind the last', () => {
+  const data = Array.from({ length: 250 }, (_, place) => place)
+  const whole = segment(6, TCP_ACK | TCP_PSH | TCP_FIN, [1, 1, 1, 1], data)
+  expect(roomIn(whole, 104)).toBe(100)
+  const pieces = cutSegment(whole, 100).map(viewOf)
+  expect(pieces.every(isRight)).toBe(true)
+  expect(pieces.map(({ sequence, flags }) => [sequence, flags])).toEqual([
+    [100, TCP_ACK],
+    [184, TCP_ACK],
+    [268, TCP_ACK | TCP_PSH | TCP_FIN],
+  ])
+  expect(pieces.flatMap((piece) => [...piece.bytes.subarray(piece.dataAt, piece.end)])).toEqual(data)
+  expect([mssOn(1500, 4), mssOn(1500, 6)]).toEqual([1460, 1440])
 })

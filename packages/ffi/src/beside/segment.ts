@@ -26,21 +26,24 @@ import {
   TCP_CHECKSUM,
   TCP_DATA_OFFSET,
   TCP_DESTINATION,
+  TCP_FIN,
   TCP_FLAGS,
   TCP_HEADER,
+  TCP_PSH,
   TCP_RST,
   TCP_SEQUENCE,
   TCP_SOURCE,
+  TCP_SYN,
   TCP_WINDOW,
 } from '@ioth/core'
 import { sumOf, transportSum } from './checksum.ts'
-import { PacketView } from './packet-view.ts'
+import { PacketView, WINDOW_SCALE } from './packet-view.ts'
 
 const HOPS = 64
 /** RFC 9293 3.1 */
 const LONGEST_HEADER = 60
 /** Two NOPs and the option, RFC 7323 3.2. */
-const TIMESTAMPS = Uint8Array.of(1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0)
+const STAMPS = Uint8Array.of(1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0)
 
 /** Where a segment goes. */
 export interface SegmentEnds {
@@ -62,6 +65,8 @@ export interface SegmentNumbers {
   readonly window?: number
   /** Value and echo. @default none */
   readonly timestamps?: readonly [number, number] | null
+  /** Other options, a multiple of four octets. @default none */
+  readonly options?: readonly number[]
 }
 
 /** The ends of a packet that was read. */
@@ -99,10 +104,10 @@ export function reversed(ends: SegmentEnds): SegmentEnds {
 /** A segment in its frame. */
 export function makeSegment(ends: SegmentEnds, numbers: SegmentNumbers): Uint8Array {
   const { linkHeader, family, source, destination } = ends
-  const { flags, sequence, acknowledgment = 0, window = 0, timestamps = null } = numbers
+  const { flags, sequence, acknowledgment = 0, window = 0, timestamps = null, options = [] } = numbers
   const ipAt = linkHeader.length
   const tcpAt = ipAt + (family === 4 ? IP4_HEADER : IP6_HEADER)
-  const length = TCP_HEADER + (timestamps === null ? 0 : TIMESTAMPS.length)
+  const length = TCP_HEADER + options.length + (timestamps === null ? 0 : STAMPS.length)
   const frame = new Uint8Array(tcpAt + length)
   const view = new DataView(frame.buffer)
   frame.set(linkHeader)
@@ -131,10 +136,13 @@ export function makeSegment(ends: SegmentEnds, numbers: SegmentNumbers): Uint8Ar
   frame[tcpAt + TCP_DATA_OFFSET] = (length / 4) << 4
   frame[tcpAt + TCP_FLAGS] = flags
   view.setUint16(tcpAt + TCP_WINDOW, window)
+  const optionsAt = tcpAt + TCP_HEADER
+  frame.set(options, optionsAt)
   if (timestamps !== null) {
-    frame.set(TIMESTAMPS, tcpAt + TCP_HEADER)
-    view.setInt32(tcpAt + TCP_HEADER + 4, timestamps[0])
-    view.setInt32(tcpAt + TCP_HEADER + 8, timestamps[1])
+    const stampsAt = optionsAt + options.length
+    frame.set(STAMPS, stampsAt)
+    view.setInt32(stampsAt + 4, timestamps[0])
+    view.setInt32(stampsAt + 8, timestamps[1])
   }
   view.setUint16(tcpAt + TCP_CHECKSUM, ~transportSum(frame, family, ipAt, tcpAt, length, PROTO_TCP))
   return frame
@@ -177,4 +185,48 @@ export function withMss(syn: PacketView): Uint8Array | null {
   view.read(frame, 0, frame.length, ipAt - at)
   view.sumAll()
   return frame
+}
+
+/** What absurd segment sizes are raised to: the options of a segment count, too, and the library sends none that has no room beside them. */
+const LEAST_MSS = 88
+
+/**
+ * A SYN as picoTCP understands it: without octets and other flags, with the segment size that it means, and with the offer of selective
+ * acknowledgements, without which the library throws away what comes before its turn (pico_tcp.c, tcp_data_in_high_segment).
+ */
+export function plainSyn(syn: PacketView): Uint8Array {
+  const { bytes, family, flags, sequence, acknowledgment, window, timestampsAt } = syn
+  const mss = Math.max(LEAST_MSS, syn.mss || DEFAULT_MSS[family])
+  const options = [2, MSS_OPTION, mss >>> 8, mss & 0xff, 4, 2]
+  if (syn.hasOption(WINDOW_SCALE)) options.push(3, 3, syn.windowScale)
+  if (timestampsAt !== -1) options.push(8, 10, ...bytes.subarray(timestampsAt, timestampsAt + 8))
+  while (options.length % 4 !== 0) options.push(1)
+  return makeSegment(endsOf(syn), { flags: flags & (TCP_SYN | TCP_ACK), sequence, acknowledgment, window, options })
+}
+
+/** Octets of data that a segment may have, so that it is no longer than `mss` with its options (RFC 6691). */
+export function roomIn({ payloadAt, dataAt }: PacketView, mss: number): number {
+  return Math.max(LEAST_MSS, mss) - (dataAt - payloadAt - TCP_HEADER)
+}
+
+/** A segment in pieces of about one size, of so many octets at most; what it ends with is at the end of the last. */
+export function cutSegment(segment: PacketView, most: number): Uint8Array[] {
+  const { bytes, at, ipAt, end, dataLength, flags } = segment
+  const pieces: Uint8Array[] = []
+  const size = Math.ceil(dataLength / Math.ceil(dataLength / most))
+  for (let from = 0; from < dataLength; from += size) {
+    const frame = bytes.slice(at, end)
+    const piece = new PacketView()
+    piece.read(frame, 0, frame.length, ipAt - at)
+    const to = Math.min(from + size, dataLength)
+    if (to < dataLength) piece.flags = flags & ~(TCP_FIN | TCP_PSH)
+    piece.keepOctets(from, to)
+    pieces.push(frame.subarray(0, piece.end))
+  }
+  return pieces
+}
+
+/** The largest segment that a path takes. */
+export function mssOn(mtu: number, family: 4 | 6): number {
+  return mtu - TCP_HEADER - (family === 4 ? IP4_HEADER : IP6_HEADER)
 }
