@@ -372,8 +372,9 @@ export class Device implements FrameGuard {
     const from = ((rcvNxt - sequence) | 0) > 0 ? rcvNxt : sequence
     const to = rcvEdge !== null && ((end - rcvEdge) | 0) > 0 ? rcvEdge : end
     if (from === rcvNxt) given.acknowledged(rcvNxt)
-    const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
     const hasEnd = (flags & TCP_FIN) !== 0
+    if (from === sequence && to === end && !hasEnd && given.append(from, to)) return true
+    const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
     const [first] = pieces
     if (first?.[0] === sequence && first[1] === end && !hasEnd) return true
     const whole = segment.bytes.slice(0, length)

@@ -27,11 +27,12 @@ export interface FlowOwner {
 interface Offer {
   readonly scale: number
   readonly hasScale: boolean
-  readonly hasTimestamps: boolean
+  /** The timestamp on it; null: it has none. */
+  readonly timestamp: number | null
   readonly hasSack: boolean
 }
 
-const NO_OFFER: Offer = { scale: 0, hasScale: false, hasTimestamps: false, hasSack: false }
+const NO_OFFER: Offer = { scale: 0, hasScale: false, timestamp: null, hasSack: false }
 
 export class Flow implements ConnectionNumbers {
   readonly family: 4 | 6
@@ -89,7 +90,6 @@ export class Flow implements ConnectionNumbers {
   /** Timestamps of our last segment (RFC 7323 3), when they were agreed on. */
   hasTimestamps = false
   timestamp = 0
-  timestampEcho = 0
   /** That of our first SYN: the peer cannot have seen an older one. */
   firstTimestamp = 0
   /** What we said last that we take. */
@@ -307,6 +307,7 @@ export class Flows {
     if (!flow.isSent || (flags & TCP_SYN) !== 0) {
       flow.isSent = true
       flow.acceptance = new Acceptance(this.clock)
+      if (flow.offer.timestamp !== null) flow.acceptance.noteStamp(flow.offer.timestamp)
       flow.iss = sequence
       flow.sndUna = sequence
       flow.sndNxt = end
@@ -335,8 +336,6 @@ export class Flows {
     if (progress < 0 || ((acknowledgment - flow.sndNxt) | 0) > 0 || (flags & TCP_RST) !== 0) return
     if ((flags & TCP_SYN) !== 0) {
       this.noteOffer(flow, offerOf(packet))
-      const at = packet.timestampsAt
-      if (at !== -1) flow.timestampEcho = packet.word32(at)
     }
     const window = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << flow.peerScale
     if (flow.acceptance.takesWindow(packet, window)) flow.peerWindow = window
@@ -356,13 +355,16 @@ export class Flows {
     const isBack = flow.timestamp !== 0 && ((packet.word32(at) - flow.timestamp) | 0) < 0
     if (isBack) packet.write32(at, flow.timestamp)
     else flow.timestamp = packet.word32(at)
-    flow.timestampEcho = packet.word32(at + 4)
+    // The library echoes what came last, in order or not.
+    const { recentStamp } = flow.acceptance
+    if (recentStamp !== null && packet.word32(at + 4) !== recentStamp) packet.write32(at + 4, recentStamp)
   }
 
   private noteOffer(flow: Flow, offer: Offer): void {
     flow.offer = offer
     flow.peerScale = offer.scale
-    flow.hasTimestamps = offer.hasTimestamps
+    flow.hasTimestamps = offer.timestamp !== null
+    if (offer.timestamp !== null) flow.acceptance.noteStamp(offer.timestamp)
   }
 
   /** Notes what the SYN of a peer offers. */
@@ -461,10 +463,11 @@ function afterFin(finAt: number, packet: PacketView): void {
 }
 
 function offerOf(syn: PacketView): Offer {
+  const at = syn.timestampsAt
   return {
     scale: syn.windowScale,
     hasScale: syn.hasOption(WINDOW_SCALE),
-    hasTimestamps: syn.timestampsAt !== -1,
+    timestamp: at === -1 ? null : syn.word32(at),
     hasSack: syn.hasOption(SACK_PERMITTED),
   }
 }

@@ -373,6 +373,7 @@ export class Gate {
     const { given } = flow.acceptance
     if (from === rcvNxt) given.acknowledged(rcvNxt)
     const to = (sequence + length - beyond) | 0
+    if (from === sequence && beyond === 0 && given.append(from, to)) return true
     const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
     const [first, ...others] = pieces.map(([left, right]): Piece => [(left - sequence) | 0, (right - sequence) | 0])
     if (first === undefined) {
@@ -422,7 +423,7 @@ export class Gate {
         sequence,
         acknowledgment: flow.rcvNxt,
         window: rcvWindow,
-        timestamps: flow.hasTimestamps ? [flow.timestamp, flow.timestampEcho] : null,
+        timestamps: flow.hasTimestamps ? [flow.timestamp, flow.acceptance.recentStamp ?? 0] : null,
       }),
     )
   }
@@ -602,7 +603,7 @@ function toLibrary(flow: Flow, device: PicoDevice): SegmentEnds {
 function withoutWhatWasNotOffered({ offer, isSynchronised }: Flow, packet: PacketView): void {
   const isAnswer = (packet.flags & (TCP_SYN | TCP_ACK)) === (TCP_SYN | TCP_ACK)
   if (isAnswer && !offer.hasScale) packet.withoutOption(WINDOW_SCALE)
-  if (isAnswer && !offer.hasTimestamps) packet.withoutOption(TIMESTAMPS)
+  if (isAnswer && offer.timestamp === null) packet.withoutOption(TIMESTAMPS)
   if (offer.hasSack) return
   if (isAnswer) packet.withoutOption(SACK_PERMITTED)
   else if (isSynchronised) packet.withoutOption(SACK)

@@ -8,9 +8,7 @@ import { PICOTCP } from './picotcp-deviations.ts'
 
 /** By reason. */
 const DEVIATIONS: DeviationsByReason = {
-  'its timestamps are of one clock and never compared (pico_tcp.c, tcp_add_options and tcp_parse_options)': [
-    'R-TCP-43 timestamps once agreed: on all segments, echoing the newest that came in order',
-    'R-TCP-44 PAWS: an older timestamp is answered and dropped, and the connection goes on',
+  'the timestamps of all connections are of one clock (pico_tcp.c, tcp_add_options)': [
     'R-TCP-45 timestamps of two connections do not tell the same clock',
   ],
   'a report of what came before its turn has one block (pico_tcp.c, tcp_sack_prepare)': [

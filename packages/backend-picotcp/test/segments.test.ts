@@ -217,8 +217,10 @@ function edgeOf({ acknowledgment, window }: { acknowledgment: number; window: nu
   return acknowledgment + window
 }
 
+/** Octets that came, those of repeated segments once. */
 function sum({ received }: ScriptedPeer): number {
-  return received.reduce((octets, { data }) => octets + data.length, 0)
+  const lengths = new Map(received.map(({ sequence, data }) => [sequence, data.length]))
+  return [...lengths.values()].reduce((octets, length) => octets + length, 0)
 }
 
 /** All that reached the stack before is done when this is answered. */

@@ -14,11 +14,17 @@ const ESTABLISHED: ConnectionNumbers = {
   rcvEdge: 1110,
 }
 
-function segment(flags: number, sequence: number, acknowledgment: number, length = 0): PacketView {
+function segment(
+  flags: number,
+  sequence: number,
+  acknowledgment: number,
+  length = 0,
+  options: readonly number[] = [],
+): PacketView {
   const word = (value: number): number[] => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
   const header = [0, 1, 0, 2, ...word(sequence), ...word(acknowledgment), 0, flags, 16, 0, 0, 0, 0, 0]
   const data = new Array<number>(length).fill(7)
-  const made = frameOf({ family: 4, protocol: 'tcp', linkHeader: 14, header, data })
+  const made = frameOf({ family: 4, protocol: 'tcp', linkHeader: 14, header, options, data })
   const view = new PacketView()
   expect(view.read(made.bytes, made.at, made.length)).toBe(true)
   return view
@@ -101,4 +107,21 @@ it('a window is taken from the newest segment, whatever comes later', () => {
   expect(made.takesWindow(segment(TCP_ACK, 1010, 590), 2000)).toBe(false)
   expect(made.takesWindow(segment(TCP_ACK, 1010, 600), 500)).toBe(true)
   expect(made.widestWindow).toBe(1000)
+})
+
+it('of timestamps that were agreed on, one that is older than the newest in order makes its segment old', () => {
+  const scheduler = createVirtualScheduler()
+  const made = new Acceptance(scheduler.clock)
+  const stamped = (sequence: number, stamp: number, length = 10): PacketView =>
+    segment(TCP_ACK, sequence, 600, length, [1, 1, 8, 10, 0, 0, stamp >> 8, stamp & 255, 0, 0, 0, 0])
+  const numbers = { ...ESTABLISHED, hasTimestamps: true }
+  expect(made.judge(stamped(1010, 500), numbers)).toBe('take')
+  expect(made.judge(stamped(1050, 600), numbers)).toBe('take')
+  expect(made.recentStamp).toBe(500)
+  expect(made.judge(stamped(1010, 499), numbers)).toBe('answer')
+  expect(made.judge(stamped(1010, 499), ESTABLISHED)).toBe('take')
+  expect(made.judge(segment(TCP_RST, 1010, 0), numbers)).toBe('take')
+  scheduler.advance(25 * 86_400 * 1_000_000)
+  expect(made.judge(stamped(1010, 499), numbers)).toBe('take')
+  expect(made.recentStamp).toBe(499)
 })

@@ -19,6 +19,8 @@ export interface ConnectionNumbers {
   readonly rcvNxt: number
   /** One beyond what we ever said that we take; null: we have acknowledged nothing. */
   readonly rcvEdge: number | null
+  /** Both SYNs had timestamps. @default false */
+  readonly hasTimestamps?: boolean
 }
 
 /**
@@ -30,15 +32,22 @@ export type Verdict = 'take' | 'drop' | 'answer' | 'refuse'
 /** Answers to segments that bring nothing, for each connection and second (RFC 5961 7). */
 const MOST_ANSWERS = 10
 const SECOND = 1_000_000
+/** A timestamp that is as old says nothing any more (RFC 7323 5.5). */
+const STALE = 24 * 86_400 * SECOND
 
 export class Acceptance {
   /** What the library was given. */
   readonly given: GivenOctets = new GivenOctets()
   private readonly clock: Clock
+  /** The newest timestamp that came in order (TS.Recent, RFC 7323 4.3), and when. */
+  private stamp: number | null = null
+  private stampAt = 0
   /** The widest window that the peer ever offered (MAX.SND.WND). */
   widestWindow = 0
   /** The segment that the window is of (SND.WL1 and SND.WL2). */
-  private windowAt: readonly [sequence: number, acknowledgment: number] | null = null
+  private hasWindow = false
+  private windowSequence = 0
+  private windowAcknowledgment = 0
   private answersSince = Number.NEGATIVE_INFINITY
   private answers = 0
 
@@ -46,8 +55,34 @@ export class Acceptance {
     this.clock = clock
   }
 
+  /** What a timestamp of ours echoes; null: none has come. */
+  get recentStamp(): number | null {
+    return this.stamp
+  }
+
+  /** A timestamp has come in order, or on a SYN. */
+  noteStamp(value: number): void {
+    this.stamp = value
+    this.stampAt = this.clock.now
+  }
+
   /** Judges a segment of a connection whose SYN has left. */
   judge(segment: PacketView, numbers: ConnectionNumbers): Verdict {
+    const at = numbers.hasTimestamps === true ? segment.timestampsAt : -1
+    if (at === -1) return this.judgeNumbers(segment, numbers)
+    const value = segment.word32(at)
+    const { stamp } = this
+    const isOld = stamp !== null && ((value - stamp) | 0) < 0 && this.clock.now - this.stampAt < STALE
+    // RFC 7323 5.3, R1.
+    if (isOld && (segment.flags & (TCP_RST | TCP_SYN)) === 0)
+      return segment.dataLength > 0 ? 'answer' : this.challenge()
+    const verdict = this.judgeNumbers(segment, numbers)
+    const isInOrder = numbers.rcvEdge !== null && ((segment.sequence - numbers.rcvNxt) | 0) <= 0
+    if (verdict === 'take' && isInOrder && (segment.flags & TCP_RST) === 0) this.noteStamp(value)
+    return verdict
+  }
+
+  private judgeNumbers(segment: PacketView, numbers: ConnectionNumbers): Verdict {
     const { flags, sequence, dataLength } = segment
     const { rcvNxt, rcvEdge } = numbers
     if (rcvEdge === null) return numbers.isSynchronised ? 'take' : judgeAnswer(segment, numbers)
@@ -74,12 +109,13 @@ export class Acceptance {
 
   /** Whether the window of a segment that counts is newer than what is known (RFC 9293 3.10.7.4, fifth). @param window without its scale. */
   takesWindow({ flags, sequence, acknowledgment }: PacketView, window: number): boolean {
-    const { windowAt } = this
-    if (windowAt !== null && (flags & TCP_SYN) === 0) {
-      const newer = (sequence - windowAt[0]) | 0
-      if (newer < 0 || (newer === 0 && ((acknowledgment - windowAt[1]) | 0) < 0)) return false
+    if (this.hasWindow && (flags & TCP_SYN) === 0) {
+      const newer = (sequence - this.windowSequence) | 0
+      if (newer < 0 || (newer === 0 && ((acknowledgment - this.windowAcknowledgment) | 0) < 0)) return false
     }
-    this.windowAt = [sequence, acknowledgment]
+    this.hasWindow = true
+    this.windowSequence = sequence
+    this.windowAcknowledgment = acknowledgment
     this.widestWindow = Math.max(this.widestWindow, window)
     return true
   }

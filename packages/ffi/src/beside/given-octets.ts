@@ -14,11 +14,24 @@ const MOST_PIECES = 256
 
 export class GivenOctets {
   /** In order, none touching another. */
-  private pieces: Piece[] = []
+  private readonly pieces: Piece[] = []
 
   /** The library acknowledges up to here: what it does not acknowledge although it begins here it does not have. */
   acknowledged(upTo: number): void {
-    if (this.pieces.length > 0) this.pieces = this.pieces.filter(([from]) => ((from - upTo) | 0) > 0)
+    const { pieces } = this
+    let done = 0
+    while (done < pieces.length && (((pieces[done] as Piece)[0] - upTo) | 0) <= 0) done++
+    if (done === pieces.length) pieces.length = 0
+    else if (done > 0) pieces.splice(0, done)
+  }
+
+  /** As {@link give}, for what nearly all segments are. @returns false, and notes nothing, when they do not lie behind all that was given. */
+  append(from: number, to: number): boolean {
+    const { pieces } = this
+    const last = pieces.length - 1
+    if (last >= 0 && (pieces[last] as Piece)[1] !== from) return false
+    pieces[Math.max(0, last)] = [last < 0 ? from : (pieces[last] as Piece)[0], to]
+    return true
   }
 
   /** Where the octets end that follow on a number without a gap. */

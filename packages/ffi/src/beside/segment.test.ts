@@ -84,9 +84,10 @@ test('a segment in pieces: the octets in order, its end behind the last', () => 
   expect(pieces.every(isRight)).toBe(true)
   expect(pieces.map(({ sequence, flags }) => [sequence, flags])).toEqual([
     [100, TCP_ACK],
-    [184, TCP_ACK],
-    [268, TCP_ACK | TCP_PSH | TCP_FIN],
+    [200, TCP_ACK],
+    [300, TCP_ACK | TCP_PSH | TCP_FIN],
   ])
   expect(pieces.flatMap((piece) => [...piece.bytes.subarray(piece.dataAt, piece.end)])).toEqual(data)
+  expect(cutSegment(whole, 120).map((piece) => viewOf(piece).dataLength)).toEqual([84, 84, 82])
   expect([mssOn(1500, 4), mssOn(1500, 6)]).toEqual([1460, 1440])
 })

@@ -209,11 +209,15 @@ export function roomIn({ payloadAt, dataAt }: PacketView, mss: number): number {
   return Math.max(LEAST_MSS, mss) - (dataAt - payloadAt - TCP_HEADER)
 }
 
-/** A segment in pieces of about one size, of so many octets at most; what it ends with is at the end of the last. */
+/** Of a segment that is cut no piece shall be smaller than this. */
+const DUST = 48
+
+/** A segment in pieces of so many octets at most; what it ends with is at the end of the last. */
 export function cutSegment(segment: PacketView, most: number): Uint8Array[] {
   const { bytes, at, ipAt, end, dataLength, flags } = segment
   const pieces: Uint8Array[] = []
-  const size = Math.ceil(dataLength / Math.ceil(dataLength / most))
+  const left = dataLength % most
+  const size = left === 0 || left >= DUST ? most : Math.ceil(dataLength / Math.ceil(dataLength / most))
   for (let from = 0; from < dataLength; from += size) {
     const frame = bytes.slice(at, end)
     const piece = new PacketView()
