@@ -28,15 +28,20 @@ import {
   UDP_CHECKSUM,
 } from '@ioth/core'
 import {
+  answerSolicitation,
   cutSegment,
+  Echo,
+  type EchoWay,
+  ErrorLimit,
   endsOf,
   type Flow,
   FlowTable,
   FrameBridge,
   type FrameGuard,
   isIcmpError,
-  isOddEcho,
   isOfNobody,
+  isSolicitation,
+  isStray,
   makeSegment,
   mendIcmp,
   mssOn,
@@ -66,6 +71,7 @@ export interface DeviceOwner {
   /** Octets that stand for an empty datagram, which the library does not send; nobody else can know them. */
   readonly emptyMark: Uint8Array
   isOurs(address: IpAddress): boolean
+  isBroadcast(address: IpAddress): boolean
   sourceFor(destination: IpAddress): IpAddress | null
   /** A SYN has come for a port of ours: `inside`, or that nobody listens, or that there is no room. */
   admits(device: Device, frame: PacketView): number
@@ -138,6 +144,11 @@ export class Device implements FrameGuard {
   readonly pointer: Pointer
   /** IPv6 addresses it has, or is about to have: without any, it does not speak IPv6. */
   ipv6Addresses = 0
+  /** The library answers an echo only when the one before had other numbers (pico_icmp4.c, pico_icmp4_process_in). */
+  private readonly echo: Echo
+  private readonly echoWay: EchoWay
+  private readonly errors: ErrorLimit
+  private readonly hardware: Uint8Array
   private readonly owner: DeviceOwner
   private readonly wire: Wire
   /** The library's port of each connection, and by that and its peer's port which connection it is. */
@@ -174,6 +185,7 @@ export class Device implements FrameGuard {
     const { clock } = scheduler
     this.owner = owner
     this.mac = mac
+    this.hardware = parseMac(mac)
     this.pointer = pointer
     this.wire = wire
     this.bridge = new FrameBridge({ scheduler, pool, link, guard: this, wire: wire.fd })
@@ -185,11 +197,14 @@ export class Device implements FrameGuard {
     })
     this.neighbors = new NeighborProbe({
       clock,
-      mac: parseMac(this.mac),
+      mac: this.hardware,
       sourceFor: (destination) => owner.sourceFor(destination),
       isOurs: (address) => owner.isOurs(address),
       toPeer: (frame) => this.bridge.toLink(frame),
     })
+    this.echo = new Echo(scheduler)
+    this.errors = new ErrorLimit(scheduler)
+    this.echoWay = { mac: this.hardware, mtu: link.mtu, emit: (frame) => this.bridge.toLink(frame) }
   }
 
   /** Frames begin to flow. */
@@ -252,13 +267,28 @@ export class Device implements FrameGuard {
     if (packet.family === 6 && this.ipv6Addresses === 0) return false
     if (packet.isTcp) return this.segmentArrives(packet)
     this.releaseAcknowledgement()
+    // What is for others the library passes on (pico_ipv4.c, pico_ipv4_forward); no router is asked for here (RFC 1122 3.2.1.3).
+    const { destinationAddress } = packet
+    const isForUs = destinationAddress.isMulticast || this.owner.isOurs(destinationAddress)
+    if (!isForUs || isStray(bytes, length, this.hardware, (address) => this.owner.isBroadcast(address))) {
+      this.counters.dropStray++
+      return false
+    }
     if (packet.protocol === PROTO_UDP) return this.datagramArrives(packet)
     if (isIcmpError(packet)) this.errorArrives(packet)
-    else if (!isOddEcho(packet)) {
+    else if (!this.echo.arriving(packet, this.echoWay, (address) => this.owner.isOurs(address))) {
       if (packet.isIcmp) this.neighbors.arriving(bytes, length)
-      return true
+      return !this.answersNobody(packet)
     }
     return false
+  }
+
+  /** Who asks for our address as nobody is about to take it, and the library does not say that we have it (RFC 4861 7.2.4). */
+  private answersNobody({ bytes, length, family, sourceAddress }: PacketView): boolean {
+    if (family === 4 || !sourceAddress.isUnspecified || !isSolicitation(bytes, length)) return false
+    const answer = answerSolicitation(bytes, length, this.hardware, (address) => this.owner.isOurs(address))
+    if (answer !== null) this.bridge.toLink(answer)
+    return answer !== null
   }
 
   leaving(bytes: Uint8Array, length: number): boolean {
@@ -272,7 +302,7 @@ export class Device implements FrameGuard {
     if (packet.isTcp) return this.segmentLeaves(packet)
     if (packet.isUdp) this.datagramLeaves(packet)
     else mendIcmp(packet)
-    return true
+    return !isIcmpError(packet) || this.errors.take()
   }
 
   delivered(): void {
@@ -492,7 +522,8 @@ export class Device implements FrameGuard {
   // ---------- UDP and ICMP ----------
 
   private datagramArrives(packet: PacketView): boolean {
-    if (!packet.isUdp) return false
+    // Nobody here has joined a group or hears a broadcast; the library would say so to whoever sent it (RFC 1122 3.2.2).
+    if (!packet.isUdp || ((packet.bytes[packet.at] as number) & 1) !== 0) return false
     const { sourcePort, destinationPort } = packet
     for (const exchange of this.exchanges) {
       if (exchange.localPort !== destinationPort || exchange.remotePort !== sourcePort) continue

@@ -56,6 +56,8 @@ import { picoCode } from './errno.ts'
 import { LIBRARY_SOCKETS } from './limits.ts'
 import { FdPicoListener } from './listener.ts'
 
+/** What is noted while frames are given to the library, before it is told. */
+const MOST_NOTED = 32
 /** Turns in a row in which the library is let to work when nothing came of the one before: a frame crosses its layers in some. */
 const QUIET_TICKS = 3
 /** Of its timers the shortest is 70 ms. */
@@ -359,8 +361,10 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
   delivered(): void {
     this.touch()
     this.library.tick()
-    // A connection can be accepted only while its peer has not ended: before the next segment is looked at.
-    if (this.noted.some(({ events }) => (events & PICO_EVENT_CONNECTION) !== 0)) this.tell()
+    // A connection can be accepted only while its peer has not ended: before the next segment is looked at. And the queue of a datagram socket
+    // miscounts what was taken from it, and takes nothing more once some sixty small ones were in it (pico_queue.h, pico_dequeue).
+    const { noted } = this
+    if (noted.length >= MOST_NOTED || noted.some(({ events }) => (events & PICO_EVENT_CONNECTION) !== 0)) this.tell()
   }
 
   override run(): void {

@@ -10,6 +10,9 @@ const DEVIATIONS: DeviationsByReason = {
     'an interface can be added and removed',
     'two links: the scope says which',
   ],
+  'its link-local address is its own: no socket can use it, and it is not listed (pico_ipv6.c, pico_ipv6_route_find)': [
+    'R-ND-06 each address is asked for before use, from nowhere, in its own group',
+  ],
   'the neighbours of a stack in a helper process are not listed': [
     'R-ARP-01 R-ARP-02 who asks for our address is answered, and known from then on; who asks for another is not',
   ],

@@ -366,6 +366,30 @@ describeWhereUsable('fdpicotcp', [backend], () => {
     },
   )
 
+  it('datagrams that come together are read as they come, and the socket goes on after them', async () => {
+    const [lan, a, b] = await lanOf(inside, other)
+    const [host, peer] = [a as Host, b as Host]
+    const [reader, writer] = [host.stack.openUdp(4), peer.stack.openUdp(4)]
+    writer.bind(peer.address, 53)
+    reader.connect(peer.address, 53)
+    reader.send(new Uint8Array(4), 0, 4, null, 0)
+    await lan.until(() => (writer.ready & 1) !== 0, 5000)
+    let count = 0
+    const sink = { datagram: (): boolean => ++count > 0 }
+    for (const [index, burst] of [80, 300, 30].entries()) {
+      const before = count
+      for (let i = 0; i < burst; i++) writer.send(new Uint8Array(50), 0, 50, host.address, reader.localPort)
+      await lan.until(
+        () => {
+          reader.receive(64, sink)
+          return count - before === burst
+        },
+        5000,
+        () => `burst ${index}: ${count - before} of ${burst}`,
+      )
+    }
+  })
+
   it('the helper dies: ECONNRESET on sockets, ENETDOWN on the stack, and the program goes on', async () => {
     const [lan, a, b] = await lanOf(isolated, other)
     const [host, peer] = [a as Host, b as Host]

@@ -10,6 +10,7 @@ import {
   type IpAddress,
   PROTO_TCP,
   PROTO_UDP,
+  type Scheduler,
   TCP_ACK,
   TCP_FIN,
   TCP_PSH,
@@ -21,6 +22,7 @@ import {
 import { groupMessageAt } from '@ioth/core/station'
 import {
   cutSegment,
+  ErrorLimit,
   isIcmpError,
   isOfNobody,
   makeSegment,
@@ -50,6 +52,7 @@ import type { PortAliases } from './port-aliases.ts'
 
 /** What the gate asks of its stack. */
 export interface GateHost {
+  readonly scheduler: Scheduler
   readonly flows: Flows
   /** Whether the library has room for one more connection, besides those that nobody holds yet. */
   hasRoomFor(others: number): boolean
@@ -115,9 +118,11 @@ export class Gate {
   private readonly host: GateHost
   private readonly packet = new PacketView()
   private readonly inner = new PacketView()
+  private readonly errors: ErrorLimit
 
   constructor(host: GateHost) {
     this.host = host
+    this.errors = new ErrorLimit(host.scheduler)
   }
 
   /** A frame of the library. @returns whether it may leave. */
@@ -131,6 +136,7 @@ export class Gate {
     // Which groups are listened to is told beside it.
     if (groupMessageAt(frame, packet.ipAt) >= 0) return 0
     mendIcmp(packet)
+    if (isIcmpError(packet) && !this.errors.take()) return 0
     if (packet.isTcp) {
       const port = packet.sourcePort
       const real = host.tcpAliases.real(port)
@@ -195,13 +201,14 @@ export class Gate {
       return host.neighborArrives(device, frame.subarray(at, at + length)) ? DROP : PASS
     }
     if (packet.family === 6 && !host.speaksIpv6(device)) return DROP
-    if (packet.isFragment) {
-      this.whole = device.pieces.add(packet)
+    const { protocol } = packet
+    if (protocol === PROTO_TCP && !packet.isFragment) return this.segmentArrives(device, frame, at)
+    const whole = device.pieces.add(packet)
+    if (whole !== 'whole') {
+      this.whole = whole
       return DROP
     }
-    const { protocol } = packet
-    if (protocol === PROTO_TCP) return this.segmentArrives(device, frame, at)
-    if (host.isStray(device, frame.subarray(at, at + length))) return DROP
+    if (host.isStray(device, frame.subarray(at, at + length)) || !this.isForUs()) return DROP
     if (protocol === PROTO_UDP) {
       if (this.isToMany(device, frame, at)) {
         host.groupDatagramArrives(device, packet)
@@ -219,6 +226,16 @@ export class Gate {
       host.echoArrives(device, packet) ||
       (packet.isIcmp && packet.family === 6 && host.neighborArrives(device, frame.subarray(at, at + length)))
     return isTaken ? DROP : PASS
+  }
+
+  /** The library passes on what is for others (pico_ipv4.c, pico_ipv4_forward); no router is asked for here (RFC 1122 3.2.1.3). */
+  private isForUs(): boolean {
+    const { destinationAddress } = this.packet
+    return (
+      destinationAddress.isMulticast ||
+      this.host.isOurs(destinationAddress) ||
+      this.host.isBroadcast(destinationAddress)
+    )
   }
 
   /** The packet that the fragment which {@link arrives} just dropped completes. */
@@ -494,7 +511,7 @@ export class Gate {
       return isChanged ? flow.libraryPort : PASS
     }
     const address = packet.destinationAddress
-    if (!host.isOurs(address)) return PASS
+    if (!host.isOurs(address)) return DROP
     if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN) {
       const port = host.listenerPort(packet.family, address, packet.destinationPort)
       if (port > 0 && this.hasRoom()) {

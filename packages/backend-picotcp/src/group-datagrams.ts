@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  BROADCAST_V4,
   ETH_SOURCE,
   ETH_TYPE,
   ETHERNET_HEADER,
@@ -90,8 +91,10 @@ export class GroupDatagrams {
     const length = view.getUint16(UDP_LENGTH)
     if (length < UDP_HEADER || length > payload.length) return
     const from = packet.sourceAddress
-    const isSound = !from.isUnspecified && !from.isMulticast && !from.isLoopback && !this.host.isBroadcast(from)
     const to = packet.destinationAddress
+    // Who has no address yet asks all for one (RFC 1122 3.2.1.3 a).
+    const isSomebody = !from.isUnspecified || to.equals(BROADCAST_V4)
+    const isSound = isSomebody && !from.isMulticast && !from.isLoopback && !this.host.isBroadcast(from)
     // RFC 1122 3.3.6: what is addressed to one, and comes to all, is for nobody.
     const isGroup = to.isMulticast ? isMember(on, to) : this.host.isBroadcast(to)
     const datagram = {

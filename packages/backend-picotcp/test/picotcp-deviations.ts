@@ -32,5 +32,7 @@ export const PICOTCP: DeviationsByReason = {
     'R-IP6-03 an option nobody knows: its two high bits decide',
     'R-IP6-03 R-ICMP6-01',
   ],
-  'its errors are not limited (pico_icmp4.c, pico_icmp6.c)': ['R-ICMP6-02 errors are limited', 'R-ICMP4-03'],
+  'it finds no way to a link-local address, so that no socket connects to one (pico_ipv6.c, pico_ipv6_route_find)': [
+    'link-local addresses: the scope by index, by name, or the only one',
+  ],
 }

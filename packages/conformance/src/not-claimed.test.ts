@@ -4,11 +4,12 @@ import { expect, test } from 'vitest'
 import { NeedsVirtualTime, notClaimed } from './not-claimed.ts'
 
 const missing = (call: string): NetError => new NetError('ERR_IOTH_NOT_IMPLEMENTED', call)
-const full = { udp: 'full', ping: true } as const
+const full = { udp: 'full', ping: true, slaac: true } as const
 
 test.each([
   ['send', { ...full, udp: 'connected' }, 'udp: connected'],
   ['ping', { ...full, ping: false }, 'ping: false'],
+  ['SLAAC', { ...full, slaac: false }, 'slaac: false'],
 ] as const)('%s: where the manifest does not claim it', (what, manifest, claim) => {
   const told = new Error('a test failed', { cause: missing(what) })
   expect(notClaimed(told, [full, manifest])?.claim).toBe(claim)

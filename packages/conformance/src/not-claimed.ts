@@ -30,9 +30,10 @@ export class NeedsVirtualTime extends NotClaimed {
 const MISSING: readonly (readonly [string, (manifest: Manifest) => boolean, string])[] = [
   ['send', ({ udp }) => udp !== 'full', 'udp: connected'],
   ['ping', ({ ping }) => !ping, 'ping: false'],
+  ['SLAAC', ({ slaac }) => slaac !== true, 'slaac: false'],
 ]
 
-type Manifest = Pick<Capabilities, 'udp' | 'ping'>
+type Manifest = Pick<Capabilities, 'udp' | 'ping' | 'slaac'>
 
 /** What a failure comes from, when that is something that one of these manifests does not claim. */
 export function notClaimed(error: unknown, manifests: readonly Manifest[] = []): NotClaimed | null {

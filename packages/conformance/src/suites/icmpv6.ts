@@ -56,13 +56,14 @@ export function icmpv6(suite: Suite): void {
   test('R-UDP-02 a datagram without a checksum, or with a wrong one: dropped', async ({ a, station, lan }) => {
     const socket = a.stack.openUdp(6)
     socket.bind(ANY_V6, 53)
+    socket.connect(station.address, 6666)
     for (const checksum of [0, 0x1234]) {
       station.send([], 17, craftUdp6(station.ends, 6666, 53, data(10), checksum))
       expect(await station.replies()).toEqual([])
       expect(socket.ready & READABLE, `checksum ${checksum}`).toBe(0)
     }
     station.udp(53, data(10))
-    await lan.wait(2)
+    await lan.moment(() => (socket.ready & READABLE) !== 0, 2, 1000)
     expect(socket.ready & READABLE).toBe(READABLE)
   })
 
@@ -99,7 +100,10 @@ export function icmpv6(suite: Suite): void {
       const before = a.frames.length
       send()
       await lan.wait(5)
-      const answers = a.frames.slice(before).filter(({ direction }) => direction === 'out')
+      // On the host's clock reports of listeners are still under way.
+      const answers = a.frames
+        .slice(before)
+        .filter(({ direction, octets }) => direction === 'out' && !isListenerReport(octets))
       expect(answers.length, what).toBe(0)
     }
     const echo = craftIpv6({ ...station.ends, nextHeader: 58 }, craftIcmpv6(station.ends, { type: 128 }, data(8)))
@@ -177,4 +181,9 @@ export function icmpv6(suite: Suite): void {
     await lan.wait(2)
     expect([socket, other].map(({ ready }) => ready & ERROR)).toEqual([0, 0])
   })
+}
+
+/** RFC 3810 5.2: behind a hop-by-hop header with a router alert. */
+function isListenerReport(frame: Uint8Array): boolean {
+  return frame[20] === 0 && frame[62] === 143
 }

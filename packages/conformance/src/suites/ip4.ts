@@ -486,12 +486,14 @@ function fragmentsOut(suite: Suite): void {
       for (const station of [one, other]) expect(await station.isServed()).toBe(true)
       const socket = open(a)
       const ids: number[] = []
+      let expected = sent(a)
       for (let round = 0; round < 400; round++) {
         socket.send(octets(4), 0, 4, addressOf(one), PORT)
         for (let n = 0; n < round % 5; n++) socket.send(octets(4), 0, 4, addressOf(other), PORT)
-        await lan.wait(1)
-        for (const { ip } of await one.answers(0)) if (ip?.dontFragment === false) ids.push(ip.id as number)
+        expected += 1 + (round % 5)
+        await lan.moment(() => sent(a) >= expected, 1, 1000)
       }
+      for (const { ip } of await one.answers()) if (ip?.dontFragment === false) ids.push(ip.id as number)
       if (ids.length > 0) {
         expect(new Set(ids).size, 'different identifiers').toBe(ids.length)
         const steps = new Map<number, number>()

@@ -18,6 +18,7 @@ import type { Host } from '../lan/host.ts'
 import type { Lan } from '../lan/lan.ts'
 import { withLan } from '../lan/lan.ts'
 import { full6, octets6, ScriptedRouter, type Sending } from '../lan/scripted-router.ts'
+import { NotClaimed } from '../not-claimed.ts'
 import type { Suite } from '../suite.ts'
 import { expectError, expectRejection } from './expect-code.ts'
 
@@ -444,6 +445,7 @@ function floods(test: Test): void {
 }
 
 async function ping(lan: Lan, host: Host): Promise<void> {
+  if (!host.stack.capabilities.ping) throw new NotClaimed('ping: false')
   // The neighbour answers no echo: that it was found is what counts.
   const outcome = lan.settled(host.stack.ping(parseIpAddress(NEIGHBOR), { timeoutMs: 500 }))
   await expectRejection(outcome, 'ETIMEDOUT')

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { frameOf, isRight } from '../../test/support/frames.ts'
-import { isIcmpError, isOddEcho, isOfNobody, mendIcmp, pathMtuOf, reportOf } from './icmp.ts'
+import { isIcmpError, isOfNobody, mendIcmp, pathMtuOf, reportOf } from './icmp.ts'
 import { PacketView } from './packet-view.ts'
 
 function viewOf(family: 4 | 6, message: readonly number[], addresses?: readonly number[]): PacketView {
@@ -100,13 +100,6 @@ test('what is no message, or not a whole one, is left alone', () => {
   const cut = short.bytes.slice()
   mendIcmp(short)
   expect(short.bytes).toEqual(cut)
-})
-
-test('an echo with a code that it does not have', () => {
-  expect(isOddEcho(viewOf(4, [8, 1, 0, 0, 0, 0, 0, 0]))).toBe(true)
-  expect(isOddEcho(viewOf(6, [128, 9, 0, 0, 0, 0, 0, 0]))).toBe(true)
-  expect(isOddEcho(viewOf(4, [8, 0, 0, 0, 0, 0, 0, 0]))).toBe(false)
-  expect(isOddEcho(viewOf(4, [0, 1, 0, 0, 0, 0, 0, 0]))).toBe(false)
 })
 
 test('what is asked from nobody: routers by whomever, an address only from `::`', () => {

@@ -72,11 +72,6 @@ export function mendIcmp(packet: PacketView): void {
   packet.sum()
 }
 
-/** A question with a code that it does not have (RFC 792): libraries give it back. */
-export function isOddEcho({ bytes, payloadAt, family, isIcmp }: PacketView): boolean {
-  return isIcmp && bytes[payloadAt + ICMP_TYPE] === KINDS[family].echo && bytes[payloadAt + ICMP_CODE] !== 0
-}
-
 /** Whether it is an error of the network, or a redirect; also the first fragment of one. */
 export function isIcmpError({ bytes, payloadAt, family, isIcmp }: PacketView): boolean {
   return isIcmp && KINDS[family].errors.includes(bytes[payloadAt + ICMP_TYPE] as number)

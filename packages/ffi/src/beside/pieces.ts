@@ -7,49 +7,99 @@
 import {
   IP4_CHECKSUM,
   IP4_FRAGMENT,
+  IP4_FRAGMENT_OFFSET,
   IP4_ID,
   IP4_MORE_FRAGMENTS,
   IP4_TOTAL_LENGTH,
   IP6_HEADER,
   IP6_NEXT_HEADER,
   IP6_PAYLOAD_LENGTH,
+  PROTO_DESTINATION_OPTIONS,
+  PROTO_FRAGMENT,
+  PROTO_HOP_BY_HOP,
+  PROTO_ROUTING,
 } from '@ioth/core'
 import { sumOf } from './checksum.ts'
 import { IP6_FRAGMENT_HEADER, type PacketView } from './packet-view.ts'
 
 export class Pieces {
+  /** Headers that may stand in front of that of a fragment (RFC 8200 4.5). */
+  private static readonly BEFORE: readonly number[] = [PROTO_HOP_BY_HOP, PROTO_ROUTING, PROTO_DESTINATION_OPTIONS]
   private id = 0
-  /** Of the first one, without the fragment header of IPv6. */
+  /** Of the first one, without the fragment header of IPv6; where what names the next header lies in them, and what it is. */
   private headers: Uint8Array | null = null
   private ip = 0
+  private nextAt = 0
   private protocol = 0
   private parts: Uint8Array[] = []
   private length = 0
 
-  /** Takes a fragment. @returns the packet in one frame, when this was the last of it. */
-  add(packet: PacketView): Uint8Array | null {
-    const { bytes, at, family, ipAt, payloadAt, end, protocol } = packet
-    const field = family === 4 ? packet.word16(ipAt + IP4_FRAGMENT) : packet.word16(payloadAt - IP6_FRAGMENT_HEADER + 2)
-    const offset = family === 4 ? (field & 0x1fff) << 3 : field & 0xfff8
-    const hasMore = (field & (family === 4 ? IP4_MORE_FRAGMENTS : 1)) !== 0
-    const id = family === 4 ? packet.word16(ipAt + IP4_ID) : packet.word32(payloadAt - 4)
-    if (offset === 0) {
-      this.headers = bytes.slice(at, payloadAt - (family === 4 ? 0 : IP6_FRAGMENT_HEADER))
-      this.ip = ipAt - at
-      this.id = id
-      // What follows is what the first one says (RFC 8200 4.5).
-      this.protocol = protocol
-      this.parts = []
-      this.length = 0
-    }
-    if (this.headers === null || this.id !== id || this.length !== offset) return null
-    this.parts.push(bytes.slice(payloadAt, end))
-    this.length += end - payloadAt
-    return hasMore ? null : this.joined(this.headers, family)
+  /** Takes a packet. @returns the whole of which it was the last fragment, in one frame; null: more follows; `'whole'`: it is no fragment. */
+  add(packet: PacketView): Uint8Array | null | 'whole' {
+    return packet.family === 4 ? this.add4(packet) : this.add6(packet)
   }
 
-  private joined(headers: Uint8Array, family: 4 | 6): Uint8Array {
-    const { ip, parts, length, protocol } = this
+  private add4(packet: PacketView): Uint8Array | null | 'whole' {
+    const { bytes, at, ipAt, payloadAt, end } = packet
+    if (!packet.isFragment) return 'whole'
+    const field = packet.word16(ipAt + IP4_FRAGMENT)
+    const offset = (field & IP4_FRAGMENT_OFFSET) << 3
+    const id = packet.word16(ipAt + IP4_ID)
+    if (offset === 0) this.begin(bytes.slice(at, payloadAt), ipAt - at, id)
+    if (!this.continues(id, offset, bytes.slice(payloadAt, end)) || (field & IP4_MORE_FRAGMENTS) !== 0) return null
+    const { frame, ip, headers } = this.joined()
+    const view = new DataView(frame.buffer)
+    view.setUint16(ip + IP4_TOTAL_LENGTH, frame.length - ip)
+    view.setUint16(ip + IP4_FRAGMENT, 0)
+    view.setUint16(ip + IP4_CHECKSUM, 0)
+    view.setUint16(ip + IP4_CHECKSUM, ~sumOf(frame, ip, headers - ip))
+    return frame
+  }
+
+  private add6(packet: PacketView): Uint8Array | null | 'whole' {
+    const { bytes, at, ipAt, end } = packet
+    let nextAt = ipAt + IP6_NEXT_HEADER
+    let header = ipAt + IP6_HEADER
+    while (Pieces.BEFORE.includes(bytes[nextAt] as number) && header + 8 <= end) {
+      nextAt = header
+      header += ((bytes[header + 1] as number) + 1) * 8
+    }
+    const payloadAt = header + IP6_FRAGMENT_HEADER
+    if (bytes[nextAt] !== PROTO_FRAGMENT || payloadAt > end) return 'whole'
+    const field = packet.word16(header + 2)
+    const offset = field & 0xfff8
+    const id = packet.word32(header + 4)
+    if (offset === 0) {
+      this.begin(bytes.slice(at, header), ipAt - at, id)
+      // What follows is what the first one says (RFC 8200 4.5).
+      this.protocol = bytes[header] as number
+      this.nextAt = nextAt - at
+    }
+    if (!this.continues(id, offset, bytes.slice(payloadAt, end)) || (field & 1) !== 0) return null
+    const { frame, ip } = this.joined()
+    new DataView(frame.buffer).setUint16(ip + IP6_PAYLOAD_LENGTH, frame.length - ip - IP6_HEADER)
+    frame[this.nextAt] = this.protocol
+    return frame
+  }
+
+  private begin(headers: Uint8Array, ip: number, id: number): void {
+    this.headers = headers
+    this.ip = ip
+    this.id = id
+    this.parts = []
+    this.length = 0
+  }
+
+  private continues(id: number, offset: number, part: Uint8Array): boolean {
+    if (this.headers === null || this.id !== id || this.length !== offset) return false
+    this.parts.push(part)
+    this.length += part.length
+    return true
+  }
+
+  private joined(): { readonly frame: Uint8Array; readonly ip: number; readonly headers: number } {
+    const { ip, parts, length } = this
+    const headers = this.headers as Uint8Array
     this.headers = null
     this.parts = []
     const frame = new Uint8Array(headers.length + length)
@@ -59,16 +109,6 @@ export class Pieces {
       frame.set(part, at)
       at += part.length
     }
-    const view = new DataView(frame.buffer)
-    if (family === 6) {
-      view.setUint16(ip + IP6_PAYLOAD_LENGTH, frame.length - ip - IP6_HEADER)
-      frame[ip + IP6_NEXT_HEADER] = protocol
-      return frame
-    }
-    view.setUint16(ip + IP4_TOTAL_LENGTH, frame.length - ip)
-    view.setUint16(ip + IP4_FRAGMENT, 0)
-    view.setUint16(ip + IP4_CHECKSUM, 0)
-    view.setUint16(ip + IP4_CHECKSUM, ~sumOf(frame, ip, headers.length - ip))
-    return frame
+    return { frame, ip, headers: headers.length }
   }
 }
