@@ -264,6 +264,8 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
   /** Everything of it is acknowledged. */
   private over(): void {
     this.isOver = true
+    // The library would drop them, and say nothing.
+    if (this.flow !== null) this.flow.isClosed = true
     this.letGo()
     this.engine.soon(() => this.user.gone())
   }

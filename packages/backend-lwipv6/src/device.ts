@@ -24,7 +24,9 @@ import {
   answerArp,
   answerSolicitation,
   closeDescriptor,
+  ErrorLimit,
   errnoError,
+  type Flow,
   FlowTable,
   FrameBridge,
   type FrameGuard,
@@ -77,6 +79,7 @@ export interface DeviceCounters {
   dropBacklog: number
   dropStray: number
   dropUnread: number
+  dropErrors: number
 }
 
 export class Device implements FrameGuard {
@@ -85,12 +88,13 @@ export class Device implements FrameGuard {
   readonly flows: FlowTable
   readonly neighbors: NeighborProbe
   readonly fence: Fence
-  readonly counters: DeviceCounters = { dropFragment: 0, dropBacklog: 0, dropStray: 0, dropUnread: 0 }
+  readonly counters: DeviceCounters = { dropFragment: 0, dropBacklog: 0, dropStray: 0, dropUnread: 0, dropErrors: 0 }
   private readonly owner: DeviceOwner
   private readonly nif: Pointer
   private readonly hops: Hops
   private readonly hardware: Uint8Array
   private readonly packet = { in: new PacketView(), out: new PacketView(), quoted: new PacketView() }
+  private readonly errors: ErrorLimit
   private held: Uint8Array[] = []
   /** SYNs to ports that the library will listen on in a moment. */
   private early: Uint8Array[] = []
@@ -117,6 +121,7 @@ export class Device implements FrameGuard {
       toPeer: (frame) => this.bridge.toLink(frame),
       toLibrary: (frame) => this.bridge.toLibrary(frame),
     })
+    this.errors = new ErrorLimit(scheduler)
     this.neighbors = new NeighborProbe({
       clock,
       mac: this.hardware,
@@ -201,6 +206,7 @@ export class Device implements FrameGuard {
     }
     const flow = this.flows.find(segment, 'in')
     if (flow === null) return this.arrivingNew(segment, bytes)
+    if (!this.counts(segment, flow)) return false
     const { acknowledgedOctets } = flow
     if (!flow.arriving(segment)) return false
     if (segment.dataLength > 0 && ++flow.unread > UNREAD_SEGMENTS) {
@@ -214,6 +220,21 @@ export class Device implements FrameGuard {
     if ((segment.flags & TCP_SYN) !== 0 && !this.passesSyn(segment)) return false
     const hasNews = flow.acknowledgedOctets !== acknowledgedOctets || flow.wasReset
     return (flow.observer as Connection | null)?.entering(bytes, length, hasNews, segment.dataLength) ?? true
+  }
+
+  /**
+   * Whether a segment counts, which the library asks as it was asked before RFC 5961: it resets for any RST in its window, answers what is no
+   * answer to its SYN by a RST, and takes octets whatever they acknowledge (`tcp_in.c`, tcp_process and tcp_receive).
+   */
+  private counts(segment: PacketView, flow: Flow): boolean {
+    if (!flow.hasBegun || flow.isDead) return true
+    const verdict = flow.acceptance.judge(segment, flow)
+    if (verdict === 'answer') flow.acknowledge()
+    else if (verdict === 'refuse') this.refuse(segment)
+    if (verdict !== 'take') return false
+    const { sequence, dataLength } = segment
+    if (dataLength > 0) flow.acceptance.given.give(sequence, (sequence + dataLength) | 0)
+    return true
   }
 
   leaving(bytes: Uint8Array, length: number): boolean {
@@ -241,6 +262,16 @@ export class Device implements FrameGuard {
     if (destination.isMulticast || this.owner.isBroadcast(destination)) {
       bytes.set(groupMac(destination))
       return true
+    }
+    if (isIcmpError(packet) && !this.errors.take()) {
+      this.counters.dropErrors++
+      return false
+    }
+    // Asked by a group it answers from the group (`icmp6.c`, icmp_input), or from an address that was taken away (RFC 4443 2.2).
+    if (packet.isIcmp && !this.hops.has(packet.sourceAddress)) {
+      const own = this.owner.sourceFor(destination)
+      if (own === null) return false
+      packet.sourceAddress = own
     }
     mendIcmp(packet)
     const hop = this.owner.nextHop(destination)
@@ -279,6 +310,11 @@ export class Device implements FrameGuard {
     if (code !== null && quoted.protocol === PROTO_UDP) this.owner.reported(quoted, code)
   }
 
+  private refuse(segment: PacketView): void {
+    const refusal = refusalOf(segment)
+    if (refusal !== null) this.bridge.toLink(refusal)
+  }
+
   private arrivingNew(segment: PacketView, bytes: Uint8Array): boolean {
     const { flags, length } = segment
     if (this.isStray(bytes, length) || !this.hops.has(segment.destinationAddress)) return false
@@ -287,8 +323,7 @@ export class Device implements FrameGuard {
     if (admitted === true) return this.passesSyn(segment)
     if (admitted === 'nobody') {
       // The library's answer to an acknowledgement is one off (`tcp_in.c`, tcp_listen_input).
-      const refusal = refusalOf(segment)
-      if (refusal !== null) this.bridge.toLink(refusal)
+      this.refuse(segment)
       return false
     }
     if (admitted === 'later' && this.early.length < MOST_EARLY) this.early.push(bytes.slice(0, length))

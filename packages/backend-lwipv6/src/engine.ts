@@ -298,6 +298,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
         'drop.ip.stray': counters.dropStray,
         'drop.tcp.backlog': counters.dropBacklog,
         'drop.tcp.unread': counters.dropUnread,
+        'drop.icmp.rate': counters.dropErrors,
       },
     }))
     return { 'drop.udp.full': this.dropUdpFull, ...sumOfDevices(devices) }

@@ -40,20 +40,8 @@ const DEVIATIONS: DeviationsByReason = {
   'every acknowledgement of the same octet counts as a duplicate (tcp_in.c, tcp_receive)': [
     'R-TCP-37 what is no duplicate: a window update, a segment with data, one that acknowledges nothing in flight',
   ],
-  'older than RFC 5961: what lies in the window counts, and nothing is challenged (tcp_in.c, tcp_process)': [
-    'R-TCP-12 RST: at the next number it resets; elsewhere in the window a challenge; outside nothing',
-    'R-TCP-13 a SYN on a connection that stands: challenge, whatever its number',
-    'R-TCP-15 challenges are limited in number',
-    'H-24 R-TCP-12 R-TCP-13 R-TCP-14',
-  ],
-  'octets are taken whatever their acknowledgement says (tcp_in.c, tcp_receive)': [
-    'R-TCP-14 an ACK of what was never sent: answered, and its octets discarded',
-  ],
   'a window is taken from any segment with a newer number (tcp_in.c, tcp_receive)': [
     'P-04 an acknowledgement on a retransmitted segment does not widen the window',
-  ],
-  'once its end is acknowledged the library is let go, and answers no more (tcp.c, tcp_close)': [
-    'R-TCP-18 octets that come after close draw a RST',
   ],
   'it offers no more than its peer does (tcp_in.c, tcp_parseopt)': [
     'R-TCP-21 over IPv6: the MSS offered is the MTU less 60; none offered means 1220',
@@ -65,11 +53,7 @@ const DEVIATIONS: DeviationsByReason = {
     'R-IP6-03 an option nobody knows: its two high bits decide',
     'R-IP6-03 R-ICMP6-01',
   ],
-  'it answers from the group that it was asked by (icmp6.c, icmp_input)': [
-    'R-ICMP6-04 asked by a group, it answers from an address of one host',
-  ],
   'its errors quote the header and eight octets (icmp6.c, icmp_dest_unreach)': ['R-UDP-04 R-ICMP6-02'],
-  'its errors are not limited (icmp6.c, icmp_dest_unreach)': ['R-ICMP6-02 errors are limited', 'R-ICMP4-03'],
   'its link-local address is that of the hardware address it invents (vdeif.c), and is taken away; it has no other': [
     'link-local addresses: the scope by index, by name, or the only one',
     'two links: the scope says which',

@@ -11,7 +11,7 @@ import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene } from '../suite.ts'
 
 /** The longest that a connection takes from its handshake to its program. */
-const ACCEPT_MS = 3000
+export const ACCEPT_MS = 3000
 /** Octets that tell their place. */
 export const octets = (length: number, first = 0): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (first + i) & 255)
@@ -100,6 +100,6 @@ export function read(socket: TcpSocket): Uint8Array {
 /** The connection lives: octets of the peer reach the program. */
 export async function takes({ lan }: Scene, peer: ScriptedPeer, socket: TcpSocket, data: Uint8Array): Promise<void> {
   peer.send({}, data)
-  await lan.wait(2)
+  await lan.moment(() => (socket.ready & READABLE) !== 0, 2, ACCEPT_MS)
   expect(read(socket)).toEqual(data)
 }

@@ -12,7 +12,7 @@ import { ScriptedPeer } from '../lan/scripted-peer.ts'
 import { Service } from '../lan/service.ts'
 import type { Suite } from '../suite.ts'
 import { expectError } from './expect-code.ts'
-import { connecting, established, listen, octets, read, short, takes } from './tcp-peer.ts'
+import { ACCEPT_MS, connecting, established, listen, octets, read, short, takes } from './tcp-peer.ts'
 
 export function tcpSegments(suite: Suite): void {
   suite.test('R-TCP-07 a closed port answers with RST, as the text says, and never a RST', async ({ lan, a }) => {
@@ -307,6 +307,7 @@ export function tcpSegments(suite: Suite): void {
     let at = 0
     for (const urgentPointer of [0, 1, 10, 11, 65535]) {
       await peer.exchange({ flags: 'AU', urgentPointer }, octets(10, at))
+      await scene.lan.moment(() => (socket.ready & READABLE) !== 0, 0, ACCEPT_MS)
       expect(read(socket), `urgent pointer ${urgentPointer}`).toEqual(octets(10, at))
       at += 10
     }

@@ -1,5 +1,5 @@
-/** A flow: what is no answer to a SYN does not reach the library, and its acknowledgements say what comes next. */
-import { createVirtualScheduler, TCP_ACK, TCP_RST, TCP_SYN } from '@ioth/core'
+/** A flow: what the library's acknowledgements say, and octets for a connection that is closed. */
+import { createVirtualScheduler, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
 import { expect, test } from 'vitest'
 import { frameOf, isRight } from '../../test/support/frames.ts'
 import { Flow } from './flow.ts'
@@ -20,25 +20,14 @@ function segment(flags: number, sequence: number, acknowledgment: number, data: 
     options: [],
     data,
   })
-  const view = new PacketView()
-  expect(view.read(bytes.slice(at, at + length), 0, length)).toBe(true)
-  return view
+  return viewOf(bytes.slice(at, at + length))
 }
 
-test('RFC 9293 3.10.7.3: of what acknowledges a SYN only a SYN and a RST reach the library', () => {
-  const { clock } = createVirtualScheduler()
-  const flow = new Flow({ clock, toPeer: () => {}, toLibrary: () => {} })
-  expect(flow.leaving(segment(TCP_SYN, 100, 0))).toBe(true)
-  expect(flow.arriving(segment(TCP_ACK, 5, 101))).toBe(false)
-  expect(flow.isEstablished).toBe(false)
-  // A wrong one the library answers by a RST, as it should.
-  expect(flow.arriving(segment(TCP_ACK, 5, 102))).toBe(true)
-  expect(flow.arriving(segment(TCP_SYN | TCP_ACK, 700, 101))).toBe(true)
-  expect(flow.isEstablished).toBe(true)
-  expect(flow.arriving(segment(TCP_ACK, 701, 101))).toBe(true)
-  expect(flow.arriving(segment(TCP_RST, 701, 0))).toBe(true)
-  expect(flow.wasReset).toBe(true)
-})
+function viewOf(frame: Uint8Array): PacketView {
+  const view = new PacketView()
+  expect(view.read(frame, 0, frame.length)).toBe(true)
+  return view
+}
 
 test('an acknowledgement has the number of what comes next, also when the library has repeated something', () => {
   const { clock } = createVirtualScheduler()
@@ -58,4 +47,26 @@ test('an acknowledgement has the number of what comes next, also when the librar
   expect(said(segment(TCP_RST, 104, 0))).toBe(104)
   flow.end(6)
   expect(said(segment(TCP_ACK, 107, 710))).toBe(107)
+})
+
+test('RFC 1122 4.2.2.13: octets for a connection that its program has closed draw a RST', () => {
+  const { clock } = createVirtualScheduler()
+  const sent: PacketView[] = []
+  const inside: PacketView[] = []
+  const flow = new Flow({
+    clock,
+    toPeer: (frame) => sent.push(viewOf(frame)),
+    toLibrary: (frame) => inside.push(viewOf(frame)),
+  })
+  flow.leaving(segment(TCP_SYN, 100, 0))
+  flow.arriving(segment(TCP_SYN | TCP_ACK, 700, 101))
+  flow.leaving(segment(TCP_FIN | TCP_ACK, 101, 701))
+  flow.arriving(segment(TCP_ACK, 701, 102))
+  expect(flow.finAcknowledged).toBe(true)
+  flow.isClosed = true
+  sent.length = 0
+  expect(flow.arriving(segment(TCP_ACK, 700, 102, [9])), 'of old').toBe(true)
+  expect(flow.arriving(segment(TCP_ACK, 701, 102, [9]))).toBe(false)
+  expect(sent).toMatchObject([{ flags: TCP_RST | TCP_ACK, sequence: 102, acknowledgment: 701 }])
+  expect(inside).toMatchObject([{ flags: TCP_RST | TCP_ACK, sequence: 701 }])
 })

@@ -51,6 +51,8 @@ export class Flow implements ConnectionNumbers {
   finAcknowledged = false
   /** Everything that still comes or goes is dropped: it was reset from here. */
   isDead = false
+  /** The program has closed it, and its end is acknowledged: octets that still come are nobody's, and draw a RST (RFC 1122 4.2.2.13). */
+  isClosed = false
   /** A peer began it, and the program has not accepted it. */
   isPassive = false
   /** Segments with octets that came since the user of the library last read all; counted by whoever looks at frames. */
@@ -172,8 +174,7 @@ export class Flow implements ConnectionNumbers {
    */
   private raise(frame: PacketView): void {
     if (frame.dataLength > 0 || (frame.flags & (TCP_SYN | TCP_RST)) !== 0) return
-    const next = this.finSent ? (this.finAt + 1) | 0 : this.sndNxt
-    if (((next - frame.sequence) | 0) > 1) frame.sequence = next
+    if (((this.sndNext - frame.sequence) | 0) > 1) frame.sequence = this.sndNext
   }
 
   /** What was offered is not taken back (RFC 9293 3.8.6): libraries offer less when octets come out of order. */
@@ -202,9 +203,11 @@ export class Flow implements ConnectionNumbers {
       }
       return true
     }
+    if (this.isClosed && this.hasNews(frame)) {
+      this.reset()
+      return false
+    }
     if ((flags & TCP_SYN) !== 0) this.arrivingSyn(frame)
-    // RFC 9293 3.10.7.3, fifth: with the right acknowledgement, and no answer to our SYN. Libraries answer by a RST.
-    else if (this.hasBegun && !this.isIrsKnown && frame.acknowledgment === ((this.iss + 1) | 0)) return false
     if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.sequence + frame.dataLength - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
     if (this.acceptance.takesWindow(frame, frame.window)) this.peerWindow = frame.window
@@ -313,14 +316,18 @@ export class Flow implements ConnectionNumbers {
       return
     }
     const end = (frame.sequence + frame.sequenceLength) | 0
-    const isNew = ((frame.sequence + frame.dataLength - this.rcvNxt) | 0) > 0
-    if (frame.dataLength > 0 && isNew) {
+    if (this.hasNews(frame)) {
       this.isDead = true
       this.refuse(frame)
     } else if (frame.sequenceLength > 0) {
       if ((flags & TCP_FIN) !== 0) this.rcvNxt = end
       this.emit(TCP_ACK, (this.finAt + 1) | 0, this.rcvNxt)
     }
+  }
+
+  /** Whether it brings octets that the library has not acknowledged. */
+  private hasNews({ sequence, dataLength }: PacketView): boolean {
+    return dataLength > 0 && ((sequence + dataLength - this.rcvNxt) | 0) > 0
   }
 
   /** Nothing is repeated any more. */
