@@ -109,6 +109,8 @@ export function lwip(path?: string): Lwip {
 
 function bind(library: LibraryHandle): Lwip {
   const connect = library.func('int lwip_connect(int, const void *, uint32_t)')
+  // koffi keeps no hold of memory that a thread still reads: it would be collected, and the connect go to any port.
+  const names = new Set<Uint8Array>()
   return {
     version: library.func('long lwip_version()'),
     stackNew: library.func('void *lwip_stack_new()'),
@@ -122,7 +124,13 @@ function bind(library: LibraryHandle): Lwip {
     delRoute: library.func('int lwip_del_route(void *, const void *, const void *, const void *, void *, int)'),
     socket: library.func('int lwip_msocket(void *, int, int, int)'),
     bind: library.func('int lwip_bind(int, const void *, uint32_t)'),
-    connect: (s, name, length, done) => connect.async(s, name, length, done),
+    connect: (s, name, length, done) => {
+      names.add(name)
+      connect.async(s, name, length, (error: Error | null, result: number) => {
+        names.delete(name)
+        done(error, result)
+      })
+    },
     listen: library.func('int lwip_listen(int, int)'),
     accept: library.func('int lwip_accept(int, void *, void *)'),
     getsockname: library.func('int lwip_getsockname(int, void *, void *)'),
