@@ -486,11 +486,11 @@ function fragmentsOut(suite: Suite): void {
       for (const station of [one, other]) expect(await station.isServed()).toBe(true)
       const socket = open(a)
       const ids: number[] = []
-      let expected = sent(a)
       for (let round = 0; round < 400; round++) {
+        // One that is lost on a busy machine holds up its own round only.
+        const expected = sent(a) + 1 + (round % 5)
         socket.send(octets(4), 0, 4, addressOf(one), PORT)
         for (let n = 0; n < round % 5; n++) socket.send(octets(4), 0, 4, addressOf(other), PORT)
-        expected += 1 + (round % 5)
         await lan.moment(() => sent(a) >= expected, 1, 1000)
       }
       for (const { ip } of await one.answers()) if (ip?.dontFragment === false) ids.push(ip.id as number)
