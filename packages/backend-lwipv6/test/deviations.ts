@@ -10,9 +10,6 @@ const DEVIATIONS: DeviationsByReason = {
   'its fragments corrupt its heap (ip6_frag.c): a datagram is one frame': [
     'P-19 P-22 a datagram over IPv6 of any size arrives whole, in fragments if need be',
   ],
-  'lwip_bind refuses a port that a connection still has (tcp.c, tcp_bind): EADDRINUSE': [
-    'a listener comes back at once beside old connections of its port',
-  ],
   'its SYN is sent for twelve seconds at most (tcp.c, tcp_slowtmr)': [
     'R-TCP-27 a silent host: ETIMEDOUT after 100 s at the earliest',
   ],
