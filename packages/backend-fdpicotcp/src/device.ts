@@ -269,7 +269,10 @@ export class Device implements FrameGuard {
     this.releaseAcknowledgement()
     // What is for others the library passes on (pico_ipv4.c, pico_ipv4_forward); no router is asked for here (RFC 1122 3.2.1.3).
     const { destinationAddress } = packet
-    const isForUs = destinationAddress.isMulticast || this.owner.isOurs(destinationAddress)
+    // Its link-local address, from which it asks for neighbours, is known to it alone.
+    const isItsOwn =
+      destinationAddress.isMulticast || (destinationAddress.family === 6 && destinationAddress.isLinkLocal)
+    const isForUs = isItsOwn || this.owner.isOurs(destinationAddress)
     if (!isForUs || isStray(bytes, length, this.hardware, (address) => this.owner.isBroadcast(address))) {
       this.counters.dropStray++
       return false

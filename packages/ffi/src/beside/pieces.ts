@@ -22,10 +22,14 @@ import {
 import { sumOf } from './checksum.ts'
 import { IP6_FRAGMENT_HEADER, type PacketView } from './packet-view.ts'
 
+/** Congestion experienced (RFC 3168 5). */
+const MARKED = 3
+
 export class Pieces {
   /** Headers that may stand in front of that of a fragment (RFC 8200 4.5). */
   private static readonly BEFORE: readonly number[] = [PROTO_HOP_BY_HOP, PROTO_ROUTING, PROTO_DESTINATION_OPTIONS]
   private id = 0
+  private congestion = 0
   /** Of the first one, without the fragment header of IPv6; where what names the next header lies in them, and what it is. */
   private headers: Uint8Array | null = null
   private ip = 0
@@ -45,8 +49,10 @@ export class Pieces {
     const field = packet.word16(ipAt + IP4_FRAGMENT)
     const offset = (field & IP4_FRAGMENT_OFFSET) << 3
     const id = packet.word16(ipAt + IP4_ID)
-    if (offset === 0) this.begin(bytes.slice(at, payloadAt), ipAt - at, id)
-    if (!this.continues(id, offset, bytes.slice(payloadAt, end)) || (field & IP4_MORE_FRAGMENTS) !== 0) return null
+    const congestion = (bytes[ipAt + 1] as number) & 3
+    if (offset === 0) this.begin(bytes.slice(at, payloadAt), ipAt - at, id, congestion)
+    if (!this.continues(id, offset, bytes.slice(payloadAt, end), congestion) || (field & IP4_MORE_FRAGMENTS) !== 0)
+      return null
     const { frame, ip, headers } = this.joined()
     const view = new DataView(frame.buffer)
     view.setUint16(ip + IP4_TOTAL_LENGTH, frame.length - ip)
@@ -69,20 +75,22 @@ export class Pieces {
     const field = packet.word16(header + 2)
     const offset = field & 0xfff8
     const id = packet.word32(header + 4)
+    const congestion = ((bytes[ipAt + 1] as number) >>> 4) & 3
     if (offset === 0) {
-      this.begin(bytes.slice(at, header), ipAt - at, id)
+      this.begin(bytes.slice(at, header), ipAt - at, id, congestion)
       // What follows is what the first one says (RFC 8200 4.5).
       this.protocol = bytes[header] as number
       this.nextAt = nextAt - at
     }
-    if (!this.continues(id, offset, bytes.slice(payloadAt, end)) || (field & 1) !== 0) return null
+    if (!this.continues(id, offset, bytes.slice(payloadAt, end), congestion) || (field & 1) !== 0) return null
     const { frame, ip } = this.joined()
     new DataView(frame.buffer).setUint16(ip + IP6_PAYLOAD_LENGTH, frame.length - ip - IP6_HEADER)
     frame[this.nextAt] = this.protocol
     return frame
   }
 
-  private begin(headers: Uint8Array, ip: number, id: number): void {
+  private begin(headers: Uint8Array, ip: number, id: number, congestion: number): void {
+    this.congestion = congestion
     this.headers = headers
     this.ip = ip
     this.id = id
@@ -90,8 +98,14 @@ export class Pieces {
     this.length = 0
   }
 
-  private continues(id: number, offset: number, part: Uint8Array): boolean {
+  private continues(id: number, offset: number, part: Uint8Array, congestion: number): boolean {
     if (this.headers === null || this.id !== id || this.length !== offset) return false
+    // RFC 3168 5.3: what cannot be marked and is, is no packet.
+    const isMarked = congestion === MARKED || this.congestion === MARKED
+    if (isMarked && (congestion === 0 || this.congestion === 0)) {
+      this.headers = null
+      return false
+    }
     this.parts.push(part)
     this.length += part.length
     return true
