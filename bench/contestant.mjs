@@ -3,7 +3,8 @@
  *
  * Of its own, because contestants in one process disturb each other by what they leave behind. V8 allows external memory, which received
  * octets are, only so much above the size of its heap: with 9 to 15 MB of modules in it, a bulk transfer collects all garbage every thirty
- * megabytes and takes twice the processor's time, whoever transfers, `node:net` too; with less or more it does so twice in a gigabyte.
+ * megabytes and takes twice the processor's time; with less or more it does so twice in a gigabyte. So it is with `node:net`, and was with ours
+ * before their octets cast a shadow on the heap (`castShadow` in core).
  *
  * Messages: `{ kind, size }` → `{ rate }`.
  */

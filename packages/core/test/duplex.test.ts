@@ -148,6 +148,19 @@ describe('data', () => {
     )
   })
 
+  test('no piece of a bulk transfer is longer than 64 KiB, and none changes when later ones come', async () => {
+    await start({ sendBuffer: 1 << 20, receiveBuffer: 1 << 20 })
+    const { near, far } = await pair()
+    const sent = Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i >> 8) ^ i))
+    near.end(sent)
+    await scheduler.settle()
+    const pieces: Buffer[] = []
+    far.on('data', (piece) => pieces.push(piece))
+    await run(once(far, 'end'))
+    expect(Math.max(...pieces.map(({ length }) => length))).toBe(65_536)
+    expect(Buffer.concat(pieces).equals(sent)).toBe(true)
+  })
+
   test('small writes complete at once, and a full buffer holds the writer back until it is read', async () => {
     await start({ sendBuffer: 16384, receiveBuffer: 16384 })
     const { near, far } = await pair({ highWaterMark: 1000 })

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { castShadow } from '@ioth/core'
 
 const SIZE = 65536
 /** From here on handing over the space costs less than a copy, and wastes at most half of it. */
@@ -26,6 +27,7 @@ export const receiveBuffer = {
       space.copy(bytes, 0, 0, count)
       return bytes
     }
+    castShadow(SIZE)
     current = null
     return space
   },

@@ -1,5 +1,6 @@
 export { type CloseOptions, Connection, connect, type ReadOptions } from './connection.ts'
 export { type Datagram, type DatagramDestination, DatagramSocket, openDatagram } from './datagrams.ts'
+export { castShadow } from './heap-shadow.ts'
 export { ConnectionListener, listen } from './listener.ts'
 export type { DatagramAddress, Destination, ListenAddress } from './open-socket.ts'
 export type { WaitOptions } from './pending.ts'

@@ -8,6 +8,7 @@
  * @module
  */
 import { Buffer } from 'node:buffer'
+import { castShadow } from '../api/heap-shadow.ts'
 import type { TcpSocket } from '../contract/socket.ts'
 
 class Slab {
@@ -25,7 +26,7 @@ class Slab {
 
   receive(socket: TcpSocket): Buffer | number {
     const { memory, used, size } = this
-    const count = socket.read(memory, used, size - used)
+    const count = socket.read(memory, used, Math.min(size - used, MOST))
     if (count <= 0) return count
     this.used = used + count
     if (size - this.used < this.leastRoom) {
@@ -39,6 +40,8 @@ class Slab {
 
 /** Up to this size the octets of one read are a message. */
 const MESSAGE = 4096
+/** No read gives more, as in libuv. */
+const MOST = 65_536
 
 const messages = new Slab(16384, MESSAGE)
 /** Large enough that the price of new memory (a system call, an object for the collector) is paid for several reads at once. */
@@ -49,5 +52,7 @@ const bulk = new Slab(262_144, 16_384)
  * @param last how many the last read of this stream gave: the next will be alike.
  */
 export function receive(socket: TcpSocket, last: number): Buffer | number {
-  return (last <= MESSAGE ? messages : bulk).receive(socket)
+  if (last <= MESSAGE) return messages.receive(socket)
+  castShadow(last)
+  return bulk.receive(socket)
 }
