@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type ErrorCode, Job, NetError, type OptionName } from '@ioth/core'
+import { type ErrorCode, NetError, type OptionName, Task } from '@ioth/core'
 import { type Ends, TcpLine } from '@ioth/core/shell'
 import {
   type Flow,
@@ -58,7 +58,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   private isOverdue = false
   private probeAt = 0
   private probeEvery = FIRST_PROBE
-  private readonly work: PumpJob
+  private readonly work: Task
 
   constructor(engine: FdPicoEngine, device: Device, ends: Ends, noDelay: boolean) {
     super()
@@ -66,7 +66,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
     this.device = device
     this.ends = ends
     this.noDelay = noDelay
-    this.work = new PumpJob(this)
+    this.work = new Task(() => this.worked())
   }
 
   /** Has the library connect. */
@@ -209,7 +209,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   }
 
   /** From the job: more can be sent, or it is over. */
-  worked(): void {
+  private worked(): void {
     if (this.isOver) return
     this.pump()
     const { flow } = this
@@ -329,18 +329,5 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
     if (fd >= 0) engine.closeSocket(fd, release)
     else release()
     if (flow !== null) engine.retire(device, flow, ends.remotePort)
-  }
-}
-
-class PumpJob extends Job {
-  private readonly connection: Connection
-
-  constructor(connection: Connection) {
-    super()
-    this.connection = connection
-  }
-
-  override run(): void {
-    this.connection.worked()
   }
 }

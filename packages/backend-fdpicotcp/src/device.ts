@@ -9,6 +9,7 @@
  */
 import {
   type ErrorCode,
+  ErrorLimit,
   type FramePool,
   type IpAddress,
   type Link,
@@ -32,7 +33,6 @@ import {
   cutSegment,
   Echo,
   type EchoWay,
-  ErrorLimit,
   endsOf,
   type Flow,
   FlowTable,

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { Job, NetError, type OptionName } from '@ioth/core'
+import { NetError, type OptionName, Task } from '@ioth/core'
 import { type Ends, TcpLine } from '@ioth/core/shell'
 import { type Flow, type FlowObserver, lastErrno } from '@ioth/ffi'
 import type { Device } from './device.ts'
@@ -61,7 +61,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
   private hasEnded = false
   /** Nothing more comes of it. */
   isOver = false
-  private readonly work: PumpJob
+  private readonly work: Task
 
   constructor(engine: LwipEngine, device: Device, ends: Ends) {
     super()
@@ -69,7 +69,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
     this.device = device
     this.ends = ends
     this.since = engine.scheduler.clock.now
-    this.work = new PumpJob(this)
+    this.work = new Task(() => this.worked())
   }
 
   /** The library has it: by a connect of ours, or by a listener. */
@@ -299,18 +299,5 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
     const { fd } = this
     this.fd = -1
     if (fd >= 0) this.engine.closeSocket(fd)
-  }
-}
-
-class PumpJob extends Job {
-  private readonly connection: Connection
-
-  constructor(connection: Connection) {
-    super()
-    this.connection = connection
-  }
-
-  override run(): void {
-    this.connection.worked()
   }
 }

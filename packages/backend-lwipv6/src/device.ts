@@ -6,6 +6,7 @@
  */
 import {
   type ErrorCode,
+  ErrorLimit,
   type FramePool,
   fromBytes,
   type IpAddress,
@@ -24,7 +25,6 @@ import {
   answerArp,
   answerSolicitation,
   closeDescriptor,
-  ErrorLimit,
   errnoError,
   type Flow,
   FlowTable,

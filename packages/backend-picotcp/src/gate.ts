@@ -6,6 +6,7 @@
  */
 import {
   type ErrorCode,
+  ErrorLimit,
   fromBytes,
   type IpAddress,
   PROTO_TCP,
@@ -22,7 +23,6 @@ import {
 import { groupMessageAt } from '@ioth/core/station'
 import {
   cutSegment,
-  ErrorLimit,
   isIcmpError,
   isOfNobody,
   makeSegment,

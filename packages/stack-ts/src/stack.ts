@@ -18,7 +18,6 @@ import {
   type InterfaceOptions,
   type IpAddress,
   inPrefix,
-  Job,
   type Limits,
   type Link,
   type LinkState,
@@ -43,6 +42,7 @@ import {
   type Stack,
   type StackOptions,
   type Table,
+  Task,
   type TcpSocket,
   type UdpSocket,
 } from '@ioth/core'
@@ -88,20 +88,6 @@ const MAX_PING = { 4: 65507, 6: 65527 }
 const DEFAULT_PING = 56
 const DEFAULT_PING_TIMEOUT_MS = 1000
 
-/** One queue entry in the scheduler for all that a stack has to do after its input, or after its user's calls. */
-class OutputJob extends Job {
-  private readonly work: () => void
-
-  constructor(work: () => void) {
-    super()
-    this.work = work
-  }
-
-  override run(): void {
-    this.work()
-  }
-}
-
 export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   readonly backend = 'ts'
   readonly name: string
@@ -129,7 +115,8 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   private readonly reassembly: Reassembly
   private readonly echo: Echo
   private readonly icmp: Icmpv4
-  private readonly job: OutputJob
+  /** One queue entry in the scheduler for all that it has to do after its input, or after its user's calls. */
+  private readonly job: Task
   private readonly attached: StackInterface[] = []
   private interfaceNumber = 0
   private ownSecret: Uint8Array | null = null
@@ -152,7 +139,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       this.resolveClosed = resolve
     })
     this.events = new EventQueue(scheduler, options.onEvent)
-    this.job = new OutputJob(() => this.work())
+    this.job = new Task(() => this.work())
     const defer = (): void => scheduler.defer(this.job)
     const packet = new Packet()
     this.loopback = new Loopback(pool, this.stats, defer)

@@ -576,6 +576,16 @@ function hostile(suite: Suite): void {
   )
 }
 
+/** Both hosts have an address of IPv6, too. */
+async function addIpv6({ lan, a, b }: Scene): Promise<void> {
+  for (const [{ stack }, text] of [
+    [a, '2001:db8::1'],
+    [b, '2001:db8::2'],
+  ] as const) {
+    await lan.settled((stack.interfaces[0] as Interface).addAddress(parseIpAddress(text), 64))
+  }
+}
+
 function connections(suite: Suite): void {
   const serve = (where: Scene['a'], address: IpAddress = where.address): void => {
     void (async () => {
@@ -630,12 +640,7 @@ function connections(suite: Suite): void {
     'R-HE-01 an address that becomes known during an attempt does not cut that short',
     async (scene) => {
       const { lan, a: host, b } = scene
-      for (const [who, text] of [
-        [host, '2001:db8::1'],
-        [b, '2001:db8::2'],
-      ] as const) {
-        await lan.settled((who.stack.interfaces[0] as Interface).addAddress(parseIpAddress(text), 64))
-      }
+      await addIpv6(scene)
       const v6 = craftRecord({
         name: TO_QUESTION,
         type: DNS.aaaa,
@@ -671,12 +676,7 @@ function connections(suite: Suite): void {
     'R-HE-01 both families: IPv6 first, IPv4 where that is dead, and 50 ms after its own answer where nothing is heard',
     async (scene) => {
       const { lan, a: host, b } = scene
-      for (const [who, text] of [
-        [host, '2001:db8::1'],
-        [b, '2001:db8::2'],
-      ] as const) {
-        await lan.settled((who.stack.interfaces[0] as Interface).addAddress(parseIpAddress(text), 64))
-      }
+      await addIpv6(scene)
       const v6 = (last: number): number[] =>
         craftRecord({ name: TO_QUESTION, type: DNS.aaaa, data: [0x20, 1, 0x0d, 0xb8, ...new Array(11).fill(0), last] })
       const server = new ScriptedNameServer(b, ({ name, type }) => {

@@ -6,8 +6,9 @@
 import type { IpAddress } from '../address/ip-address.ts'
 import type { FrameBatch, Offload } from '../contract/frame.ts'
 import type { Link, LinkSink, LinkState, LinkUser } from '../contract/link.ts'
-import { Job, type Scheduler } from '../contract/scheduler.ts'
+import type { Scheduler } from '../contract/scheduler.ts'
 import { NetError } from '../errors/net-error.ts'
+import { Task } from '../time/task.ts'
 
 export class MovableLink implements Link {
   private inner: Link
@@ -87,7 +88,7 @@ export class MovableLink implements Link {
     const { sink } = this
     if (sink !== null) {
       to.attach(new Relay(this, to, sink))
-      if (to.state === 'up') this.scheduler.defer(new Arrival(sink))
+      if (to.state === 'up') this.scheduler.defer(new Task(() => sink.changed('up')))
     }
     return left
   }
@@ -132,18 +133,5 @@ class Relay implements LinkSink {
 
   changed(state: LinkState, reason?: NetError): void {
     if (this.owner.isAt(this.link)) this.sink.changed(state, reason)
-  }
-}
-
-class Arrival extends Job {
-  private readonly sink: LinkSink
-
-  constructor(sink: LinkSink) {
-    super()
-    this.sink = sink
-  }
-
-  override run(): void {
-    this.sink.changed('up')
   }
 }

@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Timer } from '../contract/clock.ts'
 import { Pollable, READABLE, type ReadyCallback } from '../contract/readiness.ts'
-import { Job, type Scheduler } from '../contract/scheduler.ts'
+import type { Scheduler } from '../contract/scheduler.ts'
+import { Alarm } from './alarm.ts'
 import { createScheduler, wallClockOrigin } from './host-scheduler.ts'
+import { Task } from './task.ts'
 import { createVirtualScheduler } from './virtual-scheduler.ts'
 
 class Source extends Pollable {
@@ -13,28 +14,6 @@ class Source extends Pollable {
     this.scheduler = scheduler
     this.onReady = onReady
     this.interest = READABLE
-  }
-}
-
-class Alarm extends Timer {
-  private readonly work: () => void
-  constructor(work: () => void) {
-    super()
-    this.work = work
-  }
-  fire(): void {
-    this.work()
-  }
-}
-
-class Task extends Job {
-  private readonly work: () => void
-  constructor(work: () => void) {
-    super()
-    this.work = work
-  }
-  run(): void {
-    this.work()
   }
 }
 

@@ -1,6 +1,8 @@
 export { Alarm } from './alarm.ts'
 export { defaultPool, defaultScheduler } from './defaults.ts'
+export { ErrorLimit } from './error-limit.ts'
 export { EventQueue } from './event-queue.ts'
 export { createScheduler, wallClockOrigin } from './host-scheduler.ts'
 export { createRandom, createSeededRandom, uniform, uniformInteger } from './random.ts'
+export { Task } from './task.ts'
 export { createVirtualScheduler, type VirtualSchedulerOptions } from './virtual-scheduler.ts'

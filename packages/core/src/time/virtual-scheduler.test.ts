@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Timer } from '../contract/clock.ts'
 import { CLOSED, Pollable, READABLE, WRITABLE } from '../contract/readiness.ts'
-import { Job, type Scheduler } from '../contract/scheduler.ts'
+import type { Job, Scheduler } from '../contract/scheduler.ts'
+import { Alarm } from './alarm.ts'
+import { Task } from './task.ts'
 import { createVirtualScheduler } from './virtual-scheduler.ts'
 
 class Source extends Pollable {
@@ -9,28 +10,6 @@ class Source extends Pollable {
   constructor(scheduler: Scheduler) {
     super()
     this.scheduler = scheduler
-  }
-}
-
-class Task extends Job {
-  private readonly work: () => void
-  constructor(work: () => void) {
-    super()
-    this.work = work
-  }
-  run(): void {
-    this.work()
-  }
-}
-
-class Alarm extends Timer {
-  private readonly work: () => void
-  constructor(work: () => void) {
-    super()
-    this.work = work
-  }
-  fire(): void {
-    this.work()
   }
 }
 

@@ -28,7 +28,6 @@ import {
   IP6_NEXT_HEADER,
   IP6_SOURCE,
   type IpAddress,
-  Job,
   NetError,
   type PingOptions,
   type PingRefusal,
@@ -36,6 +35,7 @@ import {
   PROTO_ICMP,
   PROTO_ICMP6,
   type Scheduler,
+  Task,
   Timer,
   toBytes,
 } from '@ioth/core'
@@ -95,20 +95,6 @@ class Question extends Timer {
   }
 }
 
-/** What answers itself does so in a later job. */
-class Later extends Job {
-  private readonly work: () => void
-
-  constructor(work: () => void) {
-    super()
-    this.work = work
-  }
-
-  override run(): void {
-    this.work()
-  }
-}
-
 export class Echo {
   private readonly scheduler: Scheduler
   private readonly questions = new Map<number, Question>()
@@ -162,7 +148,7 @@ export class Echo {
     const { to, key } = question
     if (way === null) {
       question.isResolved = true
-      this.scheduler.defer(new Later(() => this.answered(question, HOPS, size)))
+      this.scheduler.defer(new Task(() => this.answered(question, HOPS, size)))
       return
     }
     const message = new Uint8Array(ICMP_HEADER + size)

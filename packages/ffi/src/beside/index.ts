@@ -7,7 +7,6 @@ export { Acceptance, type ConnectionNumbers, type Verdict } from './acceptance.t
 export { sumOf, transportSum } from './checksum.ts'
 export { type DeviceCount, sumOfDevices } from './device-counters.ts'
 export { Echo, type EchoWay, type QuestionWay } from './echo.ts'
-export { ErrorLimit } from './error-limit.ts'
 export { Flow, type FlowObserver, type FlowWires } from './flow.ts'
 export { FlowTable } from './flow-table.ts'
 export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard } from './frame-bridge.ts'

@@ -6,6 +6,7 @@
  */
 import {
   type Clock,
+  ErrorLimit,
   type FramePool,
   ICMP_CHECKSUM,
   ICMP_CODE,
@@ -40,7 +41,6 @@ import {
   UNREACHABLE_TOO_BIG,
 } from '../wire/icmpv4.ts'
 import type { Echo } from './echo.ts'
-import { TokenBucket } from './rate-limit.ts'
 
 /** An error of ours is at most this long, IP header and all (RFC 1812 4.3.2.3). */
 const LARGEST_ERROR = 576
@@ -62,14 +62,14 @@ export class Icmpv4 implements Transport {
   private readonly counters: Counters
   private readonly ip: Ipv4
   private readonly echo: Echo
-  private readonly bucket: TokenBucket
+  private readonly errors: ErrorLimit
 
   constructor(pool: FramePool, clock: Clock, random: Random, counters: Counters, ip: Ipv4, echo: Echo) {
     this.pool = pool
     this.counters = counters
     this.ip = ip
     this.echo = echo
-    this.bucket = new TokenBucket(clock, random)
+    this.errors = new ErrorLimit({ clock, random })
   }
 
   receive(packet: Packet): void {
@@ -188,7 +188,7 @@ export class Icmpv4 implements Transport {
 
   private sendError(type: number, code: number, from: number, to: number, quoteAt: number, quoteLength: number): void {
     const { pool, ip } = this
-    if (!this.bucket.take()) {
+    if (!this.errors.take()) {
       this.counters.lose('icmp4.rate')
       return
     }

@@ -6,6 +6,7 @@
  */
 import {
   type Clock,
+  ErrorLimit,
   type FramePool,
   ICMP_CHECKSUM,
   ICMP_CODE,
@@ -44,7 +45,6 @@ import {
   UNREACHABLE6_PORT,
 } from '../wire/icmpv6.ts'
 import type { Echo } from './echo.ts'
-import { TokenBucket } from './rate-limit.ts'
 
 /** An error of ours is at most this long, IP header and all (RFC 4443 2.4 c). */
 const LARGEST_ERROR = 1280
@@ -76,7 +76,7 @@ export class Icmpv6 implements Transport {
   private readonly counters: Counters
   private readonly ip: Ipv6
   private readonly echo: Echo
-  private readonly bucket: TokenBucket
+  private readonly errors: ErrorLimit
   /** Of the packet that an error quotes. */
   private readonly chain = new HeaderChain()
 
@@ -85,7 +85,7 @@ export class Icmpv6 implements Transport {
     this.counters = counters
     this.ip = ip
     this.echo = echo
-    this.bucket = new TokenBucket(clock, random)
+    this.errors = new ErrorLimit({ clock, random })
   }
 
   receive(packet: Packet): void {
@@ -218,7 +218,7 @@ export class Icmpv6 implements Transport {
       counters.drop('icmp6.route')
       return
     }
-    if (asked.isMulticast && !this.bucket.take()) {
+    if (asked.isMulticast && !this.errors.take()) {
       counters.drop('icmp6.rate')
       return
     }
@@ -264,7 +264,7 @@ export class Icmpv6 implements Transport {
     bodyLength: number,
   ): void {
     const { pool, ip, counters } = this
-    if (!this.bucket.take()) {
+    if (!this.errors.take()) {
       counters.lose('icmp6.rate')
       return
     }

@@ -17,7 +17,6 @@ import {
   frameLength,
   IP6_HEADER,
   IP6_NEXT_HEADER,
-  Job,
   type Link,
   LinkWrapper,
   PROTO_ICMP6,
@@ -25,6 +24,7 @@ import {
   releaseAll,
   retainFrame,
   type Scheduler,
+  Task,
 } from '@ioth/core'
 import { HEADERS, isOfInterest, type Packet, parsePacket } from './packet.ts'
 
@@ -63,7 +63,7 @@ export class FrontLink extends LinkWrapper {
   private kept: FrameBatch | null = null
   private readonly admitted: HeldFrame[] = []
   private readonly said: Uint8Array[] = []
-  private readonly job: FrontJob
+  private readonly job: Task
   /** The frame of the packet that {@link Doorkeeper.arrives} is asked about. */
   private current: { readonly batch: FrameBatch; readonly index: number } | null = null
 
@@ -71,7 +71,7 @@ export class FrontLink extends LinkWrapper {
     super(inner)
     this.scheduler = scheduler
     this.pool = pool
-    this.job = new FrontJob(this)
+    this.job = new Task(() => this.work())
   }
 
   /** From now on packets are shown. */
@@ -164,19 +164,6 @@ export class FrontLink extends LinkWrapper {
     for (const frame of this.admitted.splice(0)) frame.forget()
     this.said.length = 0
     return super.close()
-  }
-}
-
-class FrontJob extends Job {
-  private readonly link: FrontLink
-
-  constructor(link: FrontLink) {
-    super()
-    this.link = link
-  }
-
-  run(): void {
-    this.link.work()
   }
 }
 

@@ -17,7 +17,6 @@ import {
   type FramePool,
   FULL_OFFLOAD,
   type Interface,
-  Job,
   type Link,
   type LinkSink,
   type LinkState,
@@ -30,6 +29,7 @@ import {
   type Scheduler,
   type Stack,
   type StackConfig,
+  Task,
 } from '@ioth/core'
 import { createStack } from '@ioth/core/registry'
 import type { HubConnection } from './connection-table.ts'
@@ -125,7 +125,7 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   private readonly sockets = new Set<Socket>()
   private readonly clock: Alarm
   /** Deferred when the front stack has learned something. */
-  private readonly telling: Job
+  private readonly telling: Task
   private router!: Router<Member>
   private upstream!: Upstream
   private transit!: Transit<Member>
@@ -141,7 +141,7 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
   constructor(options: HubOptions) {
     this.options = options
     this.clock = new Alarm(() => this.tick())
-    this.telling = new Telling(() => this.tellNetwork())
+    this.telling = new Task(() => this.tellNetwork())
   }
 
   get members(): number {
@@ -521,15 +521,6 @@ class Hub implements NodeHub, LinkSink, MemberPortHandler {
       server.listen({ path, backlog: MOST_MEMBERS }, resolve)
     })
     chmodSync(path, 0o600)
-  }
-}
-
-class Telling extends Job {
-  readonly run: () => void
-
-  constructor(run: () => void) {
-    super()
-    this.run = run
   }
 }
 

@@ -12,7 +12,6 @@ import {
   type FramePool,
   type IpAddress,
   isAccepted,
-  Job,
   type Link,
   type LinkSink,
   type LinkState,
@@ -23,6 +22,7 @@ import {
   releaseFrame,
   type Scheduler,
   SEGMENT_ME,
+  Task,
 } from '@ioth/core'
 import { parseSwitchMessage } from '../stream/control.ts'
 import { MAX_NAME, type PlugOpening, printable, type SwitchOpening } from '../stream/opening.ts'
@@ -88,7 +88,7 @@ export class StreamPlug implements Link {
   private readonly claims: Claims
   private readonly handler: ConnectionHandler
   private readonly writer: FrameWriter
-  private readonly job: PlugJob
+  private readonly job: Task
   private readonly retry: Alarm
   private connection: SwitchConnection | null = null
   /** The switch has answered; claims may still be repeated. */
@@ -125,7 +125,7 @@ export class StreamPlug implements Link {
       ended: (reason) => this.ended(reason),
     }
     this.writer = new FrameWriter(options.pool, options.mtu, this.counters)
-    this.job = new PlugJob(() => this.work())
+    this.job = new Task(() => this.work())
     this.retry = new Alarm(() => void this.reconnect())
     this.opened = new Promise((resolve, reject) => {
       this.settleOpened = { resolve, reject }
@@ -368,19 +368,6 @@ export class StreamPlug implements Link {
       this.blocked = false
       sink?.writable()
     }
-  }
-}
-
-class PlugJob extends Job {
-  private readonly work: () => void
-
-  constructor(work: () => void) {
-    super()
-    this.work = work
-  }
-
-  override run(): void {
-    this.work()
   }
 }
 

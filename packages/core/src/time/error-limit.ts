@@ -1,28 +1,29 @@
 /**
- * A token bucket for the errors we send (RFC 1812 4.3.2.8). An error costs one token on average, and nobody can tell how much exactly:
- * otherwise who counts the errors he gets learns how many others got (CVE-2020-25705).
+ * The errors of ICMP that a host sends are limited (RFC 4443 2.4 f, RFC 1812 4.3.2.8). One costs one token on average, and nobody can tell how much
+ * exactly: otherwise who counts the errors he gets learns how many others got (CVE-2020-25705).
  *
  * @module
  */
-import type { Clock, Random } from '@ioth/core'
+import type { Clock, Random } from '../contract/clock.ts'
 
 const PER_SECOND = 100
 const BURST = 50
 
-export class TokenBucket {
+export class ErrorLimit {
   private readonly clock: Clock
   private readonly random: Random
   private tokens = BURST
   private filledAt: number
 
-  constructor(clock: Clock, random: Random) {
+  constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.clock = clock
     this.random = random
     this.filledAt = clock.now
   }
 
+  /** Whether one more may leave. */
   take(): boolean {
-    const now = this.clock.now
+    const { now } = this.clock
     this.tokens = Math.min(BURST, this.tokens + ((now - this.filledAt) * PER_SECOND) / 1_000_000)
     this.filledAt = now
     if (this.tokens < 1) return false

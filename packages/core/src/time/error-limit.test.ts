@@ -1,7 +1,7 @@
 /** Errors in a burst, and again later. */
-import { createVirtualScheduler } from '@ioth/core'
 import { expect, test } from 'vitest'
 import { ErrorLimit } from './error-limit.ts'
+import { createVirtualScheduler } from './virtual-scheduler.ts'
 
 test('a burst of errors is cut off, and some seconds later there are errors again', () => {
   const time = createVirtualScheduler({ seed: 1 })
