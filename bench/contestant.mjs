@@ -1,10 +1,8 @@
 /**
  * One contestant of `in-process.mjs`, in a process of its own: `node contestant.mjs NAME`, with an IPC channel.
  *
- * Of its own, because contestants in one process disturb each other by what they leave behind. V8 allows external memory, which received
- * octets are, only so much above the size of its heap: with 9 to 15 MB of modules in it, a bulk transfer collects all garbage every thirty
- * megabytes and takes twice the processor's time; with less or more it does so twice in a gigabyte. So it is with `node:net`, and was with ours
- * before their octets cast a shadow on the heap (`castShadow` in core).
+ * Of its own, because contestants in one process disturb each other by what they leave behind: how large its heap is decides how often V8
+ * collects all garbage during a bulk transfer (`castShadow` in core), with `node:net`, too.
  *
  * Messages: `{ kind, size }` → `{ rate }`.
  */

@@ -16,9 +16,8 @@ const DEVIATIONS: DeviationsByReason = {
   ],
   'with extension headers it takes packets whose length is a multiple of eight only (pico_ipv6.c, pico_ipv6_check_aligned)':
     ['R-ICMP6-02 H-11 the quote of a packet that came in fragments is that of the whole'],
-  'datagrams leave at the length of the link: it keeps no path MTU (pico_icmp6.c, pico_icmp6_process_in)': [
-    'R-IP6-09 R-IP6-07 too big: what follows fits; never below 1280, and only for what we sent',
-  ],
+  'datagrams leave at the length of the link: no path MTU is kept for them beside the library, which has none (pico_icmp6.c, pico_icmp6_process_in)':
+    ['R-IP6-09 R-IP6-07 too big: what follows fits; never below 1280, and only for what we sent'],
   'of 127.0.0.0/8 it has the address 127.0.0.1 (pico_socket.c, pico_socket_bind looks for a link of the address)': [
     'a stack talks to itself, by its address and by 127.0.0.1',
   ],

@@ -179,9 +179,9 @@ describe('a station', () => {
   })
 
   it.each([
-    [four, '10.0.0.1/24'],
-    [six, 'fd00::1/64'],
-  ] as const)('R-ARP-04 R-ND-06 keeps from the library that somebody else uses %s', async (address, cidr) => {
+    [four, '10.0.0.1/24', '10.0.0.9'],
+    [six, 'fd00::1/64', 'fd00::9'],
+  ] as const)('R-ARP-04 R-ND-06 keeps from the library that somebody else uses %s', async (address, cidr, other) => {
     const scene = new Scene()
     const seen: string[] = []
     const checker = new FrameChecker()
@@ -198,10 +198,12 @@ describe('a station', () => {
       changed: () => {},
     })
     await scene.settled(scene.station.acquire(address))
-    await scene.neighbor(cidr)
+    await scene.neighbor(cidr, cidr.replace(/1\//, '9/'))
     await scene.scheduler.settle(MS)
     expect(scene.conflicts).toContain(`${address} ${OTHER} kept`)
-    expect(seen).not.toContain(address.family === 4 ? `${address}` : 'fd00:0:0:0:0:0:0:1')
+    expect(seen).not.toContain(wordsOf(address))
+    // What concerns none of ours it does hear.
+    expect(seen).toContain(wordsOf(parseIpAddress(other)))
   })
 
   it('asks the register of the network, where there is one, and nobody else', async () => {
@@ -279,3 +281,8 @@ testStack({
     },
   ],
 })
+
+/** As the checker prints it: none of its words left out. */
+function wordsOf(address: IpAddress): string {
+  return address.family === 4 ? `${address}` : `${address}`.replace('::', ':0:0:0:0:0:0:')
+}

@@ -56,7 +56,7 @@ export function icmpv6(suite: Suite): void {
   test('R-UDP-02 a datagram without a checksum, or with a wrong one: dropped', async ({ a, station, lan }) => {
     const socket = a.stack.openUdp(6)
     socket.bind(ANY_V6, 53)
-    socket.connect(station.address, 6666)
+    if (a.stack.capabilities.udp !== 'full') socket.connect(station.address, 6666)
     for (const checksum of [0, 0x1234]) {
       station.send([], 17, craftUdp6(station.ends, 6666, 53, data(10), checksum))
       expect(await station.replies()).toEqual([])
@@ -103,7 +103,7 @@ export function icmpv6(suite: Suite): void {
       // On the host's clock reports of listeners are still under way.
       const answers = a.frames
         .slice(before)
-        .filter(({ direction, octets }) => direction === 'out' && !isListenerReport(octets))
+        .filter(({ direction, octets }) => direction === 'out' && (lan.virtual !== null || !isListenerReport(octets)))
       expect(answers.length, what).toBe(0)
     }
     const echo = craftIpv6({ ...station.ends, nextHeader: 58 }, craftIcmpv6(station.ends, { type: 128 }, data(8)))

@@ -119,7 +119,9 @@ export function tcpConnect(suite: Suite): void {
       const resets = b.frames.slice(before).filter(({ octets }) => checker.check(octets).tcp?.rst)
       expect(resets.map(({ direction }) => direction)).toEqual(['in'])
       expect(service.listener.ready & READABLE, 'no connection waits').toBe(0)
-      const left = [...b.stack.sockets()].filter((info) => info.state === 'LISTEN' || !remembered.has(nameOf(info)))
+      const left = [...b.stack.sockets()].filter(
+        (info) => !(info.state === 'TIME-WAIT' && remembered.has(nameOf(info))),
+      )
       expect(left.map(({ state }) => state)).toEqual(['LISTEN'])
     })
   }
@@ -219,5 +221,5 @@ export function tcpConnect(suite: Suite): void {
 
 /** A connection of a list, to be known again in the next one. */
 function nameOf({ endpoint }: SocketInfo): string {
-  return `${endpoint.remoteAddress} ${endpoint.remotePort}`
+  return `${endpoint.localPort} ${endpoint.remoteAddress} ${endpoint.remotePort}`
 }

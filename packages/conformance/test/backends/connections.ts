@@ -39,6 +39,8 @@ const CONNECTIONS = 10_000
 const MOST_LEFT = 4096
 /** How often is looked whether the last connections are gone, in microseconds. */
 const LOOK_US = 10_000
+/** A minute of them. */
+const MOST_LOOKS = 6000
 const OCTETS = 100
 
 setFlagsFromString('--expose_gc')
@@ -86,7 +88,10 @@ export function testOn(backend: Backend, settings: StackOptions['settings'] = {}
         await Promise.all(wave)
         closed += wave.length
       }
-      while (![a, b].every(isAtRest)) await passed(scheduler, LOOK_US)
+      for (let looks = 0; ![a, b].every(isAtRest); looks++) {
+        if (looks === MOST_LOOKS) throw new Error(`no rest after the connections: ${[a, b].map(leftOf).join('; ')}`)
+        await passed(scheduler, LOOK_US)
+      }
       return memory()
     }
     const before = await some(WARM)
@@ -111,6 +116,11 @@ export function testOn(backend: Backend, settings: StackOptions['settings'] = {}
 function isAtRest(stack: Stack): boolean {
   const open = [...stack.sockets()].filter(({ state }) => state !== 'TIME-WAIT')
   return open.length === 1 && stack.lingering === 0
+}
+
+function leftOf(stack: Stack): string {
+  const states = Array.from(stack.sockets(), ({ state }) => state)
+  return `${stack.lingering} linger, sockets are ${states.join(' ')}`
 }
 
 function passed({ clock }: Scheduler, microseconds: number): Promise<void> {

@@ -14,6 +14,6 @@ const held: { shadow: readonly unknown[] } = { shadow: [] }
 
 /** To be called for each piece of fresh memory that a transfer takes. */
 export function castShadow(octets: number): void {
-  // An element has eight octets.
+  // An element has eight octets on Node, and four where pointers are compressed.
   held.shadow = new Array(octets >> 5)
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { TcpSocket } from '../contract/socket.ts'
+import { castShadow } from './heap-shadow.ts'
 
 const SCRATCH = 65536
 
@@ -13,6 +14,7 @@ let scratch = new Uint8Array(SCRATCH)
 export function receive(socket: TcpSocket, max: number = SCRATCH): Uint8Array<ArrayBuffer> | number {
   const count = socket.read(scratch, 0, Math.min(max, SCRATCH))
   if (count <= 0) return count
+  castShadow(count)
   if (count * 2 < SCRATCH) return scratch.slice(0, count)
   // A large piece takes the scratch memory with it: a new one costs less than the copy.
   const octets = scratch.subarray(0, count)

@@ -53,6 +53,7 @@ const bulk = new Slab(262_144, 16_384)
  */
 export function receive(socket: TcpSocket, last: number): Buffer | number {
   if (last <= MESSAGE) return messages.receive(socket)
-  castShadow(last)
-  return bulk.receive(socket)
+  const octets = bulk.receive(socket)
+  if (typeof octets !== 'number') castShadow(octets.length)
+  return octets
 }

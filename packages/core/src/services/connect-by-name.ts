@@ -120,7 +120,10 @@ class Race {
 
   // ---- attempts ----
 
-  /** RFC 8305 5: an attempt has its time before the next one, also when more addresses become known meanwhile; one that failed needs none. */
+  /**
+   * RFC 8305 5: an attempt has its time before the next one, also when more addresses become known meanwhile, or an older attempt fails. When
+   * it fails itself nothing is to be waited for.
+   */
   private get isDue(): boolean {
     return this.running === 0 || this.now >= this.due
   }
@@ -134,6 +137,7 @@ class Race {
 
   private async tryToConnect(host: IpAddress): Promise<void> {
     const { port, localPort, noDelay } = this.destination
+    const { due } = this
     try {
       const connection = await connect(this.stack, {
         host,
@@ -146,7 +150,7 @@ class Race {
       else connection.reset()
     } catch (error) {
       this.errors.push(error)
-      this.due = 0
+      if (this.due === due) this.due = 0
     }
     this.running--
     this.wake()
