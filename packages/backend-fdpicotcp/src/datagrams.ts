@@ -55,6 +55,7 @@ export class Datagrams implements UdpLine, SocketUser {
     engine.meet(device, remote, (mac) => {
       const written = waiting.splice(0)
       const isOver = this.exchange !== exchange
+      if (isOver && !engine.parting.delete(exchange)) return
       if (mac !== null) {
         exchange.isMet = true
         for (const each of written) this.write(exchange, each)
@@ -135,8 +136,10 @@ export class Datagrams implements UdpLine, SocketUser {
     const { exchange } = this
     if (exchange === null) return
     this.exchange = null
-    // What was sent still goes, as soon as the next hop is known.
-    if (exchange.waiting.length === 0) this.release(exchange)
+    // What was sent still goes, as soon as the next hop is known; but each takes a socket of the library, of which connections need some.
+    const { parting } = this.engine
+    if (exchange.waiting.length === 0 || parting.size >= MOST_PARTING) this.release(exchange)
+    else parting.add(exchange)
   }
 
   private release(exchange: OpenExchange): void {
@@ -200,6 +203,8 @@ class OpenExchange implements Exchange {
   }
 }
 
+/** Closed sockets whose datagrams wait for a next hop. */
+const MOST_PARTING = 32
 /** Datagrams that wait for a next hop. */
 const MOST_UNMET = 16
 /** More do not fit into the library's queue. */

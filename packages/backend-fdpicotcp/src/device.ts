@@ -121,7 +121,7 @@ export interface DeviceCounters {
 const ALL_ROUTERS = toBytes(parseIpAddress('ff02::2'))
 
 /** Neighbours that the library is told of: each takes one of its timers over IPv4. The others it asks for itself. */
-const MOST_INTRODUCED = 128
+const MOST_INTRODUCED = 1024
 
 const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
 
@@ -156,7 +156,7 @@ export class Device implements FrameGuard {
   private readonly known = new Map<number, Place>()
   private readonly retired = new Set<Flow>()
   /** Neighbours that the library was told of. */
-  private readonly introduced = new Set<string>()
+  private readonly introduced = { 4: new Set<string>(), 6: new Set<string>() }
   private readonly packet = {
     in: new PacketView(),
     out: new PacketView(),
@@ -219,7 +219,8 @@ export class Device implements FrameGuard {
    * once (pico_arp.c, pico_arp_queued_trigger); over IPv6 it asks for none while its link-local address is younger than a second.
    */
   introduce(neighbor: IpAddress, mac: Uint8Array): void {
-    const { introduced, owner, pointer } = this
+    const { owner, pointer } = this
+    const introduced = this.introduced[neighbor.family]
     const key = neighbor.toString()
     if (introduced.has(key) || introduced.size >= MOST_INTRODUCED) return
     introduced.add(key)
@@ -442,7 +443,8 @@ export class Device implements FrameGuard {
 
   private newSegment(segment: PacketView, isOpening: boolean): boolean {
     this.releaseAcknowledgement()
-    if (!this.owner.isOurs(segment.destinationAddress)) {
+    // RFC 1122 4.2.3.10: nobody connects from all of a network.
+    if (!this.owner.isOurs(segment.destinationAddress) || this.owner.isBroadcast(segment.sourceAddress)) {
       this.counters.dropStray++
       return false
     }

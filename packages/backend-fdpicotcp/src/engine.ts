@@ -51,7 +51,7 @@ import {
 import type { FdPico, Pointer } from './bindings.ts'
 import { Connection } from './connection.ts'
 import { Datagrams } from './datagrams.ts'
-import { Device, type DeviceOwner, NO_ROOM, NOBODY } from './device.ts'
+import { Device, type DeviceOwner, type Exchange, NO_ROOM, NOBODY } from './device.ts'
 import { picoCode } from './errno.ts'
 import { LIBRARY_SOCKETS } from './limits.ts'
 import { FdPicoListener } from './listener.ts'
@@ -104,6 +104,8 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
   private readonly users = new Map<Pointer, SocketUser>()
   private readonly listeners = new Map<number, Set<FdPicoListener>>()
   private readonly lines = new Map<Flow, Connection>()
+  /** Of sockets that are closed, and have datagrams that wait for their next hop. */
+  readonly parting: Set<Exchange> = new Set()
   private noted: Note[] = []
   private readonly retired: RetiredFlows
   /** Turns that the library still has to work. */

@@ -102,6 +102,8 @@ export class Flow implements ConnectionNumbers {
   wasReset = false
   /** We reset it: the library's segments of it do not leave, the peer's are answered by RST. */
   isOver = false
+  /** Nothing is known of it any more. */
+  isForgotten = false
   /** When its first segment was seen, in microseconds of the stack's clock. */
   since = 0
   /** Whoever accounts for it. */
@@ -174,8 +176,8 @@ export class Flows {
   private readonly aliases: PortAliases
   private readonly byPorts = new Map<number, Flow>()
   private readonly unowned = new Set<Flow>()
-  /** Of peers that sent a SYN, by ports. */
-  private readonly asking = new Map<number, Offer>()
+  /** Of peers that sent a SYN, by address and ports. */
+  private readonly asking = new Map<string, Offer>()
   /** Those whose address the library takes another for, by their ports inside it. */
   private readonly disguised = new Map<number, Flow>()
   /** Connections by local port. */
@@ -294,7 +296,7 @@ export class Flows {
       flow = this.add(new Flow(this.clock, packet.family, packet.sourcePort, packet.destinationPort, wordsOf(packet)))
       this.unowned.add(flow)
       flow.libraryPort = libraryPort
-      const key = flow.remotePort * 0x10000 + flow.localPort
+      const key = askedBy(packet.destinationAddress, flow.remotePort, flow.localPort)
       this.noteOffer(flow, this.asking.get(key) ?? NO_OFFER)
       this.asking.delete(key)
       this.aliases.retain(libraryPort)
@@ -369,7 +371,7 @@ export class Flows {
 
   /** Notes what the SYN of a peer offers. */
   asked(packet: PacketView): void {
-    const key = packet.sourcePort * 0x10000 + packet.destinationPort
+    const key = askedBy(packet.sourceAddress, packet.sourcePort, packet.destinationPort)
     this.asking.set(key, offerOf(packet))
     // SYNs that came to nothing are forgotten, oldest first.
     if (this.asking.size <= MOST_UNOWNED) return
@@ -388,6 +390,7 @@ export class Flows {
   }
 
   remove(flow: Flow): void {
+    flow.isForgotten = true
     const first = this.byPorts.get(flow.key) ?? null
     if (first === flow) {
       if (flow.next === null) this.byPorts.delete(flow.key)
@@ -484,4 +487,8 @@ function isOf({ words }: Flow, packet: PacketView, isOurs: boolean): boolean {
 
 function wordsOf(packet: PacketView): Int32Array {
   return Int32Array.from({ length: 8 }, (_, word) => (word < 4 ? packet.source(word) : packet.destination(word - 4)))
+}
+
+function askedBy(remote: IpAddress, remotePort: number, localPort: number): string {
+  return `${remote} ${remotePort} ${localPort}`
 }

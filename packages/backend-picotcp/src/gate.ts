@@ -67,7 +67,6 @@ export interface GateHost {
   listenerPort(family: 4 | 6, address: IpAddress, port: number): number
   /** The library's port of whoever takes such a datagram. */
   datagramPort(packet: PacketView): number
-  /** Of a datagram to a group, or to everybody: the library does not see it. */
   /** Of a message of ICMP. @returns whether it was one of echo, which the library does not see. */
   echoArrives(device: PicoDevice, packet: PacketView): boolean
   /** Of an error of the network. @param quoted is set on the packet that it quotes. @returns whether that was a question of ours. */
@@ -76,7 +75,10 @@ export interface GateHost {
   neighborArrives(device: PicoDevice, frame: Uint8Array): boolean
   /** Of a question of the library's for a neighbour. @returns whether it is asked for beside the library, whose question does not leave. */
   neighborSought(device: PicoDevice, frame: Uint8Array): boolean
+  /** Of a datagram to a group, or to everybody: the library does not see it. */
   groupDatagramArrives(device: PicoDevice, packet: PacketView): void
+  /** Whether what leaves comes back to this stack, and to nobody else. */
+  isLoopback(device: PicoDevice): boolean
   /** Whether no host takes the frame. */
   isStray(device: PicoDevice, frame: Uint8Array): boolean
   /** Lets the library work on what it has, now. */
@@ -136,7 +138,7 @@ export class Gate {
     // Which groups are listened to is told beside it.
     if (groupMessageAt(frame, packet.ipAt) >= 0) return 0
     mendIcmp(packet)
-    if (isIcmpError(packet) && !this.errors.take()) return 0
+    if (isIcmpError(packet) && !host.isLoopback(device) && !this.errors.take()) return 0
     if (packet.isTcp) {
       const port = packet.sourcePort
       const real = host.tcpAliases.real(port)
@@ -335,7 +337,7 @@ export class Gate {
   giveFins(): void {
     for (const flow of this.finsToGive) {
       const { peerFinAt, device } = flow
-      const isGone = flow.isOver || flow.wasReset || device === null || peerFinAt === null
+      const isGone = flow.isForgotten || flow.isOver || flow.wasReset || device === null || peerFinAt === null
       if (isGone || ((flow.rcvNxt - peerFinAt) | 0) > 0) this.finsToGive.delete(flow)
       // Only what is established can be accepted: the end of a connection must not come before somebody could take it.
       if (isGone || flow.rcvNxt !== peerFinAt || flow.owner === null) continue
@@ -511,7 +513,8 @@ export class Gate {
       return isChanged ? flow.libraryPort : PASS
     }
     const address = packet.destinationAddress
-    if (!host.isOurs(address)) return DROP
+    // RFC 1122 4.2.3.10: nobody connects from all of a network.
+    if (!host.isOurs(address) || host.isBroadcast(packet.sourceAddress)) return DROP
     if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN) {
       const port = host.listenerPort(packet.family, address, packet.destinationPort)
       if (port > 0 && this.hasRoom()) {

@@ -54,7 +54,7 @@ export class PicoInterface implements Interface {
   readonly station: Station
   /** What is listened to, and told to routers: in the library's place. */
   readonly groups: GroupsOnStation
-  /** Who was heard of, and is asked for our own pings; null on links without hardware addresses. */
+  /** Who was heard of, and is asked in the library's place and for our own pings; null on links without hardware addresses. */
   readonly neighbors: NeighborProbe | null
   /** Made by the library from the hardware address; null on links without. */
   readonly linkLocal: IpAddress | null
@@ -152,7 +152,8 @@ export class PicoInterface implements Interface {
     const isUnicast = !address.isUnspecified && !address.isMulticast && !address.isV4Mapped
     if (!isUnicast || !(prefixLength >= 0 && prefixLength <= longest)) throw new NetError('EINVAL', 'addAddress', where)
     const key = address.toString()
-    if (host.isOurs(address) || this.pending.has(key)) throw new NetError('EEXIST', 'addAddress', where)
+    const isLinkLocal = this.linkLocalClaim !== null && this.linkLocal?.equals(address) === true
+    if (isLinkLocal || host.isOurs(address) || this.pending.has(key)) throw new NetError('EEXIST', 'addAddress', where)
     this.pending.add(key)
     try {
       if (address.family === 6) this.listen(address)

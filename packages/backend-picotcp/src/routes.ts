@@ -98,9 +98,8 @@ export class RoutingTable implements Table<Route> {
       length = entry.prefixLength
     }
     if (route === null) return null
-    if (route.via !== null) return this.wayTo(route.via)
-    const source = addressOn(route)
-    return source === null ? null : { on: route.interface as PicoInterface, source, hop: destination }
+    const source = speakerOn(route)
+    return source === null ? null : { on: route.interface as PicoInterface, source, hop: route.via ?? destination }
   }
 
   /** By which one groups are spoken to: as a route says, or else the first that has an address of the family. */
@@ -148,6 +147,16 @@ export class RoutingTable implements Table<Route> {
     if (isKnown && isOfOneFamily && prefixLength >= 0 && prefixLength <= LONGEST[destination.family]) return
     throw new NetError('EINVAL', 'route')
   }
+}
+
+/** Who speaks by a route: an address of the gateway's network, or else the first; one of the link only where there is no other. */
+function speakerOn(route: Readonly<Route>): IpAddress | null {
+  const { destination, via, interface: on } = route
+  const far = (on as PicoInterface).addresses.filter(
+    ({ address }) => address.family === destination.family && !address.isLinkLocal,
+  )
+  const beside = far.find(({ address, prefixLength }) => via !== null && inPrefix(via, address, prefixLength))
+  return (beside ?? far[0])?.address ?? addressOn(route)
 }
 
 /** The first address of the route's interface and family. */

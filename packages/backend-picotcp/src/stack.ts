@@ -554,13 +554,17 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     if (on?.neighbors == null || neighbor === null) return false
     // The library asks once for each packet, and what waits for who has not answered keeps one of five places for ever (pico_arp.c).
     const mac = on.neighbors.seek(neighbor)
-    if (mac === null) return true
+    if (typeof mac === 'boolean') return mac
     const answer =
       neighbor.family === 4
         ? answerArp(frame, mac, () => true)
         : answerSolicitation(frame, frame.length, mac, () => true)
     if (answer !== null) device.injectLater(answer)
     return true
+  }
+
+  isLoopback(device: PicoDevice): boolean {
+    return device === this.loopback
   }
 
   isStray(device: PicoDevice, frame: Uint8Array): boolean {

@@ -148,6 +148,29 @@ describe.each(installed)('%s', (library) => {
     await lan.close()
   })
 
+  it('a gateway of a network that is gone leads nowhere; one by its link-local address is spoken to in the name of another', async () => {
+    const lan = await createLan({ hosts: [pico, { backend: ts }] })
+    const a = lan.host(0)
+    const on = a.stack.interfaces[0] as Interface
+    const everywhere = (text: string): void => {
+      const via = parseIpAddress(text)
+      const destination = parseIpAddress(via.family === 4 ? '0.0.0.0' : '::')
+      a.stack.routes.add({ destination, prefixLength: 0, via, interface: on })
+    }
+    everywhere('10.0.0.254')
+    on.removeAddress(a.address)
+    const far = parseIpAddress('192.168.7.9')
+    expect(() => a.stack.openTcp(4).connect(far, 80)).toThrow(/ENETUNREACH/)
+    await expect(lan.settled(a.stack.ping(far))).rejects.toThrow(/ENETUNREACH/)
+    await lan.settled(on.addAddress(parseIpAddress('fd00::1'), 64))
+    everywhere('fe80::1')
+    const socket = a.stack.openTcp(6)
+    socket.connect(parseIpAddress('2001:db8::9'), 80)
+    expect(`${socket.localAddress}`).toBe('fd00::1')
+    socket.close()
+    await lan.close()
+  })
+
   it.each([4, 6] as const)(
     'IPv%i: a stack speaks to itself, also on a port that old connections have',
     async (family) => {

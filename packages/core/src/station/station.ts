@@ -119,7 +119,6 @@ const MOST_PENDING = 32
 const NOTHING = new Uint8Array(0)
 const MAC_LENGTH = 6
 const ARP_REQUEST = 1
-/** RFC 4861 4.6.1: who an advertisement says has the address. */
 
 class StackStation extends LinkWrapper implements Station, ClaimWire {
   readonly mac: string

@@ -44,8 +44,8 @@ export class Acceptance {
   private stampAt = 0
   /** The widest window that the peer ever offered (MAX.SND.WND). */
   widestWindow = 0
-  /** The segment that the window is of (SND.WL1 and SND.WL2). */
   private hasWindow = false
+  /** The segment that the window is of (SND.WL1 and SND.WL2). */
   private windowSequence = 0
   private windowAcknowledgment = 0
   private answersSince = Number.NEGATIVE_INFINITY
@@ -107,7 +107,7 @@ export class Acceptance {
     return ahead <= 0 && progress >= -this.widestWindow ? 'take' : this.challenge()
   }
 
-  /** Whether the window of a segment that counts is newer than what is known (RFC 9293 3.10.7.4, fifth). @param window without its scale. */
+  /** Whether the window of a segment that counts is newer than what is known (RFC 9293 3.10.7.4, fifth). @param window in octets. */
   takesWindow({ flags, sequence, acknowledgment }: PacketView, window: number): boolean {
     if (this.hasWindow && (flags & TCP_SYN) === 0) {
       const newer = (sequence - this.windowSequence) | 0

@@ -80,8 +80,7 @@ export class NeighborProbe {
   resolve(address: IpAddress, done: (mac: Uint8Array | null) => void): void {
     const key = address.withScope(0).toString()
     const known = this.known.get(key)
-    const { clock } = this.wires
-    if (known !== undefined && clock.now - known.at < FRESH) {
+    if (known !== undefined && this.isFresh(known)) {
       done(known.mac)
       return
     }
@@ -91,13 +90,14 @@ export class NeighborProbe {
     question?.begin()
   }
 
-  /** Asks for a neighbour whose answer the library takes from the link. @returns its MAC when it is known: nobody is asked. */
-  seek(address: IpAddress): Uint8Array | null {
-    let mac: Uint8Array | null = null
-    this.resolve(address, (found) => {
-      mac = found
-    })
-    return mac
+  /** Asks for a neighbour whose answer the library takes from the link. @returns its MAC when it is known; else whether it is asked for. */
+  seek(address: IpAddress): Uint8Array | boolean {
+    const key = address.withScope(0).toString()
+    const known = this.known.get(key)
+    if (known !== undefined && this.isFresh(known)) return known.mac
+    const question = this.question(key, address)
+    question?.begin()
+    return question !== null
   }
 
   /**
@@ -109,7 +109,7 @@ export class NeighborProbe {
     const known = this.known.get(key)
     if (known !== undefined) {
       // One not heard of for a while is asked on the way (RFC 4861 7.3.3).
-      if (this.wires.clock.now - known.at >= FRESH) this.question(key, neighbor)?.begin()
+      if (!this.isFresh(known)) this.question(key, neighbor)?.begin()
       frame.set(known.mac)
       return true
     }
@@ -162,6 +162,10 @@ export class NeighborProbe {
     const isElsewhere = known?.mac.some((octet, at) => octet !== frame[mac + at]) === true
     if (isElsewhere && ((frame[ND_FLAGS] as number) & OVERRIDE) === 0) return
     this.learn(target, frame, mac)
+  }
+
+  private isFresh({ at }: KnownNeighbor): boolean {
+    return this.wires.clock.now - at < FRESH
   }
 
   /** Whether it is known, or asked for. */

@@ -29,7 +29,8 @@ export class Pieces {
   /** Headers that may stand in front of that of a fragment (RFC 8200 4.5). */
   private static readonly BEFORE: readonly number[] = [PROTO_HOP_BY_HOP, PROTO_ROUTING, PROTO_DESTINATION_OPTIONS]
   private id = 0
-  private congestion = 0
+  /** Which of the four marks of congestion its fragments have, a bit for each. */
+  private marks = 0
   /** Of the first one, without the fragment header of IPv6; where what names the next header lies in them, and what it is. */
   private headers: Uint8Array | null = null
   private ip = 0
@@ -54,6 +55,8 @@ export class Pieces {
     if (!this.continues(id, offset, bytes.slice(payloadAt, end), congestion) || (field & IP4_MORE_FRAGMENTS) !== 0)
       return null
     const { frame, ip, headers } = this.joined()
+    // The whole is marked when one of them is.
+    if (this.isMarked) frame[ip + 1] = (frame[ip + 1] as number) | MARKED
     const view = new DataView(frame.buffer)
     view.setUint16(ip + IP4_TOTAL_LENGTH, frame.length - ip)
     view.setUint16(ip + IP4_FRAGMENT, 0)
@@ -84,13 +87,18 @@ export class Pieces {
     }
     if (!this.continues(id, offset, bytes.slice(payloadAt, end), congestion) || (field & 1) !== 0) return null
     const { frame, ip } = this.joined()
+    if (this.isMarked) frame[ip + 1] = (frame[ip + 1] as number) | (MARKED << 4)
     new DataView(frame.buffer).setUint16(ip + IP6_PAYLOAD_LENGTH, frame.length - ip - IP6_HEADER)
     frame[this.nextAt] = this.protocol
     return frame
   }
 
+  private get isMarked(): boolean {
+    return (this.marks & (1 << MARKED)) !== 0
+  }
+
   private begin(headers: Uint8Array, ip: number, id: number, congestion: number): void {
-    this.congestion = congestion
+    this.marks = 1 << congestion
     this.headers = headers
     this.ip = ip
     this.id = id
@@ -100,9 +108,9 @@ export class Pieces {
 
   private continues(id: number, offset: number, part: Uint8Array, congestion: number): boolean {
     if (this.headers === null || this.id !== id || this.length !== offset) return false
+    this.marks |= 1 << congestion
     // RFC 3168 5.3: what cannot be marked and is, is no packet.
-    const isMarked = congestion === MARKED || this.congestion === MARKED
-    if (isMarked && (congestion === 0 || this.congestion === 0)) {
+    if (this.isMarked && (this.marks & 1) !== 0) {
       this.headers = null
       return false
     }
