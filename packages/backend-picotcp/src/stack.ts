@@ -644,22 +644,28 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   private async shutDown(): Promise<void> {
-    for (const socket of [...this.openSockets]) socket.close()
-    await this.lingered()
-    for (const each of [...this.remains]) (each as Remains).abandon()
-    for (let round = 0; round < LAST_TICKS; round++) this.engine.settle()
-    for (const each of [...this.remains]) (each as Remains).done()
-    this.flushDevices()
-    this.echo.clear()
-    for (const attached of [...this.attached]) await attached.remove()
-    this.loopback.destroy()
-    await this.loopback.link.close()
-    this.engine.stop()
-    this.events.stop()
-    // From here on nothing of the library may run, and nothing of ours is called by it.
-    this.library.unload()
-    this.callbacks.release()
-    this.resolveClosed()
+    // A program that awaits it must not end meanwhile.
+    this.scheduler.hold()
+    try {
+      for (const socket of [...this.openSockets]) socket.close()
+      await this.lingered()
+      for (const each of [...this.remains]) (each as Remains).abandon()
+      for (let round = 0; round < LAST_TICKS; round++) this.engine.settle()
+      for (const each of [...this.remains]) (each as Remains).done()
+      this.flushDevices()
+      this.echo.clear()
+      for (const attached of [...this.attached]) await attached.remove()
+      this.loopback.destroy()
+      await this.loopback.link.close()
+      this.engine.stop()
+      this.events.stop()
+      // From here on nothing of the library may run, and nothing of ours is called by it.
+      this.library.unload()
+      this.callbacks.release()
+    } finally {
+      this.scheduler.release()
+      this.resolveClosed()
+    }
   }
 
   /** Until all that closed sockets had queued is acknowledged, or the patience is over. */

@@ -12,7 +12,7 @@ const dist = (path: string): string => {
 /** Runs a program with two stacks in real time to its end, and gives what it printed. One that does not end fails. */
 function run(program: string): string {
   const source = `
-    import { connect, createPipe, defaultPool, defaultScheduler, listen, poll } from ${dist('core/dist/index.js')}
+    import { connect, createPipe, defaultPool, defaultScheduler, impair, listen, poll } from ${dist('core/dist/index.js')}
     import * as streams from ${dist('core/dist/node.js')}
     import { createStack } from ${dist('stack-ts/dist/index.js')}
     const scheduler = defaultScheduler()
@@ -73,5 +73,21 @@ describe('what keeps a process alive', () => {
       stream.end(Buffer.alloc(300_000))
       process.on('exit', () => log(got))`
     expect(run(program)).toBe('exit\n300000\n')
+  })
+
+  it('a stack that closes, until it has, also when a peer is silent', () => {
+    const program = `
+      const limits = { closedHoldMs: 1500 }
+      const [near, far] = createPipe({ scheduler, pool })
+      const line = impair(far, { scheduler, pool, seed: 1 })
+      const [client, server] = await Promise.all([near, line].map((link, i) =>
+        createStack({ scheduler, pool, limits, interfaces: [{ link, addresses: ['10.1.0.' + (i + 1) + '/24'] }] })))
+      const listener = listen(server, { port: 80 })
+      await Promise.all([connect(client, { host: '10.1.0.2', port: 80 }), listener.accept()])
+      line.set({ loss: 1 })
+      await client.close()
+      log('closed')
+      await Promise.all([server.close(), here.close(), there.close()])`
+    expect(run(program)).toBe('closed\nexit\n')
   })
 })

@@ -497,17 +497,23 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   }
 
   private async shutDown(): Promise<void> {
-    for (const socket of [...this.openSockets]) socket.close()
-    await this.lingered()
-    for (const connection of this.tcp.list()) connection.abort()
-    this.work()
-    this.tcp.clear()
-    this.reassembly.clear()
-    this.echo.clear(new NetError('ENETDOWN', 'ping'))
-    for (const attached of [...this.attached]) await attached.remove()
-    this.loopback.clear()
-    this.loopback6.clear()
-    this.resolveClosed()
+    // A program that awaits it must not end meanwhile: what lingers waits longer than a closed connection holds the process.
+    this.scheduler.hold()
+    try {
+      for (const socket of [...this.openSockets]) socket.close()
+      await this.lingered()
+      for (const connection of this.tcp.list()) connection.abort()
+      this.work()
+      this.tcp.clear()
+      this.reassembly.clear()
+      this.echo.clear(new NetError('ENETDOWN', 'ping'))
+      for (const attached of [...this.attached]) await attached.remove()
+      this.loopback.clear()
+      this.loopback6.clear()
+    } finally {
+      this.scheduler.release()
+      this.resolveClosed()
+    }
   }
 
   /** Until all that closed sockets had queued is acknowledged, or the patience is over. */
