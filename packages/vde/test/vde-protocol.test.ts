@@ -124,6 +124,8 @@ describe.skipIf(skipped !== '')(`real VDE programs on our switch${skipped}`, () 
     await b.stop('SIGKILL')
     await until(() => running.ports().length === 1)
     a.send(frame(BROADCAST, mac(1), 'nobody hears'))
+    // Its program takes what time it likes to read that, and would else be heard by the next one to join.
+    await until(() => running.counters()['in.frames'] === 2)
     const c = new VdePlugTool(`vde://${dir}[9]`)
     await until(() => running.ports().length === 2)
     a.send(frame(BROADCAST, mac(1), 'two'))
