@@ -54,10 +54,9 @@ import {
   refusalOf,
   reportOf,
   roomIn,
-  SACK,
-  SACK_PERMITTED,
   TIMESTAMPS,
   WINDOW_SCALE,
+  withoutSack,
 } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { InsidePorts } from './inside-ports.ts'
@@ -395,30 +394,25 @@ export class Device implements FrameGuard {
   }
 
   /**
-   * What the library has not had yet, in pieces ({@link Acceptance.given}); and an end apart, for it does not see one that comes with octets.
+   * What the library has not had yet, in pieces ({@link Acceptance.give}); and an end apart, for it does not see one that comes with octets.
    * @param isNews whether it acknowledges something, too.
    */
   private givesOctets(flow: Flow, segment: PacketView, isNews: boolean): boolean {
     const { sequence, acknowledgment, dataLength, window, flags, length } = segment
-    const { rcvNxt, rcvEdge } = flow
-    const { given } = flow.acceptance
+    const { acceptance } = flow
     const end = (sequence + dataLength) | 0
-    const from = ((rcvNxt - sequence) | 0) > 0 ? rcvNxt : sequence
-    const to = rcvEdge !== null && ((end - rcvEdge) | 0) > 0 ? rcvEdge : end
-    if (from === rcvNxt) given.acknowledged(rcvNxt)
     const hasEnd = (flags & TCP_FIN) !== 0
-    if (from === sequence && to === end && !hasEnd && given.append(from, to)) return true
-    const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
-    const [first] = pieces
-    if (first?.[0] === sequence && first[1] === end && !hasEnd) return true
+    const fresh = acceptance.give(segment, flow)
+    if (fresh === null && !hasEnd) return true
+    const pieces = fresh ?? [[sequence, end]]
     const whole = segment.bytes.slice(0, length)
     for (const [left, right] of pieces)
       this.give(whole, TCP_PSH | TCP_ACK, (left - sequence) | 0, (right - sequence) | 0)
-    if (first === undefined) {
+    if (pieces.length === 0) {
       flow.acknowledge()
       if (isNews) this.give(whole, TCP_ACK, 0, 0)
     }
-    if (hasEnd && to === end) {
+    if (hasEnd && acceptance.isWithin(segment, flow)) {
       const numbers = { flags: TCP_FIN | TCP_ACK, sequence: end, acknowledgment, window }
       this.bridge.toLibrary(makeSegment(endsOf(segment), numbers))
     }
@@ -493,11 +487,7 @@ export class Device implements FrameGuard {
     const flow = this.flows.find(segment, 'out')
     // One that was given up before its SYN had left ends by it.
     if (flow === null || (this.retired.has(flow) && !flow.isDead)) return false
-    // The library offers and says them whatever the peer's SYN says.
-    if (!flow.offersSack) {
-      if ((segment.flags & TCP_SYN) === 0) segment.withoutOption(SACK)
-      else if ((segment.flags & TCP_ACK) !== 0) segment.withoutOption(SACK_PERMITTED)
-    }
+    if (!flow.offersSack) withoutSack(segment)
     // It offers no more than its peer does (pico_tcp.c, tcp_syn).
     if ((segment.flags & TCP_SYN) !== 0) segment.mss = mssOn(this.bridge.link.mtu, segment.family)
     return flow.leaving(segment) && this.fits(segment, flow)

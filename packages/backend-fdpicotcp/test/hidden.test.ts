@@ -83,6 +83,23 @@ describeWhereUsable('fdpicotcp', [backend], () => {
     expect(descriptors().length).toBeLessThanOrEqual(before)
   })
 
+  it('an interface that goes lets go of closed sockets whose datagrams wait for a neighbour', async () => {
+    const [, a, b] = await lanOf(inside, inside)
+    const [first] = (a as Host).stack.interfaces
+    const withBoth = descriptors().length
+    await (b as Host).stack.interfaces[0]?.remove()
+    const withOne = descriptors().length
+    for (let host = 1; host <= 5; host++) {
+      const socket = (a as Host).stack.openUdp(4)
+      socket.connect(parseIpAddress(`10.0.0.${200 + host}`), 53)
+      socket.send(new Uint8Array(4), 0, 4, null, 0)
+      socket.close()
+    }
+    expect(descriptors().length).toBeGreaterThan(withOne)
+    await first?.remove()
+    expect(descriptors().length).toBe(2 * withOne - withBoth)
+  })
+
   it('connections that come together are all accepted', async () => {
     const [lan, a, b] = await lanOf(inside, other)
     const [host, peer] = [a as Host, b as Host]

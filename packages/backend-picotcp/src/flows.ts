@@ -5,7 +5,15 @@
  * @module
  */
 import { type Clock, type IpAddress, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '@ioth/core'
-import { Acceptance, type ConnectionNumbers, type PacketView, SACK_PERMITTED, WINDOW_SCALE } from '@ioth/ffi'
+import {
+  Acceptance,
+  type ConnectionNumbers,
+  mssOf,
+  mssOn,
+  type PacketView,
+  SACK_PERMITTED,
+  WINDOW_SCALE,
+} from '@ioth/ffi'
 import type { PicoDevice } from './device.ts'
 import type { PortAliases } from './port-aliases.ts'
 
@@ -30,9 +38,16 @@ interface Offer {
   /** The timestamp on it; null: it has none. */
   readonly timestamp: number | null
   readonly hasSack: boolean
+  /** The largest segment that it takes. */
+  readonly mss: number
 }
 
-const NO_OFFER: Offer = { scale: 0, hasScale: false, timestamp: null, hasSack: false }
+const NO_OFFER: Offer = { scale: 0, hasScale: false, timestamp: null, hasSack: false, mss: Number.POSITIVE_INFINITY }
+
+/** While nothing has left. */
+const MSS_ON_ETHERNET = 1460
+/** With two that fill it up (RFC 7323 3.2). */
+const TIMESTAMPS_LENGTH = 12
 
 export class Flow implements ConnectionNumbers {
   readonly family: 4 | 6
@@ -126,6 +141,20 @@ export class Flow implements ConnectionNumbers {
   /** Octets, SYN and FIN counted, that are out and not acknowledged. */
   get inFlight(): number {
     return this.isSent ? (this.sndNxt - this.sndUna) | 0 : 0
+  }
+
+  /** Whether a number is of what is out and not acknowledged. */
+  isInFlight(sequence: number): boolean {
+    const offset = (sequence - this.sndUna) | 0
+    return offset >= 0 && offset < this.inFlight
+  }
+
+  /** Octets that fill a segment. */
+  get fullSegment(): number {
+    const { device, family, offer, pathMss } = this
+    const mss = device === null ? MSS_ON_ETHERNET : Math.min(mssOn(device.mtu, family), offer.mss, pathMss)
+    // Options count (RFC 6691).
+    return mss - (this.hasTimestamps ? TIMESTAMPS_LENGTH : 0)
   }
 
   /** Octets the library was given and the peer has not acknowledged; 0 for what never reaches a wire. */
@@ -472,6 +501,7 @@ function offerOf(syn: PacketView): Offer {
     hasScale: syn.hasOption(WINDOW_SCALE),
     timestamp: at === -1 ? null : syn.word32(at),
     hasSack: syn.hasOption(SACK_PERMITTED),
+    mss: mssOf(syn),
   }
 }
 

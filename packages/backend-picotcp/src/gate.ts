@@ -36,13 +36,12 @@ import {
   reportOf,
   reversed,
   roomIn,
-  SACK,
-  SACK_PERMITTED,
   type SegmentEnds,
   sumOf,
   TIMESTAMPS,
   type Verdict,
   WINDOW_SCALE,
+  withoutSack,
 } from '@ioth/ffi'
 import { datagramFrames } from './datagram-frames.ts'
 import type { DatagramMarks } from './datagram-marks.ts'
@@ -370,30 +369,24 @@ export class Gate {
   }
 
   /**
-   * The library takes nothing of a segment that begins with octets it has, and does not bear any twice ({@link Acceptance.given}); and when it
+   * The library takes nothing of a segment that begins with octets it has, and does not bear any twice ({@link Acceptance.give}); and when it
    * has heard of the peer's FIN, it answers octets that come again by a reset (RFC 9293 3.10.7.4, first: by an acknowledgement).
    * @param isNews whether it acknowledges something, too.
    * @returns false when the library is to see nothing of it.
    */
   private giveOctets(flow: Flow, device: PicoDevice, frame: Uint8Array, at: number, isNews: boolean): boolean {
     const { packet } = this
-    const { sequence, end, dataAt } = packet
-    const { rcvNxt, rcvEdge } = flow
-    const length = end - dataAt
-    if (length === 0) return true
-    const from = ((rcvNxt - sequence) | 0) > 0 ? rcvNxt : sequence
-    const beyond = rcvEdge === null ? 0 : Math.max(0, (sequence + length - rcvEdge) | 0)
-    if (beyond > 0) this.hidden |= TCP_FIN
-    if (flow.owner?.isDeaf === true && ((sequence + length - from) | 0) > 0) {
+    const { sequence, end, dataLength } = packet
+    const { acceptance } = flow
+    if (dataLength === 0) return true
+    if (!acceptance.isWithin(packet, flow)) this.hidden |= TCP_FIN
+    if (flow.owner?.isDeaf === true && ((sequence + dataLength - flow.rcvNxt) | 0) > 0) {
       this.reset(flow)
       this.host.touch()
       return false
     }
-    const { given } = flow.acceptance
-    if (from === rcvNxt) given.acknowledged(rcvNxt)
-    const to = (sequence + length - beyond) | 0
-    if (from === sequence && beyond === 0 && given.append(from, to)) return true
-    const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
+    const pieces = acceptance.give(packet, flow)
+    if (pieces === null) return true
     const [first, ...others] = pieces.map(([left, right]): Piece => [(left - sequence) | 0, (right - sequence) | 0])
     if (first === undefined) {
       this.emit(flow, TCP_ACK, flow.sndNxt)
@@ -407,7 +400,7 @@ export class Gate {
       device.inject(copy.subarray(0, this.redirect(copy, copy.length, device.linkHeader, flow.libraryPort)))
       packet.read(frame, at, end - at, device.linkHeader)
     }
-    this.piece = first[0] === 0 && first[1] === length ? null : first
+    this.piece = first
     return true
   }
 
@@ -569,9 +562,7 @@ export class Gate {
     if (mtu !== null) {
       host.count('icmpErrors')
       const flow = inner.protocol === PROTO_TCP ? host.flows.of(inner, true) : null
-      const offset = flow === null ? -1 : (inner.sequence - flow.sndUna) | 0
-      if (flow !== null && offset >= 0 && offset < flow.inFlight)
-        flow.pathMss = Math.min(flow.pathMss, mssOn(mtu, inner.family))
+      if (flow?.isInFlight(inner.sequence)) flow.pathMss = Math.min(flow.pathMss, mssOn(mtu, inner.family))
       return
     }
     const code = reportOf(packet, inner)
@@ -620,13 +611,11 @@ function toLibrary(flow: Flow, device: PicoDevice): SegmentEnds {
 }
 
 /** The library offers and says all that it knows, whatever the peer's SYN says. */
-function withoutWhatWasNotOffered({ offer, isSynchronised }: Flow, packet: PacketView): void {
+function withoutWhatWasNotOffered({ offer }: Flow, packet: PacketView): void {
   const isAnswer = (packet.flags & (TCP_SYN | TCP_ACK)) === (TCP_SYN | TCP_ACK)
   if (isAnswer && !offer.hasScale) packet.withoutOption(WINDOW_SCALE)
   if (isAnswer && offer.timestamp === null) packet.withoutOption(TIMESTAMPS)
-  if (offer.hasSack) return
-  if (isAnswer) packet.withoutOption(SACK_PERMITTED)
-  else if (isSynchronised) packet.withoutOption(SACK)
+  if (!offer.hasSack) withoutSack(packet)
 }
 
 function octetsOf({ family, words }: Flow, first: 0 | 4): Uint8Array {

@@ -37,6 +37,20 @@ it('small octets wait while others are under way, unless the socket says otherwi
   expect(push(10, false)).toBe(10)
 })
 
+it.each([
+  ['a peer', { offer: { mss: 536 }, pathMss: 1460 }],
+  ['the path', { offer: { mss: 1460 }, pathMss: 536 }],
+])('segments of the size that %s takes wait for nothing', (_, sizes) => {
+  const { flow, push } = withWindow(10_000)
+  Object.assign(flow, sizes, { device: { mtu: 1500 } })
+  expect(push(10, true)).toBe(10)
+  expect(push(535, true)).toBe(0)
+  expect(push(1, true)).toBe(536)
+  flow.hasTimestamps = true
+  expect(push(523, true)).toBe(0)
+  expect(push(1, true)).toBe(524)
+})
+
 it('what a window leaves of more waits for a segment, or half of what the window was, or some time', () => {
   const { flow, outbox, push } = withWindow(3000)
   expect(push(8000)).toBe(3000)

@@ -7,9 +7,6 @@
 import { ByteQueue } from '@ioth/core/shell'
 import type { Flow } from '../flows.ts'
 
-/** What is certainly worth a segment. */
-const SEGMENT = 1460
-
 export class Outbox extends ByteQueue {
   /**
    * Gives the library as much as the peer takes, in pieces worth sending (RFC 9293 3.8.6.2.1).
@@ -19,13 +16,14 @@ export class Outbox extends ByteQueue {
    */
   feed(flow: Flow | null, isPatient: boolean, write: (octets: Uint8Array) => number): boolean {
     let isFull = false
+    const segment = flow?.fullSegment ?? 0
     while (this.length > 0) {
-      if (isPatient && this.length < SEGMENT && (flow?.unacknowledged ?? 0) > 0) break
+      if (isPatient && this.length < segment && (flow?.unacknowledged ?? 0) > 0) break
       const allowance = flow?.allowance ?? Number.POSITIVE_INFINITY
       const octets = this.front(allowance)
       // A window that holds less than a segment, than what waits, and than half of what it was, is not worth one before some time has gone.
       const isWorth =
-        octets.length === this.length || allowance >= SEGMENT || flow?.isOverdue === true || isHalf(flow, allowance)
+        octets.length === this.length || allowance >= segment || flow?.isOverdue === true || isHalf(flow, allowance)
       if (!isWorth || octets.length === 0) break
       const taken = Math.max(0, write(octets))
       this.drop(taken)

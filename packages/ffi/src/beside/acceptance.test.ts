@@ -3,6 +3,7 @@ import { createVirtualScheduler, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } f
 import { expect, it } from 'vitest'
 import { frameOf } from '../../test/support/frames.ts'
 import { Acceptance, type ConnectionNumbers, type Verdict } from './acceptance.ts'
+import type { Piece } from './given-octets.ts'
 import { PacketView } from './packet-view.ts'
 
 /** Its first octet is 1000, of which 10 came and 100 more may come; of ours 500 to 600 are under way. */
@@ -124,4 +125,29 @@ it('of timestamps that were agreed on, one that is older than the newest in orde
   scheduler.advance(25 * 86_400 * 1_000_000)
   expect(made.judge(stamped(1010, 499), numbers)).toBe('take')
   expect(made.recentStamp).toBe(499)
+})
+
+it.each<[string, number, number, readonly Piece[] | null]>([
+  ['in order', 1010, 20, null],
+  ['ahead', 1050, 20, null],
+  ['of which some are there', 1000, 20, [[1010, 1020]]],
+  ['of which some are beyond the window', 1100, 20, [[1100, 1110]]],
+])('the library is given octets once: %s', (_, sequence, length, pieces) => {
+  const made = acceptance()
+  const numbers: ConnectionNumbers = { ...ESTABLISHED, rcvEdge: 1110 }
+  const whole = segment(TCP_ACK, sequence, 600, length)
+  expect(made.give(whole, numbers)).toEqual(pieces)
+  expect(made.isWithin(whole, numbers)).toBe(sequence + length <= 1110)
+})
+
+it('the library is not given again what it has not acknowledged, except from where it stands', () => {
+  const made = acceptance()
+  expect(made.give(segment(TCP_ACK, 1030, 600, 20), ESTABLISHED)).toBe(null)
+  expect(made.give(segment(TCP_ACK, 1030, 600, 20), ESTABLISHED)).toEqual([])
+  expect(made.give(segment(TCP_ACK, 1020, 600, 40), ESTABLISHED)).toEqual([
+    [1020, 1030],
+    [1050, 1060],
+  ])
+  // What begins where it stands it does not have, although it was given: it threw that away.
+  expect(made.give(segment(TCP_ACK, 1020, 600, 40), { ...ESTABLISHED, rcvNxt: 1020 })).toBe(null)
 })

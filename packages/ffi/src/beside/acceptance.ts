@@ -5,7 +5,7 @@
  * @module
  */
 import { type Clock, TCP_ACK, TCP_RST, TCP_SYN } from '@ioth/core'
-import { GivenOctets } from './given-octets.ts'
+import { GivenOctets, type Piece } from './given-octets.ts'
 import type { PacketView } from './packet-view.ts'
 
 /** Of a connection, as its segments on the wire show it. */
@@ -36,7 +36,7 @@ const SECOND = 1_000_000
 const STALE = 24 * 86_400 * SECOND
 
 export class Acceptance {
-  /** What the library was given. */
+  /** What the library was given, and has not acknowledged. */
   readonly given: GivenOctets = new GivenOctets()
   private readonly clock: Clock
   /** The newest timestamp that came in order (TS.Recent, RFC 7323 4.3), and when. */
@@ -118,6 +118,29 @@ export class Acceptance {
     this.windowAcknowledgment = acknowledgment
     this.widestWindow = Math.max(this.widestWindow, window)
     return true
+  }
+
+  /** Whether a segment, which counts, ends within what its sender was ever told that we take. */
+  isWithin({ sequence, dataLength }: PacketView, { rcvEdge }: ConnectionNumbers): boolean {
+    return rcvEdge === null || ((sequence + dataLength - rcvEdge) | 0) <= 0
+  }
+
+  /**
+   * Notes that the library is given the octets of a segment: those of them that are in what we take, and that it was not given before.
+   * @returns their sequence numbers, in pieces; null: all of them, as they are.
+   */
+  give(segment: PacketView, numbers: ConnectionNumbers): readonly Piece[] | null {
+    const { given } = this
+    const { sequence, dataLength } = segment
+    const { rcvNxt, rcvEdge } = numbers
+    const end = (sequence + dataLength) | 0
+    const from = ((rcvNxt - sequence) | 0) > 0 ? rcvNxt : sequence
+    const to = rcvEdge === null || this.isWithin(segment, numbers) ? end : rcvEdge
+    if (from === rcvNxt) given.acknowledged(rcvNxt)
+    const isWhole = from === sequence && to === end
+    if (isWhole && given.append(from, to)) return null
+    const pieces = ((to - from) | 0) > 0 ? given.give(from, to) : []
+    return isWhole && pieces[0]?.[0] === from && pieces[0][1] === to ? null : pieces
   }
 
   private challenge(): Verdict {

@@ -17,13 +17,14 @@ export { answerArp, answerSolicitation, askedFor, isArp, isSolicitation } from '
 export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbor-probe.ts'
 export { ProbedNeighbors } from './neighbor-table.ts'
 export { packetFrames } from './packet-frames.ts'
-export { IP6_FRAGMENT_HEADER, PacketView, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
+export { IP6_FRAGMENT_HEADER, PacketView, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
 export { Pieces } from './pieces.ts'
 export { RetiredFlows } from './retired-flows.ts'
 export {
   cutSegment,
   endsOf,
   makeSegment,
+  mssOf,
   mssOn,
   plainSyn,
   refusalOf,
@@ -31,5 +32,6 @@ export {
   roomIn,
   type SegmentEnds,
   withMss,
+  withoutSack,
 } from './segment.ts'
 export { isStray } from './stray-frame.ts'

@@ -55,6 +55,14 @@ test('a neighbour that does not answer is asked three times, and what waited is 
   expect(probe.dropped).toBe(20)
 })
 
+test('when it closes, whoever waits for a neighbour is told that there is none', () => {
+  const told: unknown[] = []
+  probe.resolve(other, (found) => told.push(found))
+  probe.address(packet(1), 60, other)
+  probe.close()
+  expect([told, probe.dropped]).toEqual([[null], 1])
+})
+
 test('many absent neighbours draw a bounded number of questions', () => {
   for (let host = 1; host < 250; host++) probe.address(packet(0), 60, parseIpAddress(`10.0.1.${host}`))
   expect(sent.length).toBe(64)

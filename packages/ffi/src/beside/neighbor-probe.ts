@@ -179,10 +179,9 @@ export class NeighborProbe {
     this.known.delete(address.withScope(0).toString())
   }
 
-  /** No question is repeated any more; nobody is told. */
+  /** Nobody is asked any more: whoever waits hears that nobody answers. */
   close(): void {
-    for (const question of this.questions.values()) this.wires.clock.disarm(question)
-    this.questions.clear()
+    for (const [key, question] of this.questions) this.answer(key, question, null)
   }
 
   private learn(address: IpAddress, frame: Uint8Array, at: number): void {

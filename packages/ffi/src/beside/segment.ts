@@ -37,7 +37,7 @@ import {
   TCP_WINDOW,
 } from '@ioth/core'
 import { sumOf, transportSum } from './checksum.ts'
-import { PacketView, WINDOW_SCALE } from './packet-view.ts'
+import { PacketView, SACK, SACK_PERMITTED, WINDOW_SCALE } from './packet-view.ts'
 
 const HOPS = 64
 /** RFC 9293 3.1 */
@@ -190,18 +190,30 @@ export function withMss(syn: PacketView): Uint8Array | null {
 /** What absurd segment sizes are raised to: the options of a segment count, too, and the library sends none that has no room beside them. */
 const LEAST_MSS = 88
 
+/** The largest segment that a SYN means, as picoTCP is to understand it. */
+export function mssOf({ mss, family }: PacketView): number {
+  return Math.max(LEAST_MSS, mss || DEFAULT_MSS[family])
+}
+
 /**
  * A SYN as picoTCP understands it: without octets and other flags, with the segment size that it means, and with the offer of selective
  * acknowledgements, without which the library throws away what comes before its turn (pico_tcp.c, tcp_data_in_high_segment).
  */
 export function plainSyn(syn: PacketView): Uint8Array {
-  const { bytes, family, flags, sequence, acknowledgment, window, timestampsAt } = syn
-  const mss = Math.max(LEAST_MSS, syn.mss || DEFAULT_MSS[family])
+  const { bytes, flags, sequence, acknowledgment, window, timestampsAt } = syn
+  const mss = mssOf(syn)
   const options = [2, MSS_OPTION, mss >>> 8, mss & 0xff, 4, 2]
   if (syn.hasOption(WINDOW_SCALE)) options.push(3, 3, syn.windowScale)
   if (timestampsAt !== -1) options.push(8, 10, ...bytes.subarray(timestampsAt, timestampsAt + 8))
   while (options.length % 4 !== 0) options.push(1)
   return makeSegment(endsOf(syn), { flags: flags & (TCP_SYN | TCP_ACK), sequence, acknowledgment, window, options })
+}
+
+/** A segment to a peer that offered no selective acknowledgements (RFC 2018 2): picoTCP offers them, and makes them, all the same. */
+export function withoutSack(segment: PacketView): void {
+  const isSyn = (segment.flags & TCP_SYN) !== 0
+  if (!isSyn) segment.withoutOption(SACK)
+  else if ((segment.flags & TCP_ACK) !== 0) segment.withoutOption(SACK_PERMITTED)
 }
 
 /** Octets of data that a segment may have, so that it is no longer than `mss` with its options (RFC 6691). */
