@@ -21,13 +21,17 @@ import {
 } from '@ioth/core'
 import { type Callbacks, koffi, Pieces } from '@ioth/ffi'
 import { type Pico, type Pointer, SEND_TYPE } from './bindings.ts'
-import { DROP, PASS } from './gate.ts'
+
+/** {@link DeviceHost.arrives}: the library shall not see the frame. */
+export const DROP = -1
+/** {@link DeviceHost.arrives}: as it is. */
+export const PASS = 0
 
 /** What a device asks of its stack. */
 export interface DeviceHost {
   /** A frame of the library is about to leave. @returns its length from now on; 0: it shall not leave. */
   leaves(device: PicoDevice, frame: Uint8Array, at: number, length: number): number
-  /** A frame of the link. @returns what `gate.ts` says. */
+  /** A frame of the link. @returns {@link DROP}, {@link PASS}, or the port that the library shall see it go to: see `redirect`. */
   arrives(device: PicoDevice, frame: Uint8Array, at: number, length: number): number
   /** The packet that the fragment which just arrived completes, in one frame that is the device's. */
   takeWhole(): Uint8Array | null

@@ -63,7 +63,7 @@ import { DatagramMarks } from './datagram-marks.ts'
 import { type DeviceHost, PicoDevice } from './device.ts'
 import { Engine, type PicoUser } from './engine.ts'
 import { type Flow, Flows } from './flows.ts'
-import { Gate, type GateCount, type GateHost, NO_ROOM, NOBODY } from './gate.ts'
+import { Gate, type GateCount, type GateHost } from './gate.ts'
 import { GroupDatagrams, type GroupDatagramsHost } from './group-datagrams.ts'
 import { type InterfaceHost, PicoInterface } from './interface.ts'
 import { type FoundLibrary, loadLibrary } from './library.ts'
@@ -71,6 +71,7 @@ import { capabilitiesWith } from './limits.ts'
 import { LoopbackLink } from './loopback.ts'
 import { PortAliases } from './port-aliases.ts'
 import { RoutingTable, type Way } from './routes.ts'
+import { NO_ROOM, NOBODY } from './segment-gate.ts'
 import { readLimits } from './settings.ts'
 import { DatagramSocket } from './sockets/datagram-socket.ts'
 import { invalid, notImplemented, type PicoSocket, type SocketHost } from './sockets/endpoint.ts'
@@ -362,7 +363,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   acknowledges(): unknown {
-    return this.gate.acknowledged
+    return this.gate.segments.acknowledged
   }
 
   redirect(device: PicoDevice, frame: Uint8Array, length: number, port: number): number {
@@ -370,19 +371,19 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   reset(flow: Flow, isSilent = false): boolean {
-    const isDone = this.gate.reset(flow, isSilent)
+    const isDone = this.gate.segments.reset(flow, isSilent)
     if (isDone) this.touch()
     return isDone
   }
 
   sendFin(flow: Flow): boolean {
-    const isDone = this.gate.sendFin(flow)
+    const isDone = this.gate.segments.sendFin(flow)
     if (isDone) this.touch()
     return isDone
   }
 
   openWindow(flow: Flow, window: number): void {
-    this.gate.openWindow(flow, window)
+    this.gate.segments.openWindow(flow, window)
     this.touch()
   }
 
@@ -445,7 +446,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   private flushDevices(): void {
-    this.gate.giveFins()
+    this.gate.segments.giveFins()
     this.loopback.flush()
     for (const { device } of this.attached) {
       if (device.giveLater()) this.touch()
@@ -476,13 +477,13 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     if (isLost && now - flow.finSince > FIN_AGAIN_US * 2 ** Math.min(flow.finCount, 6)) {
       flow.finSince = now
       flow.finCount++
-      this.gate.repeatFin(flow)
+      this.gate.segments.repeatFin(flow)
     }
     if (!flow.isStalled || flow.inFlight > 0 || flow.isOver) flow.probedAt = now
     else if (now - flow.probedAt > PROBE_US * 2 ** Math.min(flow.probes, 6)) {
       flow.probedAt = now
       flow.probes++
-      if (flow.peerWindow === 0) this.gate.probe(flow)
+      if (flow.peerWindow === 0) this.gate.segments.probe(flow)
       else {
         flow.isOverdue = true
         flow.owner?.acknowledgedMore?.()
