@@ -80,10 +80,10 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
       this.fail((error as NetError).code)
       return
     }
-    this.inside = device.tcpPorts.take(localPort)
-    const flow = device.flows.add(local, localPort, remote, remotePort)
+    this.inside = device.segments.ports.take(localPort)
+    const flow = device.segments.flows.add(local, localPort, remote, remotePort)
     flow.locate(mac)
-    device.begin(flow, local, this.inside, remotePort)
+    device.segments.begin(flow, local, this.inside, remotePort)
     this.follow(flow)
     this.isDialing = true
     const isBegun =
@@ -324,7 +324,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
     this.fd = -1
     this.inside = -1
     const release = (): void => {
-      if (inside >= 0) device.tcpPorts.release(inside)
+      if (inside >= 0) device.segments.ports.release(inside)
     }
     if (fd >= 0) engine.closeSocket(fd, release)
     else release()

@@ -2,8 +2,8 @@
  * An interface of the library on a link of ours: its device in a switch with one port, a bridge from there to the link, and what stands beside
  * the library and looks at each frame on the way.
  *
- * What is dealt with here: it answers segments for nobody by ICMP, takes errors of the network for the end of connections, flags it does not
- * know for a reason to reset them, tells a connected datagram socket what strangers send, and speaks IPv6 from the start.
+ * What is dealt with here: it passes on what is for others, takes errors of the network for its own, tells a connected datagram socket what
+ * strangers send, and speaks IPv6 from the start. TCP is in `segment-gate.ts`.
  *
  * @module
  */
@@ -20,47 +20,33 @@ import {
   parseMac,
   randomMac,
   type Scheduler,
-  TCP_ACK,
-  TCP_FIN,
-  TCP_PSH,
-  TCP_RST,
-  TCP_SYN,
   toBytes,
   UDP_CHECKSUM,
 } from '@ioth/core'
 import {
   answerSolicitation,
-  cutSegment,
   Echo,
   type EchoWay,
-  endsOf,
   type Flow,
-  FlowTable,
   FrameBridge,
   type FrameGuard,
   isIcmpError,
   isOfNobody,
   isSolicitation,
   isStray,
-  makeSegment,
   mendIcmp,
   mssOn,
   NeighborProbe,
   ndFrame,
   PacketView,
   pathMtuOf,
-  plainSyn,
   ROUTER_SOLICITATION,
-  refusalOf,
   reportOf,
-  roomIn,
-  TIMESTAMPS,
-  WINDOW_SCALE,
-  withoutSack,
 } from '@ioth/ffi'
 import type { FdPico, Pointer } from './bindings.ts'
 import { InsidePorts } from './inside-ports.ts'
 import { type Wire, wireTo } from './private-switch.ts'
+import { type SegmentCounters, SegmentGate } from './segment-gate.ts'
 
 /** What a device needs of its engine. */
 export interface DeviceOwner {
@@ -72,19 +58,15 @@ export interface DeviceOwner {
   isOurs(address: IpAddress): boolean
   isBroadcast(address: IpAddress): boolean
   sourceFor(destination: IpAddress): IpAddress | null
-  /** A SYN has come for a port of ours: `inside`, or that nobody listens, or that there is no room. */
+  /** See {@link SegmentHost.admits}. */
   admits(device: Device, frame: PacketView): number
   /** The library has a frame more. */
   delivered(): void
   /** A connection that is being made, or a datagram, cannot get there. */
   reported(flow: Flow, code: ErrorCode): void
-  /** A RST has come; the library hears of it after this. */
+  /** See {@link SegmentHost.wasReset}. */
   wasReset(flow: Flow): void
 }
-
-/** {@link DeviceOwner.admits} */
-export const NOBODY = 0
-export const NO_ROOM = -1
 
 /** A datagram socket that has a peer. */
 export interface Exchange {
@@ -98,21 +80,9 @@ export interface Exchange {
   reported(code: ErrorCode): void
 }
 
-/** Where a connection stands inside the library. */
-interface Place {
-  readonly flow: Flow
-  readonly port: number
-  readonly local: IpAddress
-  /** The address that the library speaks from, when it is another one than `local`. */
-  other: IpAddress | null
-}
-
-export interface DeviceCounters {
-  dropBacklog: number
-  dropStray: number
+export interface DeviceCounters extends SegmentCounters {
   dropStranger: number
   dropFragment: number
-  resetsOut: number
   icmpErrors: number
 }
 
@@ -122,14 +92,11 @@ const ALL_ROUTERS = toBytes(parseIpAddress('ff02::2'))
 /** Neighbours that the library is told of: each takes one of its timers over IPv4. The others it asks for itself. */
 const MOST_INTRODUCED = 1024
 
-const FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK
-
 export class Device implements FrameGuard {
   readonly mac: string
   readonly bridge: FrameBridge
-  readonly flows: FlowTable
+  readonly segments: SegmentGate
   readonly neighbors: NeighborProbe
-  readonly tcpPorts: InsidePorts = new InsidePorts()
   readonly udpPorts: InsidePorts = new InsidePorts()
   readonly exchanges: Set<Exchange> = new Set()
   readonly counters: DeviceCounters = {
@@ -150,20 +117,13 @@ export class Device implements FrameGuard {
   private readonly hardware: Uint8Array
   private readonly owner: DeviceOwner
   private readonly wire: Wire
-  /** The library's port of each connection, and by that and its peer's port which connection it is. */
-  private readonly inside = new Map<Flow, Place>()
-  private readonly known = new Map<number, Place>()
-  private readonly retired = new Set<Flow>()
   /** Neighbours that the library was told of. */
   private readonly introduced = { 4: new Set<string>(), 6: new Set<string>() }
   private readonly packet = {
     in: new PacketView(),
     out: new PacketView(),
-    own: new PacketView(),
     quoted: new PacketView(),
   }
-  /** An acknowledgement that waits for a later one. */
-  private acknowledgement: { readonly flow: Flow; readonly frame: Uint8Array } | null = null
 
   /**
    * Plugs a device of the library into a link.
@@ -188,11 +148,16 @@ export class Device implements FrameGuard {
     this.pointer = pointer
     this.wire = wire
     this.bridge = new FrameBridge({ scheduler, pool, link, guard: this, wire: wire.fd })
-    this.flows = new FlowTable({
+    const { counters, bridge } = this
+    this.segments = new SegmentGate({
       clock,
-      bareResets: true,
-      toPeer: (frame) => this.bridge.toLink(frame),
-      toLibrary: (frame, flow) => this.toLibrary(frame, flow),
+      bridge,
+      counters,
+      isOurs: (address) => owner.isOurs(address),
+      isBroadcast: (address) => owner.isBroadcast(address),
+      admits: (segment) => owner.admits(this, segment),
+      wasReset: (flow) => owner.wasReset(flow),
+      collect: () => this.collect(),
     })
     this.neighbors = new NeighborProbe({
       clock,
@@ -227,46 +192,18 @@ export class Device implements FrameGuard {
     else this.bridge.toLibrary(introduction(neighbor, mac, parseMac(this.mac)))
   }
 
-  // ---------- connections ----------
-
-  /** A connection of ours, which has a port of its own inside. */
-  begin(flow: Flow, local: IpAddress, inside: number, remotePort: number): void {
-    const place: Place = { flow, port: inside, local, other: null }
-    this.inside.set(flow, place)
-    this.known.set(keyOf(inside, remotePort), place)
-  }
-
-  /** Whether the library could not tell a new connection from one that is there. */
-  isTaken(inside: number, remotePort: number): boolean {
-    return this.known.has(keyOf(inside, remotePort))
-  }
-
-  /** The library has forgotten a connection: what comes for it is answered here. */
-  retire(flow: Flow, remotePort: number): void {
-    this.retired.add(flow)
-    const key = keyOf(this.inside.get(flow)?.port ?? 0, remotePort)
-    if (this.known.get(key)?.flow === flow) this.known.delete(key)
-  }
-
-  /** Nothing is known of a connection any more. */
-  forget(flow: Flow): void {
-    this.retired.delete(flow)
-    this.inside.delete(flow)
-    this.flows.remove(flow)
-  }
-
   // ---------- frames ----------
 
   arriving(bytes: Uint8Array, length: number): boolean {
     const { in: packet } = this.packet
     if (!packet.read(bytes, 0, length)) {
-      this.releaseAcknowledgement()
+      this.segments.releaseAcknowledgement()
       this.neighbors.arriving(bytes, length)
       return true
     }
     if (packet.family === 6 && this.ipv6Addresses === 0) return false
-    if (packet.isTcp) return this.segmentArrives(packet)
-    this.releaseAcknowledgement()
+    if (packet.isTcp) return this.segments.arrives(packet)
+    this.segments.releaseAcknowledgement()
     // What is for others the library passes on (pico_ipv4.c, pico_ipv4_forward); no router is asked for here (RFC 1122 3.2.1.3).
     const { destinationAddress } = packet
     // Its link-local address, from which it asks for neighbours, is known to it alone.
@@ -302,7 +239,7 @@ export class Device implements FrameGuard {
       return false
     }
     if (packet.family === 6 && (this.ipv6Addresses === 0 || isOfNobody(packet))) return false
-    if (packet.isTcp) return this.segmentLeaves(packet)
+    if (packet.isTcp) return this.segments.leaves(packet)
     if (packet.isUdp) this.datagramLeaves(packet)
     else mendIcmp(packet)
     return !isIcmpError(packet) || this.errors.take()
@@ -313,7 +250,7 @@ export class Device implements FrameGuard {
   }
 
   arrived(): void {
-    this.releaseAcknowledgement()
+    this.segments.releaseAcknowledgement()
   }
 
   /** What the library has sent goes onto the link now. */
@@ -327,191 +264,13 @@ export class Device implements FrameGuard {
   /** Frames flow no more. */
   down(): void {
     this.neighbors.close()
-    this.flows.clear()
-    this.inside.clear()
-    this.known.clear()
-    this.retired.clear()
+    this.segments.clear()
   }
 
   /** The library's device is gone, or is never used again. */
   async close(): Promise<void> {
     await this.bridge.close()
     await this.wire.close()
-  }
-
-  // ---------- TCP ----------
-
-  private segmentArrives(segment: PacketView): boolean {
-    // The library resets a connection for a flag that it does not know (urgent data, congestion), and gives reserved bits back.
-    if (segment.reserved !== 0) segment.reserved = 0
-    if ((segment.flags & ~FLAGS) !== 0) segment.flags &= FLAGS
-    if ((segment.flags & TCP_SYN) !== 0) withoutScaleAndTimestamps(segment)
-    const isOpening = (segment.flags & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN
-    let flow = this.flows.find(segment, 'in')
-    if (flow !== null && this.retired.has(flow)) {
-      if (!isOpening) {
-        flow.late(segment)
-        return false
-      }
-      this.forget(flow)
-      flow = null
-    }
-    if (flow === null) return this.newSegment(segment, isOpening)
-    // The library has forgotten it.
-    if (flow.wasReset) return false
-    const verdict = flow.hasBegun && !flow.isDead ? flow.acceptance.judge(segment, flow) : 'take'
-    if (verdict !== 'take') {
-      this.releaseAcknowledgement()
-      if (verdict === 'answer') flow.acknowledge()
-      else if (verdict === 'refuse') this.refuse(segment)
-      return false
-    }
-    const before = flow.acknowledgedOctets
-    if (!flow.arriving(segment)) return false
-    if ((segment.flags & TCP_RST) !== 0) {
-      // The library hears of it in the form it believes, and what it holds is read before.
-      this.releaseAcknowledgement()
-      if (flow.wasReset) {
-        this.owner.wasReset(flow)
-        // What it has acknowledged by now tells which number it believes.
-        this.collect()
-        flow.resetLibrary()
-      }
-      return false
-    }
-    this.goInside(segment, flow)
-    if ((segment.flags & TCP_SYN) !== 0) return this.giveSyn(segment)
-    const isNews = flow.acknowledgedOctets !== before
-    const isPure = segment.flags === TCP_ACK && segment.dataLength === 0 && !flow.isPassive
-    if (isPure && isNews) {
-      // Of acknowledgements in a row the last one says all; by several, after a timeout, the library loses its place for good.
-      if (this.acknowledgement?.flow !== flow) this.releaseAcknowledgement()
-      this.acknowledgement = { flow, frame: segment.bytes.slice(0, segment.length) }
-      return false
-    }
-    this.releaseAcknowledgement()
-    return segment.dataLength === 0 || this.givesOctets(flow, segment, isNews)
-  }
-
-  /**
-   * What the library has not had yet, in pieces ({@link Acceptance.give}); and an end apart, for it does not see one that comes with octets.
-   * @param isNews whether it acknowledges something, too.
-   */
-  private givesOctets(flow: Flow, segment: PacketView, isNews: boolean): boolean {
-    const { sequence, acknowledgment, dataLength, window, flags, length } = segment
-    const { acceptance } = flow
-    const end = (sequence + dataLength) | 0
-    const hasEnd = (flags & TCP_FIN) !== 0
-    const fresh = acceptance.give(segment, flow)
-    if (fresh === null && !hasEnd) return true
-    const pieces = fresh ?? [[sequence, end]]
-    const whole = segment.bytes.slice(0, length)
-    for (const [left, right] of pieces)
-      this.give(whole, TCP_PSH | TCP_ACK, (left - sequence) | 0, (right - sequence) | 0)
-    if (pieces.length === 0) {
-      flow.acknowledge()
-      if (isNews) this.give(whole, TCP_ACK, 0, 0)
-    }
-    if (hasEnd && acceptance.isWithin(segment, flow)) {
-      const numbers = { flags: TCP_FIN | TCP_ACK, sequence: end, acknowledgment, window }
-      this.bridge.toLibrary(makeSegment(endsOf(segment), numbers))
-    }
-    return false
-  }
-
-  private give(whole: Uint8Array, flags: number, from: number, to: number): void {
-    const { own } = this.packet
-    own.read(whole.slice(), 0, whole.length)
-    own.flags = flags
-    own.keepOctets(from, to)
-    this.bridge.toLibrary(own.bytes.subarray(0, own.end))
-  }
-
-  /** To where the connection stands inside the library. */
-  private goInside(segment: PacketView, flow: Flow): void {
-    const place = this.inside.get(flow)
-    if (place === undefined) return
-    segment.destinationPort = place.port
-    if (place.other !== null) segment.destinationAddress = place.other
-  }
-
-  private newSegment(segment: PacketView, isOpening: boolean): boolean {
-    this.releaseAcknowledgement()
-    // RFC 1122 4.2.3.10: nobody connects from all of a network.
-    if (!this.owner.isOurs(segment.destinationAddress) || this.owner.isBroadcast(segment.sourceAddress)) {
-      this.counters.dropStray++
-      return false
-    }
-    const inside = isOpening ? this.owner.admits(this, segment) : NOBODY
-    if (inside === NO_ROOM) {
-      // The peer asks again in a second.
-      this.counters.dropBacklog++
-      return false
-    }
-    if (inside === NOBODY) {
-      this.refuse(segment)
-      return false
-    }
-    segment.destinationPort = inside
-    return this.giveSyn(segment)
-  }
-
-  /** A SYN, or the answer to one, in a form that the library understands. */
-  private giveSyn(segment: PacketView): false {
-    this.bridge.toLibrary(plainSyn(segment))
-    return false
-  }
-
-  /** RFC 9293 3.10.7.1: a segment for nobody is answered by a RST that its sender believes. */
-  private refuse(segment: PacketView): void {
-    this.counters.dropStray++
-    const refusal = refusalOf(segment)
-    if (refusal === null) return
-    this.counters.resetsOut++
-    this.bridge.toLink(refusal)
-  }
-
-  private segmentLeaves(segment: PacketView): boolean {
-    const { sourcePort } = segment
-    const real = this.tcpPorts.real(sourcePort)
-    // Resets are made here, from the numbers of the connection.
-    if (real < 0 || (segment.flags & TCP_RST) !== 0) return false
-    // The library speaks from the first address of a network, whatever address a connection has.
-    const known = this.known.get(keyOf(sourcePort, segment.destinationPort))
-    if (known !== undefined && !segment.sourceAddress.equals(known.local)) {
-      known.other = segment.sourceAddress
-      segment.sourceAddress = known.local
-    }
-    segment.sourcePort = real
-    withoutScaleAndTimestamps(segment)
-    const flow = this.flows.find(segment, 'out')
-    // One that was given up before its SYN had left ends by it.
-    if (flow === null || (this.retired.has(flow) && !flow.isDead)) return false
-    if (!flow.offersSack) withoutSack(segment)
-    // It offers no more than its peer does (pico_tcp.c, tcp_syn).
-    if ((segment.flags & TCP_SYN) !== 0) segment.mss = mssOn(this.bridge.link.mtu, segment.family)
-    return flow.leaving(segment) && this.fits(segment, flow)
-  }
-
-  /** Towards a peer that connected it knows no size but its own (pico_tcp.c, tcp_syn), and of a path none: it is cut here. */
-  private fits(segment: PacketView, { peerMss, pathMss }: Flow): boolean {
-    const room = roomIn(segment, Math.min(peerMss, pathMss))
-    if (segment.dataLength <= room) return true
-    for (const piece of cutSegment(segment, room)) this.bridge.toLink(piece)
-    return false
-  }
-
-  private toLibrary(frame: Uint8Array, flow: Flow): void {
-    if (!this.inside.has(flow)) return
-    const { own } = this.packet
-    if (own.read(frame, 0, frame.length)) this.goInside(own, flow)
-    this.bridge.toLibrary(frame)
-  }
-
-  private releaseAcknowledgement(): void {
-    const { acknowledgement } = this
-    this.acknowledgement = null
-    if (acknowledgement !== null) this.bridge.toLibrary(acknowledgement.frame)
   }
 
   // ---------- UDP and ICMP ----------
@@ -556,7 +315,7 @@ export class Device implements FrameGuard {
     const mtu = pathMtuOf(packet, quoted)
     if (mtu !== null) {
       this.counters.icmpErrors++
-      const flow = quoted.protocol === PROTO_TCP ? this.flows.find(quoted, 'out') : null
+      const flow = quoted.protocol === PROTO_TCP ? this.segments.flows.find(quoted, 'out') : null
       if (flow?.isInFlight(quoted.sequence)) flow.pathMss = Math.min(flow.pathMss, mssOn(mtu, quoted.family))
       return
     }
@@ -571,7 +330,7 @@ export class Device implements FrameGuard {
       }
       return
     }
-    const flow = this.flows.get(quoted.sourceAddress, sourcePort, destinationAddress, destinationPort)
+    const flow = this.segments.flows.get(quoted.sourceAddress, sourcePort, destinationAddress, destinationPort)
     if (flow !== null && !flow.isEstablished) this.owner.reported(flow, code)
   }
 }
@@ -583,17 +342,4 @@ export class Device implements FrameGuard {
 function introduction(neighbor: IpAddress, mac: Uint8Array, own: Uint8Array): Uint8Array {
   const [source, nobody] = [toBytes(neighbor), new Uint8Array(16)]
   return ndFrame({ kind: ROUTER_SOLICITATION, target: nobody, source, destination: ALL_ROUTERS, to: own, mac })
-}
-
-function keyOf(inside: number, remotePort: number): number {
-  return inside * 65_536 + remotePort
-}
-
-/**
- * The library puts the scale of its window on every segment and changes it, and without timestamps segments can be made beside it that its peer
- * takes.
- */
-function withoutScaleAndTimestamps(segment: PacketView): void {
-  segment.withoutOption(WINDOW_SCALE)
-  if ((segment.flags & TCP_SYN) !== 0) segment.withoutOption(TIMESTAMPS)
 }

@@ -51,10 +51,11 @@ import {
 import type { FdPico, Pointer } from './bindings.ts'
 import { Connection } from './connection.ts'
 import { Datagrams } from './datagrams.ts'
-import { Device, type DeviceOwner, type Exchange, NO_ROOM, NOBODY } from './device.ts'
+import { Device, type DeviceOwner, type Exchange } from './device.ts'
 import { picoCode } from './errno.ts'
 import { LIBRARY_SOCKETS } from './limits.ts'
 import { FdPicoListener } from './listener.ts'
+import { NO_ROOM, NOBODY } from './segment-gate.ts'
 
 /** What is noted while frames are given to the library, before it is told. */
 const MOST_NOTED = 32
@@ -314,13 +315,13 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     const listener = listeners === undefined ? undefined : [...listeners].find((each) => each.insidePort(local) > 0)
     if (listener === undefined) return NOBODY
     const inside = listener.insidePort(local)
-    if (!listener.hasRoom || !this.hasRoom || device.isTaken(inside, frame.sourcePort)) return NO_ROOM
+    if (!listener.hasRoom || !this.hasRoom || device.segments.isTaken(inside, frame.sourcePort)) return NO_ROOM
     const { sourceAddress } = frame
     const route = this.shell.book.routeTo(sourceAddress)
     if (route !== null) device.introduce(route.via ?? sourceAddress, frame.bytes.slice(ETH_SOURCE, ETH_TYPE))
-    const flow = device.flows.addFor(frame)
-    device.begin(flow, local, inside, frame.sourcePort)
-    device.tcpPorts.hold(inside)
+    const flow = device.segments.flows.addFor(frame)
+    device.segments.begin(flow, local, inside, frame.sourcePort)
+    device.segments.ports.hold(inside)
     flow.isPassive = true
     flow.arriving(frame)
     listener.begin(device, flow, local, inside, sourceAddress, frame.sourcePort)
@@ -342,8 +343,8 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
   /** A connection that is over: it still answers what comes late. */
   retire(device: Device, flow: Flow, remotePort: number): void {
     this.lines.delete(flow)
-    device.retire(flow, remotePort)
-    this.retired.add(flow, () => device.forget(flow))
+    device.segments.retire(flow, remotePort)
+    this.retired.add(flow, () => device.segments.forget(flow))
   }
 
   // ---------- work ----------

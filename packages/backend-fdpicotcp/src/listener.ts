@@ -132,14 +132,14 @@ export class FdPicoListener implements ListenLine, SocketUser {
     const { engine } = this
     const { library } = engine
     const fd = engine.openSocket(address.family, 'tcp', this)
-    const inside = device.tcpPorts.take(this.port)
+    const inside = device.segments.ports.take(this.port)
     if (library.bind(fd, address, inside) === 0 && library.listen(fd, LIBRARY_BACKLOG) === 0) {
       this.parts.set(key, { fd, device, address, inside })
       return
     }
     const code = picoCode(library.error())
     engine.closeSilent(fd)
-    device.tcpPorts.release(inside)
+    device.segments.ports.release(inside)
     throw new NetError(code, 'listen')
   }
 
@@ -175,7 +175,7 @@ export class FdPicoListener implements ListenLine, SocketUser {
     this.take(part)
     this.parts.delete(address.toString())
     engine.closeSilent(fd)
-    device.tcpPorts.release(inside)
+    device.segments.ports.release(inside)
   }
 
   private giveUp(key: string, { flow, device, inside, remotePort }: Handshake): void {
@@ -183,7 +183,7 @@ export class FdPicoListener implements ListenLine, SocketUser {
     // Segments that are on their way out tell what a RST needs.
     device.collect()
     flow.reset()
-    device.tcpPorts.release(inside)
+    device.segments.ports.release(inside)
     this.engine.retire(device, flow, remotePort)
   }
 }
