@@ -7,7 +7,7 @@ import { ANY_V4, type Listener, READABLE, type TcpSocket } from '@ioth/core'
 import { expect } from 'vitest'
 import type { TcpSegment } from '../checker/tcp.ts'
 import type { Host } from '../lan/host.ts'
-import { ScriptedPeer } from '../lan/scripted-peer.ts'
+import { type Script, ScriptedPeer } from '../lan/scripted-peer.ts'
 import type { Scene } from '../suite.ts'
 
 /** The longest that a connection takes from its handshake to its program. */
@@ -39,6 +39,37 @@ export function fresh(
     else reached = end
   }
   return segments.filter((segment) => !repeated.has(segment))
+}
+
+/**
+ * Each segment of a peer draws one answer at most. On the host's clock one may come late, when a later segment has gone: there it is of all that
+ * were sent so far.
+ */
+export class SingleAnswers {
+  private readonly lan: Scene['lan']
+  private readonly peer: ScriptedPeer
+  private sent = 0
+  private received: TcpSegment[] = []
+
+  constructor(lan: Scene['lan'], peer: ScriptedPeer) {
+    this.lan = lan
+    this.peer = peer
+  }
+
+  /** Sends a segment, and tells its answers. @param what it is, for when they are too many. */
+  async to(script: Script, what: string): Promise<readonly TcpSegment[]> {
+    const { lan, peer } = this
+    if (lan.virtual !== null) {
+      this.sent = 0
+      this.received = []
+    }
+    this.sent++
+    const answers = fresh(lan, peer, await peer.exchange(script))
+    this.received.push(...answers)
+    const said = this.received.slice(-5).map(short)
+    expect(this.received.length, `answers to ${what}, the last ones: ${said}`).toBeLessThanOrEqual(this.sent)
+    return answers
+  }
 }
 
 /** The connection that waits at a listener. */
