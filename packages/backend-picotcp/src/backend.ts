@@ -3,7 +3,15 @@
  *
  * @module
  */
-import type { Backend, Capabilities, NetError, Probe, Stack, StackOptions } from '@ioth/core'
+import {
+  type Backend,
+  type Capabilities,
+  holdDuring,
+  type NetError,
+  type Probe,
+  type Stack,
+  type StackOptions,
+} from '@ioth/core'
 import { probeLibrary } from '@ioth/ffi'
 import { type FoundLibrary, findLibrary, libraryRequest } from './library.ts'
 import { capabilitiesWith, LIMITS } from './limits.ts'
@@ -33,18 +41,16 @@ function known(path: string | undefined): FoundLibrary {
 export async function createStack(options: PicoStackOptions): Promise<Stack> {
   const { library, quiet = true } = readSettings(options.settings as StackOptions['settings'])
   const stack = new PicoStack(options as StackOptions, known(library), quiet)
-  // What is waited for is timers, which keep no process alive: a program that awaits its stack must not end meanwhile.
-  options.scheduler.hold()
-  try {
-    for (const each of options.interfaces) await stack.addInterface(each)
-    for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
-  } catch (error) {
-    await stack.close()
-    throw error
-  } finally {
-    options.scheduler.release()
-  }
-  return stack
+  return await holdDuring(options.scheduler, async () => {
+    try {
+      for (const each of options.interfaces) await stack.addInterface(each)
+      for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
+    } catch (error) {
+      await stack.close()
+      throw error
+    }
+    return stack
+  })
 }
 
 async function probe(): Promise<Probe> {

@@ -9,6 +9,7 @@ import {
   ANY_V6,
   broadcastAddress,
   type EventQueue,
+  holdDuring,
   type Interface,
   type InterfaceAddress,
   IpAddress,
@@ -144,7 +145,11 @@ export class PicoInterface implements Interface {
     return this.ipv6 > 0
   }
 
-  async addAddress(address: IpAddress, prefixLength: number): Promise<void> {
+  addAddress(address: IpAddress, prefixLength: number): Promise<void> {
+    return holdDuring(this.host.scheduler, () => this.take(address, prefixLength))
+  }
+
+  private async take(address: IpAddress, prefixLength: number): Promise<void> {
     const { host, device } = this
     const where = { address: address.toString() }
     if (this.isRemoved) throw new NetError('ENETDOWN', 'addAddress', where)
@@ -235,7 +240,11 @@ export class PicoInterface implements Interface {
     return this.keeper?.lease ?? null
   }
 
-  async dhcp(timeoutMs: number = LEASE_WAIT_MS): Promise<DhcpLease> {
+  dhcp(timeoutMs: number = LEASE_WAIT_MS): Promise<DhcpLease> {
+    return holdDuring(this.host.scheduler, () => this.borrow(timeoutMs))
+  }
+
+  private async borrow(timeoutMs: number): Promise<DhcpLease> {
     if (this.isRemoved) throw new NetError('ENETDOWN', 'dhcp')
     if (this.keeper !== null) throw new NetError('EALREADY', 'dhcp')
     const { host } = this
@@ -259,7 +268,11 @@ export class PicoInterface implements Interface {
     return this.held.some((held) => broadcastAddress(held.address, held.prefixLength)?.equals(address) === true)
   }
 
-  async remove(): Promise<void> {
+  remove(): Promise<void> {
+    return holdDuring(this.host.scheduler, () => this.end())
+  }
+
+  private async end(): Promise<void> {
     if (this.isRemoved) return
     this.isRemoved = true
     this.neighbors?.close()

@@ -12,6 +12,7 @@ import {
   type ErrorCode,
   EventQueue,
   type FramePool,
+  holdDuring,
   type Interface,
   type InterfaceOptions,
   IP6_HEADER,
@@ -191,7 +192,11 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     return this.attached
   }
 
-  async addInterface(options: InterfaceOptions): Promise<Interface> {
+  addInterface(options: InterfaceOptions): Promise<Interface> {
+    return holdDuring(this.scheduler, () => this.plugIn(options))
+  }
+
+  private async plugIn(options: InterfaceOptions): Promise<Interface> {
     this.checkOpen('addInterface')
     const { link } = options
     if (!('attach' in link)) throw invalid('addInterface', 'the stack "picotcp" takes an open link, not a locator')
@@ -636,7 +641,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   close(): Promise<void> {
-    this.closing ??= this.shutDown()
+    this.closing ??= holdDuring(this.scheduler, () => this.shutDown())
     return this.closing
   }
 
@@ -645,8 +650,6 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
   }
 
   private async shutDown(): Promise<void> {
-    // A program that awaits it must not end meanwhile.
-    this.scheduler.hold()
     try {
       for (const socket of [...this.openSockets]) socket.close()
       await this.lingered()
@@ -664,7 +667,6 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
       this.library.unload()
       this.callbacks.release()
     } finally {
-      this.scheduler.release()
       this.resolveClosed()
     }
   }

@@ -12,7 +12,7 @@ const dist = (path: string): string => {
 /** Runs a program with two stacks in real time to its end, and gives what it printed. One that does not end fails. */
 function run(program: string): string {
   const source = `
-    import { connect, createPipe, defaultPool, defaultScheduler, impair, listen, poll } from ${dist('core/dist/index.js')}
+    import { connect, createPipe, defaultPool, defaultScheduler, impair, listen, parseIpAddress, poll } from ${dist('core/dist/index.js')}
     import * as streams from ${dist('core/dist/node.js')}
     import { createStack } from ${dist('stack-ts/dist/index.js')}
     const scheduler = defaultScheduler()
@@ -73,6 +73,21 @@ describe('what keeps a process alive', () => {
       stream.end(Buffer.alloc(300_000))
       process.on('exit', () => log(got))`
     expect(run(program)).toBe('exit\n300000\n')
+  })
+
+  it('whoever waits for an interface, an address, a lease or a neighbour', () => {
+    const program = `
+      const [near, far] = createPipe({ scheduler, pool })
+      const server = await createStack({ scheduler, pool, interfaces: [{ link: far, addresses: ['10.1.0.1/24'] }] })
+      const stack = await createStack({ scheduler, pool, interfaces: [] })
+      const on = await stack.addInterface({ link: near, addresses: ['fd00::1/64'] })
+      await on.addAddress(parseIpAddress('10.1.0.2'), 24)
+      log(on.addresses.length) // With the link-local one.
+      log(await stack.ping(parseIpAddress('10.1.0.9'), { timeoutMs: 50 }).catch((error) => error.code))
+      log(await on.dhcp(50).catch((error) => error.code))
+      await on.remove()
+      log(stack.interfaces.length)`
+    expect(run(program)).toBe('3\nEHOSTUNREACH\nETIMEDOUT\n0\nexit\n')
   })
 
   it('a stack that closes, until it has, also when a peer is silent', () => {

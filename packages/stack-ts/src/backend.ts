@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Backend, Probe, Stack, StackOptions } from '@ioth/core'
+import { type Backend, holdDuring, type Probe, type Stack, type StackOptions } from '@ioth/core'
 import { CAPABILITIES } from './capabilities.ts'
 import type { TsSettings } from './settings.ts'
 import { TsStack } from './stack.ts'
@@ -19,18 +19,16 @@ export interface TsStackOptions extends Omit<StackOptions, 'settings'> {
  */
 export async function createStack(options: TsStackOptions): Promise<Stack> {
   const stack = new TsStack(options as StackOptions)
-  // Probing is all timers, which keep no process alive: a program that awaits its stack must not end meanwhile.
-  options.scheduler.hold()
-  try {
-    for (const each of options.interfaces) await stack.addInterface(each)
-    for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
-  } catch (error) {
-    await stack.close()
-    throw error
-  } finally {
-    options.scheduler.release()
-  }
-  return stack
+  return await holdDuring(options.scheduler, async () => {
+    try {
+      for (const each of options.interfaces) await stack.addInterface(each)
+      for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
+    } catch (error) {
+      await stack.close()
+      throw error
+    }
+    return stack
+  })
 }
 
 export const backend: Backend = Object.freeze({

@@ -7,6 +7,7 @@
 import {
   type Clock,
   ETHERTYPE_IP4,
+  holdDuring,
   type Interface,
   type InterfaceAddress,
   type IpAddress,
@@ -118,7 +119,11 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     return this.host.ip.addresses.entries.filter((entry) => entry.interface === this)
   }
 
-  async addAddress(address: IpAddress, prefixLength: number): Promise<void> {
+  addAddress(address: IpAddress, prefixLength: number): Promise<void> {
+    return holdDuring(this.host.scheduler, () => this.take(address, prefixLength))
+  }
+
+  private async take(address: IpAddress, prefixLength: number): Promise<void> {
     const { ip } = this.host
     const text = address.toString()
     if (address.family === 6) return await this.v6.add(address, prefixLength)
@@ -163,7 +168,11 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     return this.leasing?.lease ?? null
   }
 
-  async dhcp(timeoutMs: number = this.host.dhcpWaitMs): Promise<DhcpLease> {
+  dhcp(timeoutMs: number = this.host.dhcpWaitMs): Promise<DhcpLease> {
+    return holdDuring(this.host.scheduler, () => this.borrow(timeoutMs))
+  }
+
+  private async borrow(timeoutMs: number): Promise<DhcpLease> {
     if (this.isRemoved) throw new NetError('ENETDOWN', 'dhcp')
     if (this.arp === null) {
       const message = `DHCP needs an Ethernet, and ${this.link.name} carries IP packets only`
@@ -192,7 +201,11 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     await this.v6.autoconfigure()
   }
 
-  async remove(): Promise<void> {
+  remove(): Promise<void> {
+    return holdDuring(this.host.scheduler, () => this.end())
+  }
+
+  private async end(): Promise<void> {
     if (this.isRemoved) return
     this.isRemoved = true
     this.leasing?.stop(new NetError('ENETDOWN', 'dhcp'))

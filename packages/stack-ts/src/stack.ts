@@ -14,6 +14,7 @@ import {
   ETHERTYPE_IP6,
   EventQueue,
   type FramePool,
+  holdDuring,
   type Interface,
   type InterfaceOptions,
   type IpAddress,
@@ -204,7 +205,11 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     return this.attached
   }
 
-  async addInterface(options: InterfaceOptions): Promise<Interface> {
+  addInterface(options: InterfaceOptions): Promise<Interface> {
+    return holdDuring(this.scheduler, () => this.plugIn(options))
+  }
+
+  private async plugIn(options: InterfaceOptions): Promise<Interface> {
     this.checkOpen('addInterface')
     const { link } = options
     if (!('attach' in link)) {
@@ -488,7 +493,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   }
 
   close(): Promise<void> {
-    this.closing ??= this.shutDown()
+    this.closing ??= holdDuring(this.scheduler, () => this.shutDown())
     return this.closing
   }
 
@@ -497,8 +502,6 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   }
 
   private async shutDown(): Promise<void> {
-    // A program that awaits it must not end meanwhile: what lingers waits longer than a closed connection holds the process.
-    this.scheduler.hold()
     try {
       for (const socket of [...this.openSockets]) socket.close()
       await this.lingered()
@@ -511,7 +514,6 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
       this.loopback.clear()
       this.loopback6.clear()
     } finally {
-      this.scheduler.release()
       this.resolveClosed()
     }
   }

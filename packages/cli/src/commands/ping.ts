@@ -57,8 +57,6 @@ export async function ping(target: string, options: PingOptions, settings: Netwo
   }
 
   const started = performance.now()
-  // A stack's own timers do not keep the process alive.
-  stack.scheduler.hold()
   const asked: Promise<void>[] = []
   for (let sequence = 1; !stop.signal.aborted; sequence++) {
     asked.push(ask(sequence))
@@ -66,7 +64,6 @@ export async function ping(target: string, options: PingOptions, settings: Netwo
     await sleep(options.interval * 1000, undefined, { signal: stop.signal }).catch(() => undefined)
   }
   await Promise.all(asked)
-  stack.scheduler.release()
   if (failure !== null) throw failure
   console.log(text.statistics(performance.now() - started))
   if (!text.answered) process.exitCode = 1

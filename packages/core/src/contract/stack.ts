@@ -219,6 +219,9 @@ export interface MovedConnection {
   readonly received: Uint8Array
 }
 
+/**
+ * One host of a network. What gives a promise, here and on its interfaces, keeps the process alive until that is settled: see `holdDuring`.
+ */
 export interface Stack extends AsyncDisposable {
   readonly backend: string
   readonly name: string

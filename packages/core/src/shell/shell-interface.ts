@@ -11,6 +11,7 @@ import type { DhcpLease } from '../services/dhcp/lease.ts'
 import type { LeasedStack, LeaseKeeper } from '../services/dhcp/lease-keeper.ts'
 import { leaseOnStation } from '../station/lease-on-station.ts'
 import type { Station } from '../station/station.ts'
+import { holdDuring } from '../time/hold-during.ts'
 import type { BookInterface } from './address-book.ts'
 
 /** What an interface needs of its stack. */
@@ -46,7 +47,7 @@ export class ShellInterface implements BookInterface {
   /** @internal before its first address */
   beside(station: Station): void {
     this.station = station
-    this.dhcp = (timeoutMs = LEASE_WAIT_MS) => this.borrow(station, timeoutMs)
+    this.dhcp = (timeoutMs = LEASE_WAIT_MS) => holdDuring(this.owner.scheduler, () => this.borrow(station, timeoutMs))
   }
 
   get lease(): DhcpLease | null {
@@ -85,7 +86,7 @@ export class ShellInterface implements BookInterface {
       throw new NetError('EINVAL', 'address', where)
     }
     if (this.addresses.some((own) => own.address.equals(address))) throw new NetError('EEXIST', 'address', where)
-    await this.owner.addAddress(this, address, prefixLength)
+    await holdDuring(this.owner.scheduler, () => this.owner.addAddress(this, address, prefixLength))
   }
 
   removeAddress(address: IpAddress): void {
@@ -96,7 +97,7 @@ export class ShellInterface implements BookInterface {
   }
 
   async remove(): Promise<void> {
-    await this.owner.removeInterface(this)
+    await holdDuring(this.owner.scheduler, () => this.owner.removeInterface(this))
   }
 
   /** @internal the address is usable from now on */

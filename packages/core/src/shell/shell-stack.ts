@@ -30,6 +30,7 @@ import { NetError } from '../errors/net-error.ts'
 import { createPortTable } from '../ports/port-table.ts'
 import { createStation, type StationOptions } from '../station/station.ts'
 import { EventQueue } from '../time/event-queue.ts'
+import { holdDuring } from '../time/hold-during.ts'
 import { AddressBook, BookRoutes } from './address-book.ts'
 import type { Engine } from './engine.ts'
 import { LocalLines } from './local-line.ts'
@@ -61,19 +62,17 @@ const PING_TIMEOUT_MS = 1000
 export async function createShellStack(options: ShellOptions): Promise<ShellStack> {
   const { scheduler, interfaces, gateways = [] } = options.stack
   const stack = new ShellStack(options)
-  // Timers keep no process alive: a program that awaits its stack must not end meanwhile.
-  scheduler.hold()
-  try {
-    await options.begin?.()
-    for (const each of interfaces) await stack.addInterface(each)
-    for (const gateway of gateways) stack.addGateway(gateway)
-  } catch (error) {
-    await stack.close()
-    throw error
-  } finally {
-    scheduler.release()
-  }
-  return stack
+  return await holdDuring(scheduler, async () => {
+    try {
+      await options.begin?.()
+      for (const each of interfaces) await stack.addInterface(each)
+      for (const gateway of gateways) stack.addGateway(gateway)
+    } catch (error) {
+      await stack.close()
+      throw error
+    }
+    return stack
+  })
 }
 
 export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner {
@@ -145,7 +144,11 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
 
   // ---------- interfaces and addresses ----------
 
-  async addInterface(options: InterfaceOptions): Promise<Interface> {
+  addInterface(options: InterfaceOptions): Promise<Interface> {
+    return holdDuring(this.scheduler, () => this.plugIn(options))
+  }
+
+  private async plugIn(options: InterfaceOptions): Promise<Interface> {
     this.assertUp('interface')
     const cidrs = (options.addresses ?? []).map((text) => parseCidr(text))
     if (options.mac !== undefined) parseMac(options.mac)
@@ -314,7 +317,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
       throw new NetError('EINVAL', 'ping', where)
     }
     if (this.sourceFor(to) === null) throw new NetError('ENETUNREACH', 'ping', where)
-    return await this.engine.ping(to, { ...options, size, timeoutMs })
+    return await holdDuring(this.scheduler, () => this.engine.ping(to, { ...options, size, timeoutMs }))
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -335,7 +338,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   }
 
   close(): Promise<void> {
-    this.closing ??= this.end()
+    this.closing ??= holdDuring(this.scheduler, () => this.end())
     return this.closing
   }
 
@@ -365,7 +368,6 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   }
 
   private async end(): Promise<void> {
-    this.scheduler.hold()
     try {
       for (const socket of [...this.open]) socket.close()
       for (const on of this.book.interfaces) (on as ShellInterface).stopLease()
@@ -374,7 +376,6 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
       await this.engine.close()
       for (const on of [...this.book.interfaces]) this.book.removeInterface(on)
     } finally {
-      this.scheduler.release()
       this.resolveClosed()
     }
   }
