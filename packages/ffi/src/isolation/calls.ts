@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CODES, type ErrorCode, NetError } from '@ioth/core'
+import { AbortError, CODES, type ErrorCode, NetError, type PingRefusal, parseIpAddress } from '@ioth/core'
 import { type Channel, KIND } from './channel.ts'
 
 /** An error as it travels. */
@@ -13,8 +13,21 @@ export interface WireError {
   readonly message: string
   readonly address?: string
   readonly port?: number
+  /** What a router said. */
+  readonly refusal?: { readonly kind: PingRefusal['kind']; readonly from: string }
 }
 
+interface WireCall {
+  readonly id: number
+  readonly call?: string
+  readonly args?: never[]
+  /** Nobody waits for the answer to the call any more. */
+  readonly abort?: true
+  readonly value?: unknown
+  readonly error?: WireError
+}
+
+/** Called with what was asked, and a signal for when nobody waits any more. */
 type Handlers = Readonly<Record<string, (...args: never[]) => unknown>>
 
 interface Waiting {
@@ -26,6 +39,7 @@ export class Calls {
   private readonly channel: Channel
   private readonly handlers: Handlers
   private readonly waiting = new Map<number, Waiting>()
+  private readonly running = new Map<number, AbortController>()
   private last = 0
 
   constructor(channel: Channel, handlers: Handlers) {
@@ -34,23 +48,40 @@ export class Calls {
   }
 
   /** @throws NetError what the other side threw; ENETDOWN when it went away. */
-  call(name: string, ...args: readonly unknown[]): Promise<unknown> {
+  async call(name: string, ...args: readonly unknown[]): Promise<unknown> {
+    return await this.ask(name, args).answer
+  }
+
+  /** As {@link call}, until a signal says that nobody waits any more. @throws NetError as `call`; AbortError. */
+  async abortable(signal: AbortSignal | undefined, name: string, ...args: readonly unknown[]): Promise<unknown> {
+    const { id, answer } = this.ask(name, args)
+    const abort = (): void => {
+      const waiting = this.waiting.get(id)
+      if (waiting === undefined) return
+      this.waiting.delete(id)
+      this.channel.json(KIND.call, { id, abort: true })
+      waiting.reject(new AbortError(signal?.reason))
+    }
+    signal?.addEventListener('abort', abort)
+    try {
+      return await answer
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  private ask(name: string, args: readonly unknown[]): { readonly id: number; readonly answer: Promise<unknown> } {
     const id = ++this.last
     this.channel.json(KIND.call, { id, call: name, args })
-    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }))
+    return { id, answer: new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject })) }
   }
 
   /** A message of the kinds `call` and `reply`. */
   handle(kind: number, body: Uint8Array): void {
-    const message = JSON.parse(new TextDecoder().decode(body)) as {
-      id: number
-      call?: string
-      args?: never[]
-      value?: unknown
-      error?: WireError
-    }
+    const message = JSON.parse(new TextDecoder().decode(body)) as WireCall
     if (kind === KIND.call) {
-      void this.answer(message.id, message.call as string, message.args ?? [])
+      if (message.abort === true) this.running.get(message.id)?.abort()
+      else void this.answer(message.id, message.call as string, message.args ?? [])
       return
     }
     const waiting = this.waiting.get(message.id)
@@ -66,17 +97,22 @@ export class Calls {
   }
 
   private async answer(id: number, name: string, args: never[]): Promise<void> {
+    const running = new AbortController()
+    this.running.set(id, running)
     try {
-      const value = await this.handlers[name]?.(...args)
+      const value = await this.handlers[name]?.(...args, running.signal as never)
       this.channel.json(KIND.reply, { id, value })
     } catch (error) {
       this.channel.json(KIND.reply, { id, error: toWire(error) })
+    } finally {
+      this.running.delete(id)
     }
   }
 }
 
 export function toWire(error: unknown): WireError {
-  const { code, syscall = 'backend', message, address, port } = error as Partial<NetError> & Error
+  const { code, syscall = 'backend', message, address, port, cause } = error as Partial<NetError> & Error
+  const { kind, from } = (cause ?? {}) as Partial<PingRefusal>
   return {
     // An error of the loader's, or of nobody's.
     code: code !== undefined && Object.hasOwn(CODES, code) ? code : 'ERR_IOTH_BACKEND_UNUSABLE',
@@ -84,9 +120,12 @@ export function toWire(error: unknown): WireError {
     message,
     ...(address === undefined ? {} : { address }),
     ...(port === undefined ? {} : { port }),
+    ...(kind === undefined || from === undefined ? {} : { refusal: { kind, from: from.toString() } }),
   }
 }
 
-export function fromWire({ code, syscall, ...rest }: WireError): NetError {
-  return new NetError(code, syscall, rest)
+export function fromWire({ code, syscall, refusal, ...rest }: WireError): NetError {
+  if (refusal === undefined) return new NetError(code, syscall, rest)
+  const cause: PingRefusal = { kind: refusal.kind, from: parseIpAddress(refusal.from) }
+  return new NetError(code, syscall, { ...rest, cause })
 }

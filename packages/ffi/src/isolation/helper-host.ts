@@ -13,7 +13,6 @@ import {
   NetError,
   type OptionName,
   type PingOptions,
-  type PingReply,
   parseIpAddress,
   type Route,
   type Stack,
@@ -24,7 +23,7 @@ import { Calls } from './calls.ts'
 import { type Channel, KIND } from './channel.ts'
 import { ChannelLink, type LinkFacts } from './channel-link.ts'
 import { HelperDatagrams, HelperListener, type HelperSocket, HelperStream } from './helper-sockets.ts'
-import type { HelperNote, ProgramNote, WireRoute } from './notes.ts'
+import type { HelperNote, ProgramNote, WirePingReply, WireRoute } from './notes.ts'
 import { DATAGRAM_HEAD } from './remote-lines.ts'
 import { readAddress } from './wire-address.ts'
 
@@ -78,7 +77,7 @@ export class HelperHost extends Job {
       removeInterface: (name: string) => this.interfaceOf(name)?.remove(),
       addAddress: (name: string, address: string, prefixLength: number) =>
         this.interfaceOf(name)?.addAddress(parseIpAddress(address), prefixLength),
-      ping: (to: string, options: PingOptions) => this.ping(to, options),
+      ping: (to: string, options: PingOptions, signal: AbortSignal) => this.ping(to, { ...options, signal }),
       close: () => this.close(),
     })
   }
@@ -179,7 +178,7 @@ export class HelperHost extends Job {
     }
   }
 
-  private async ping(to: string, options: PingOptions): Promise<Omit<PingReply, 'from'> & { from: string }> {
+  private async ping(to: string, options: PingOptions): Promise<WirePingReply> {
     const reply = await this.up.ping(parseIpAddress(to), options)
     return { ...reply, from: reply.from.toString() }
   }

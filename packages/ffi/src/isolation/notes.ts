@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ErrorCode, OptionName, StackEvent } from '@ioth/core'
+import type { ErrorCode, OptionName, PingReply, StackEvent } from '@ioth/core'
 
 export interface WireEnds {
   readonly local: string
@@ -48,6 +48,8 @@ export type ProgramNote =
   | { readonly note: 'flush' }
   | { readonly note: 'route'; readonly add: boolean; readonly route: WireRoute }
   | { readonly note: 'unaddress'; readonly on: string; readonly address: string }
+
+export type WirePingReply = Omit<PingReply, 'from'> & { readonly from: string }
 
 export interface WireRoute {
   readonly destination: string

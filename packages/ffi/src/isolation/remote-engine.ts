@@ -46,7 +46,7 @@ import type {
 import { Calls } from './calls.ts'
 import { Channel, KIND } from './channel.ts'
 import type { Helper } from './helper-process.ts'
-import type { HelperNote, ProgramNote, WireEnds, WireOptions, WireRoute } from './notes.ts'
+import type { HelperNote, ProgramNote, WireEnds, WireOptions, WirePingReply, WireRoute } from './notes.ts'
 import { DATAGRAM_HEAD, RemoteDatagrams, type RemoteHost, RemoteLine } from './remote-lines.ts'
 import { ADDRESS_LENGTH, readAddress } from './wire-address.ts'
 
@@ -199,8 +199,8 @@ export class RemoteEngine implements Engine, RemoteHost {
     return line
   }
 
-  async ping(to: IpAddress, { signal: _, ...options }: PingOptions): Promise<PingReply> {
-    const reply = (await this.calls.call('ping', to.toString(), options)) as Omit<PingReply, 'from'> & { from: string }
+  async ping(to: IpAddress, { signal, ...options }: PingOptions): Promise<PingReply> {
+    const reply = (await this.calls.abortable(signal, 'ping', to.toString(), options)) as WirePingReply
     return { ...reply, from: parseIpAddress(reply.from) }
   }
 

@@ -11,7 +11,8 @@ import {
   createScheduler,
   END,
   ERROR,
-  type NetError,
+  NetError,
+  type PingRefusal,
   parseIpAddress,
   READABLE,
   type Stack,
@@ -20,6 +21,7 @@ import {
 } from '@ioth/core'
 import { backend as ts } from '@ioth/stack-ts'
 import { afterEach, expect, test, vi } from 'vitest'
+import { fromWire, toWire } from './calls.ts'
 import { createRemoteStack } from './remote-stack.ts'
 
 const module = join(
@@ -106,6 +108,24 @@ test('connections both ways, with octets, ends, and synchronous answers', async 
   }
   await vi.waitFor(() => expect(remote.counters().framesIn).toBeGreaterThan(0))
   expect((await remote.ping(parseIpAddress('10.0.0.2'))).from.toString()).toBe('10.0.0.2')
+})
+
+test('a ping that is given up', async () => {
+  const [remote] = await pair()
+  const reason = new Error('enough')
+  const stop = new AbortController()
+  const pinging = remote.ping(parseIpAddress('10.0.0.99'), { timeoutMs: 60_000, signal: stop.signal })
+  stop.abort(reason)
+  await expect(pinging).rejects.toMatchObject({ name: 'AbortError', cause: reason })
+  await expect(remote.ping(parseIpAddress('10.0.0.99'), { signal: stop.signal })).rejects.toThrow('aborted')
+  expect((await remote.ping(parseIpAddress('10.0.0.2'))).size).toBe(56)
+})
+
+test('what a router said of a ping gets through', () => {
+  const cause: PingRefusal = { kind: 'time-exceeded', from: parseIpAddress('10.0.0.254') }
+  const error = new NetError('EHOSTUNREACH', 'ping', { address: '10.0.0.254', cause, message: 'its time is over' })
+  const told = fromWire(JSON.parse(JSON.stringify(toWire(error))))
+  expect(told).toMatchObject({ code: 'EHOSTUNREACH', address: '10.0.0.254', message: 'its time is over', cause })
 })
 
 test('a refused connection, an address of nobody', async () => {
