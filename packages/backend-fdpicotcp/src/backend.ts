@@ -13,7 +13,7 @@ import type { FdPicoSettings } from './settings.ts'
 const NAME = 'fdpicotcp'
 
 /** What the library does not get to see: fragments, for putting them together corrupts its memory, and segments longer than a frame. */
-const STATION = { armour: { fragments: 'drop', clampMss: true } } as const
+const STATION = { armour: { fragments: 'echo', clampMss: true } } as const
 
 /** Options of {@link createStack}: the contract's, with this backend's settings. */
 export interface FdPicoStackOptions extends Omit<StackOptions, 'settings'> {

@@ -25,7 +25,7 @@ import {
 } from '@ioth/core'
 import {
   answerSolicitation,
-  Echo,
+  type Echo,
   type EchoWay,
   type Flow,
   FrameBridge,
@@ -39,6 +39,7 @@ import {
   NeighborProbe,
   ndFrame,
   PacketView,
+  Pieces,
   pathMtuOf,
   ROUTER_SOLICITATION,
   reportOf,
@@ -53,6 +54,8 @@ export interface DeviceOwner {
   readonly scheduler: Scheduler
   readonly pool: FramePool
   readonly library: FdPico
+  /** The library answers an echo only when the one before had other numbers (pico_icmp4.c, pico_icmp4_process_in). */
+  readonly echo: Echo
   /** Octets that stand for an empty datagram, which the library does not send; nobody else can know them. */
   readonly emptyMark: Uint8Array
   isOurs(address: IpAddress): boolean
@@ -110,9 +113,9 @@ export class Device implements FrameGuard {
   readonly pointer: Pointer
   /** IPv6 addresses it has, or is about to have: without any, it does not speak IPv6. */
   ipv6Addresses = 0
-  /** The library answers an echo only when the one before had other numbers (pico_icmp4.c, pico_icmp4_process_in). */
-  private readonly echo: Echo
-  private readonly echoWay: EchoWay
+  /** How pings and answers to them leave. */
+  readonly echoWay: EchoWay
+  private readonly pieces = new Pieces()
   private readonly errors: ErrorLimit
   private readonly hardware: Uint8Array
   private readonly owner: DeviceOwner
@@ -166,7 +169,6 @@ export class Device implements FrameGuard {
       isOurs: (address) => owner.isOurs(address),
       toPeer: (frame) => this.bridge.toLink(frame),
     })
-    this.echo = new Echo(scheduler)
     this.errors = new ErrorLimit(scheduler)
     this.echoWay = { mac: this.hardware, mtu: link.mtu, emit: (frame) => this.bridge.toLink(frame) }
   }
@@ -214,13 +216,30 @@ export class Device implements FrameGuard {
       this.counters.dropStray++
       return false
     }
+    if (packet.isFragment) {
+      this.pieceArrives(packet)
+      return false
+    }
     if (packet.protocol === PROTO_UDP) return this.datagramArrives(packet)
     if (isIcmpError(packet)) this.errorArrives(packet)
-    else if (!this.echo.arriving(packet, this.echoWay, (address) => this.owner.isOurs(address))) {
+    else if (!this.echoArrives(packet)) {
       if (packet.isIcmp) this.neighbors.arriving(bytes, length)
       return !this.answersNobody(packet)
     }
     return false
+  }
+
+  /** A fragment of a ping: the armour lets no other pass, and the library sees none. */
+  private pieceArrives(packet: PacketView): void {
+    const whole = this.pieces.add(packet)
+    if (!(whole instanceof Uint8Array)) return
+    const { quoted } = this.packet
+    if (quoted.read(whole, 0, whole.length)) this.echoArrives(quoted)
+  }
+
+  /** @returns whether it was an echo, which the library does not see. */
+  private echoArrives(packet: PacketView): boolean {
+    return this.owner.echo.arriving(packet, this.echoWay, (address) => this.owner.isOurs(address))
   }
 
   /** Who asks for our address as nobody is about to take it, and the library does not say that we have it (RFC 4861 7.2.4). */
@@ -312,6 +331,7 @@ export class Device implements FrameGuard {
   /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */
   private errorArrives(packet: PacketView): void {
     const { quoted } = this.packet
+    if (this.owner.echo.errorArrives(packet, quoted)) return
     const mtu = pathMtuOf(packet, quoted)
     if (mtu !== null) {
       this.counters.icmpErrors++

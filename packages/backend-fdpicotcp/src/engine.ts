@@ -18,6 +18,8 @@ import {
   IpAddress,
   type Neighbor,
   NetError,
+  type PingOptions,
+  type PingReply,
   parseCidr,
   prefixToNetmask,
   type Route,
@@ -37,6 +39,7 @@ import {
 } from '@ioth/core/shell'
 import {
   Callbacks,
+  Echo,
   type Flow,
   type PacketView,
   PICO_EVENT_CONNECTION,
@@ -45,6 +48,7 @@ import {
   PICO_EVENT_WRITE,
   PICO_WAKEUP_TYPE,
   ProbedNeighbors,
+  pingBeside,
   RetiredFlows,
   sumOfDevices,
 } from '@ioth/ffi'
@@ -107,6 +111,7 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
   private readonly lines = new Map<Flow, Connection>()
   /** Of sockets that are closed, and have datagrams that wait for their next hop. */
   readonly parting: Set<Exchange> = new Set()
+  readonly echo: Echo
   private noted: Note[] = []
   private readonly retired: RetiredFlows
   /** Turns that the library still has to work. */
@@ -121,6 +126,7 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     this.pool = pool
     this.library = library
     this.retired = new RetiredFlows(this.scheduler.clock)
+    this.echo = new Echo(this.scheduler)
     this.wakeup = this.callbacks.add(
       PICO_WAKEUP_TYPE,
       (events: number, socket: Pointer) => this.note(events, socket),
@@ -214,6 +220,10 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
       if (mac !== null) device.introduce(neighbor, mac)
       done(mac)
     })
+  }
+
+  override ping(to: IpAddress, options: PingOptions): Promise<PingReply> {
+    return pingBeside(this.echo, this.shell, (on) => this.deviceOf(on), to, options)
   }
 
   // ---------- sockets ----------
@@ -409,6 +419,7 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
 
   override async close(): Promise<void> {
     if (this.isClosed) return
+    this.echo.clear()
     // A peer that ends now, too, has its end acknowledged; nobody would answer it afterwards.
     const until = this.scheduler.clock.now + FAREWELL
     const isWaiting = (): boolean => !this.isIdle || this.retired.awaitPeers

@@ -10,7 +10,7 @@
  * | no fragments | those of others do not reach it: reassembly in this version corrupts its memory |
  * | half-close `shimmed` | there is no `shutdown`: the FIN is sent beside the library |
  * | reset `shimmed` | `close` always ends in order: the RST is sent beside the library |
- * | no multicast, ping | there are no calls for them |
+ * | no multicast | there are no calls for it; pings are asked and answered beside the library |
  * | `keepAlive`, `ttl`, `trafficClass` | there is no `setsockopt`; `noDelay` is this side's business |
  *
  * @module
@@ -39,7 +39,7 @@ export const CAPABILITIES: Capabilities = Object.freeze({
   ecn: false,
   multicast: false,
   superSegments: false,
-  ping: false,
+  ping: true,
   dhcp: true,
   slaac: false,
   links: 'frames',

@@ -19,7 +19,7 @@ const DIALERS: number = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) 
  * What the library does not get to see: it announces segments longer than a frame, its own fragments corrupt its heap, and its interfaces carry
  * 1500 octets (`vdeif.c`), whatever their link does.
  */
-const STATION = { armour: { fragments: 'drop', clampMss: true, mtu: 1500 } } as const
+const STATION = { armour: { fragments: 'echo', clampMss: true, mtu: 1500 } } as const
 
 /** Options of {@link createStack}: the contract's, with this backend's settings. */
 export interface LwipStackOptions extends Omit<StackOptions, 'settings'> {

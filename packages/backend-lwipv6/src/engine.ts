@@ -19,6 +19,8 @@ import {
   type IpAddress,
   type Neighbor,
   NetError,
+  type PingOptions,
+  type PingReply,
   parseCidr,
   type Route,
   type Table,
@@ -35,11 +37,13 @@ import {
   type UdpUser,
 } from '@ioth/core/shell'
 import {
+  Echo,
   errnoError,
   type Flow,
   lastErrno,
   type PacketView,
   ProbedNeighbors,
+  pingBeside,
   RetiredFlows,
   sumOfDevices,
 } from '@ioth/ffi'
@@ -78,6 +82,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
   readonly lwip: Lwip
   readonly stack: Pointer
   readonly readiness: Readiness
+  readonly echo: Echo
   dropUdpFull = 0
   /** Connections with octets under way. */
   busy = 0
@@ -111,6 +116,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
     if (stack === null) throw new NetError('ERR_IOTH_BACKEND_UNUSABLE', 'stack', { message: 'LWIPv6 makes no stack' })
     this.stack = stack
     this.readiness = new Readiness(scheduler, lwip)
+    this.echo = new Echo(scheduler)
     this.neighbors = new ProbedNeighbors(() => this.shell.interfaces.map((on) => [on, this.deviceOf(on)?.neighbors]))
   }
 
@@ -165,6 +171,10 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
 
   isBroadcast(address: IpAddress): boolean {
     return this.shell.book.isBroadcast(address)
+  }
+
+  override ping(to: IpAddress, options: PingOptions): Promise<PingReply> {
+    return pingBeside(this.echo, this.shell, (on) => this.deviceOf(on), to, options)
   }
 
   // ---------- sockets ----------
@@ -312,6 +322,7 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
 
   override async close(): Promise<void> {
     if (this.isClosed) return
+    this.echo.clear()
     this.isClosed = true
     this.queue = []
     // What the sockets still close goes in jobs; connects that wait end by a RST.

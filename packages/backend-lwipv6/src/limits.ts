@@ -9,6 +9,7 @@
  * | datagrams of 1452 octets | a packet with the headers of IPv6 in one frame: the library's fragments corrupt its heap |
  * | no options of TCP | `TCP_NODELAY` sets a wrong field, buffer sizes are not looked at |
  * | no multicast | the library has neither IGMP nor MLD |
+ * | ping | asked and answered beside the library, which takes no fragments |
  * | half-close `shimmed` | `lwip_shutdown` does nothing: the FIN is sent beside the library |
  * | reset `shimmed` | `lwip_close` always ends in order: the RST is sent beside the library |
  * | routes | of IPv4 and IPv6, as added; the library does not list them, so the shell does |
@@ -40,7 +41,7 @@ export const CAPABILITIES: Capabilities = Object.freeze({
   ecn: false,
   multicast: false,
   superSegments: false,
-  ping: false,
+  ping: true,
   dhcp: true,
   slaac: false,
   links: 'frames',

@@ -58,6 +58,7 @@ const DEVIATIONS: DeviationsByReason = {
   ],
   'the neighbours of a stack in a helper process are not listed': [
     'R-ARP-01 R-ARP-02 who asks for our address is answered, and known from then on; who asks for another is not',
+    'R-ND-01 H-31 an advertisement with one thing wrong is not believed',
   ],
 }
 

@@ -43,13 +43,11 @@ export const ARMOUR_DEVIATIONS: readonly Deviation[] = [
 /** For backends that take no fragments, and make none. */
 export const UNFRAGMENTED_DEVIATIONS: readonly Deviation[] = deviationsOf({
   'no fragments reach the library, which corrupts its memory by them, and none are made': [
-    'R-ICMP4-02 H-26 echo of 65507 octets',
     'R-UDP-05 H-25 an error reaches the connected socket it quotes, and only if it quotes enough',
     'R-IP4-05',
     'P-20 H-09',
     'P-22 datagrams of all sizes between two hosts whose frames are short',
     'P-19 a datagram of any size arrives whole, in fragments if need be',
-    'R-ICMP6-04 an echo in fragments, up to the longest packet',
     'R-ICMP6-02 H-11',
     'R-IP6-05 H-08',
     'R-IP6-07',

@@ -513,6 +513,21 @@ describe('the armour', () => {
     expect(bench.drops()).toEqual({ 'fragment-unwanted': 1 })
   })
 
+  it('lets only pings pass in fragments where the library takes none', () => {
+    const bench = new Bench({ fragments: 'echo' })
+    const message = craftIcmp(v4, { type: 8 }, octets(56)).subarray(20)
+    const ping = [0, 32].map((at) => fragment(at, at === 0, message.subarray(at, at + 32), { protocol: 1 }))
+    bench.send(ping)
+    expect(bench.passed).toEqual(ping)
+    const udp = craftUdp(v4, tcpPorts, octets(56)).subarray(20)
+    bench.send([0, 32].map((at) => fragment(at, at === 0, udp.subarray(at, at + 32))))
+    const error = craftIcmp(v4, { type: 3, code: 1 }, octets(56)).subarray(20)
+    bench.send([0, 32].map((at) => fragment(at, at === 0, error.subarray(at, at + 32), { protocol: 1, id: 9 })))
+    expect(bench.passed).toEqual(ping)
+    expect(bench.drops()).toEqual({ 'fragment-unwanted': 2, 'icmp4-type': 1 })
+    bench.expectBalance()
+  })
+
   it('H-21 H-30 limits SYNs and new neighbours; those it knows go on', () => {
     const bench = new Bench({ syns: { burst: 10, perSecond: 1 }, neighbors: { burst: 5, perSecond: 1 } })
     for (let index = 0; index < 100; index++) {

@@ -26,6 +26,8 @@ import {
   IP6_HEADER,
   IP6_NEXT_HEADER,
   IP6_SOURCE,
+  PROTO_ICMP,
+  PROTO_ICMP6,
   PROTO_TCP,
   TCP_ACK,
   TCP_FLAGS,
@@ -48,8 +50,11 @@ export interface ArmourOptions {
   readonly scheduler?: Scheduler
   /** Verify checksums: some builds of the libraries do not. @default true */
   readonly checksums?: boolean
-  /** `whole`: fragments wait for each other and pass together. `drop`: for a library that takes none. @default `'whole'` */
-  readonly fragments?: 'whole' | 'drop'
+  /**
+   * `whole`: fragments wait for each other and pass together. `echo`: those of pings only, which are put together and answered beside a library
+   * that takes none. `drop`: none. @default `'whole'`
+   */
+  readonly fragments?: 'whole' | 'echo' | 'drop'
   /** Hold the maximum segment size of SYNs, both ways, to what the link carries without fragments. @default false */
   readonly clampMss?: boolean
   /** What the library carries, where that is less than the link does: longer packets do not reach it. @default the link's */
@@ -103,7 +108,7 @@ class Armour extends LinkWrapper implements ArmouredLink {
   private readonly look: FrameInspector
   private readonly gate: FragmentGate
   private readonly scheduler: Scheduler
-  private readonly takesFragments: boolean
+  private readonly fragments: 'whole' | 'echo' | 'drop'
   private readonly clamps: boolean
   private readonly mostMtu: number
   private readonly syns: TokenBucket
@@ -122,7 +127,7 @@ class Armour extends LinkWrapper implements ArmouredLink {
     super(link)
     const { scheduler = defaultScheduler(), checksums = true, fragments = 'whole', clampMss = false } = options
     this.scheduler = scheduler
-    this.takesFragments = fragments === 'whole'
+    this.fragments = fragments
     this.clamps = clampMss
     this.mostMtu = options.mtu ?? link.mtu
     this.look = new FrameInspector(link.type, this.mtu, options.routerAdvertisements ?? false, checksums)
@@ -246,7 +251,7 @@ class Armour extends LinkWrapper implements ArmouredLink {
     const { look } = this
     switch (look.aspect) {
       case 'fragment':
-        return this.takesFragments ? this.gate.take(pool, head, look) : 'fragment-unwanted'
+        return this.isWanted(pool.bytes) ? this.gate.take(pool, head, look) : 'fragment-unwanted'
       case 'syn':
         return isFirstSyn(pool.bytes, look.transport) && !this.syns.take(this.scheduler.clock.now) ? 'syn-flood' : null
       case 'neighbor':
@@ -254,6 +259,17 @@ class Armour extends LinkWrapper implements ArmouredLink {
       default:
         return null
     }
+  }
+
+  /** Whether a fragment is of a kind that passes. */
+  private isWanted(bytes: Uint8Array): boolean {
+    const { fragments, look } = this
+    if (fragments !== 'echo') return fragments === 'whole'
+    const { network } = look
+    if ((bytes[network] as number) >>> 4 === 4) return bytes[network + IP4_PROTOCOL] === PROTO_ICMP
+    // Nothing stands in front of the fragment header, or between it and the message.
+    const { fragment } = look.ip6
+    return fragment === network + IP6_HEADER && bytes[fragment] === PROTO_ICMP6
   }
 
   /** Whether the sender is known, or there is room for one more. */
