@@ -25,8 +25,8 @@ import {
 } from '@ioth/core'
 import {
   answerSolicitation,
+  DeviceEcho,
   type Echo,
-  type EchoWay,
   type Flow,
   FrameBridge,
   type FrameGuard,
@@ -39,7 +39,6 @@ import {
   NeighborProbe,
   ndFrame,
   PacketView,
-  Pieces,
   pathMtuOf,
   ROUTER_SOLICITATION,
   reportOf,
@@ -113,9 +112,7 @@ export class Device implements FrameGuard {
   readonly pointer: Pointer
   /** IPv6 addresses it has, or is about to have: without any, it does not speak IPv6. */
   ipv6Addresses = 0
-  /** How pings and answers to them leave. */
-  readonly echoWay: EchoWay
-  private readonly pieces = new Pieces()
+  readonly echo: DeviceEcho
   private readonly errors: ErrorLimit
   private readonly hardware: Uint8Array
   private readonly owner: DeviceOwner
@@ -170,7 +167,8 @@ export class Device implements FrameGuard {
       toPeer: (frame) => this.bridge.toLink(frame),
     })
     this.errors = new ErrorLimit(scheduler)
-    this.echoWay = { mac: this.hardware, mtu: link.mtu, emit: (frame) => this.bridge.toLink(frame) }
+    const way = { mac: this.hardware, mtu: link.mtu, emit: (frame: Uint8Array): void => this.bridge.toLink(frame) }
+    this.echo = new DeviceEcho(owner.echo, way, (address) => owner.isOurs(address))
   }
 
   /** Frames begin to flow. */
@@ -216,30 +214,14 @@ export class Device implements FrameGuard {
       this.counters.dropStray++
       return false
     }
-    if (packet.isFragment) {
-      this.pieceArrives(packet)
+    if (this.echo.arriving(packet)) return false
+    if (packet.protocol === PROTO_UDP) return this.datagramArrives(packet)
+    if (isIcmpError(packet)) {
+      this.errorArrives(packet)
       return false
     }
-    if (packet.protocol === PROTO_UDP) return this.datagramArrives(packet)
-    if (isIcmpError(packet)) this.errorArrives(packet)
-    else if (!this.echoArrives(packet)) {
-      if (packet.isIcmp) this.neighbors.arriving(bytes, length)
-      return !this.answersNobody(packet)
-    }
-    return false
-  }
-
-  /** A fragment of a ping: the armour lets no other pass, and the library sees none. */
-  private pieceArrives(packet: PacketView): void {
-    const whole = this.pieces.add(packet)
-    if (!(whole instanceof Uint8Array)) return
-    const { quoted } = this.packet
-    if (quoted.read(whole, 0, whole.length)) this.echoArrives(quoted)
-  }
-
-  /** @returns whether it was an echo, which the library does not see. */
-  private echoArrives(packet: PacketView): boolean {
-    return this.owner.echo.arriving(packet, this.echoWay, (address) => this.owner.isOurs(address))
+    if (packet.isIcmp) this.neighbors.arriving(bytes, length)
+    return !this.answersNobody(packet)
   }
 
   /** Who asks for our address as nobody is about to take it, and the library does not say that we have it (RFC 4861 7.2.4). */
@@ -331,7 +313,7 @@ export class Device implements FrameGuard {
   /** Errors of the network are told to whom they concern, and never to the library, which ends connections by them. */
   private errorArrives(packet: PacketView): void {
     const { quoted } = this.packet
-    if (this.owner.echo.errorArrives(packet, quoted)) return
+    if (this.echo.errorArrives(packet)) return
     const mtu = pathMtuOf(packet, quoted)
     if (mtu !== null) {
       this.counters.icmpErrors++

@@ -25,8 +25,8 @@ import {
   answerArp,
   answerSolicitation,
   closeDescriptor,
+  DeviceEcho,
   type Echo,
-  type EchoWay,
   errnoError,
   type Flow,
   FlowTable,
@@ -39,7 +39,6 @@ import {
   mendIcmp,
   NeighborProbe,
   PacketView,
-  Pieces,
   refusalOf,
   reportOf,
   withMss,
@@ -99,9 +98,7 @@ export class Device implements FrameGuard {
   private readonly hardware: Uint8Array
   private readonly packet = { in: new PacketView(), out: new PacketView(), quoted: new PacketView() }
   private readonly errors: ErrorLimit
-  /** How pings and answers to them leave. */
-  readonly echoWay: EchoWay
-  private readonly pieces = new Pieces()
+  readonly echo: DeviceEcho
   private held: Uint8Array[] = []
   /** SYNs to ports that the library will listen on in a moment. */
   private early: Uint8Array[] = []
@@ -129,7 +126,8 @@ export class Device implements FrameGuard {
       toLibrary: (frame) => this.bridge.toLibrary(frame),
     })
     this.errors = new ErrorLimit(scheduler)
-    this.echoWay = { mac: this.hardware, mtu: link.mtu, emit: (frame) => this.bridge.toLink(frame) }
+    const way = { mac: this.hardware, mtu: link.mtu, emit: (frame: Uint8Array): void => this.bridge.toLink(frame) }
+    this.echo = new DeviceEcho(owner.echo, way, (address) => this.hops.has(address))
     this.neighbors = new NeighborProbe({
       clock,
       mac: this.hardware,
@@ -200,14 +198,10 @@ export class Device implements FrameGuard {
     const isPacket = segment.read(bytes, 0, length)
     if (!isPacket || !segment.isTcp) {
       if (this.isStray(bytes, length)) return false
-      if (isPacket && segment.isFragment) {
-        this.pieceArrives(segment)
-        return false
-      }
+      if (isPacket && this.echo.arriving(segment)) return false
       this.neighbors.arriving(bytes, length)
       const isOurs = (address: IpAddress): boolean => this.hops.has(address)
       if (isPacket && isIcmpError(segment)) this.errorArrives(segment)
-      else if (isPacket && this.echoArrives(segment)) return false
       let reply: Uint8Array | null
       // The library would give entries of its table to those who ask, and has none to spare; nor has it a way to link-local addresses, which
       // others may ask from.
@@ -316,23 +310,10 @@ export class Device implements FrameGuard {
     return announced === null
   }
 
-  /** A fragment of a ping: the armour lets no other pass, and the library sees none. */
-  private pieceArrives(packet: PacketView): void {
-    const whole = this.pieces.add(packet)
-    if (!(whole instanceof Uint8Array)) return
-    const { quoted } = this.packet
-    if (quoted.read(whole, 0, whole.length)) this.echoArrives(quoted)
-  }
-
-  /** @returns whether it was an echo, which the library does not see. */
-  private echoArrives(packet: PacketView): boolean {
-    return this.owner.echo.arriving(packet, this.echoWay, (address) => this.hops.has(address))
-  }
-
   /** The library tells no datagram socket of errors. */
   private errorArrives(packet: PacketView): void {
     const { quoted } = this.packet
-    if (this.owner.echo.errorArrives(packet, quoted)) return
+    if (this.echo.errorArrives(packet)) return
     const code = reportOf(packet, quoted)
     if (code !== null && quoted.protocol === PROTO_UDP) this.owner.reported(quoted, code)
   }

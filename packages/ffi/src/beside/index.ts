@@ -19,7 +19,7 @@ export { ProbedNeighbors } from './neighbor-table.ts'
 export { packetFrames } from './packet-frames.ts'
 export { IP6_FRAGMENT_HEADER, PacketView, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
 export { Pieces } from './pieces.ts'
-export { type PingDevice, pingBeside } from './ping.ts'
+export { DeviceEcho, pingBeside } from './ping.ts'
 export { RetiredFlows } from './retired-flows.ts'
 export {
   cutSegment,
