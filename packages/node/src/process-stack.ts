@@ -24,8 +24,10 @@ export interface NodeStack extends Stack {
   run<T>(run: () => T): T
 }
 
-/** Gives a stack its method `run`. */
+/** Gives a stack its method `run`. @throws TypeError when it has another one, which somebody else calls. */
 export function nodeStack(stack: Stack): NodeStack {
+  if ('run' in stack && !Object.hasOwn(stack, 'run'))
+    throw new TypeError(`the stack "${stack.backend}" has a method run() of its own`)
   return Object.defineProperty(stack, 'run', {
     value: <T>(run: () => T): T => runInStack(stack, run),
     configurable: true,

@@ -10,7 +10,7 @@ import type { Capabilities, Limits } from '../contract/capabilities.ts'
 import type { FramePool } from '../contract/frame.ts'
 import type { Link } from '../contract/link.ts'
 import type { PortTable } from '../contract/ports.ts'
-import { Job, type Scheduler } from '../contract/scheduler.ts'
+import type { Scheduler } from '../contract/scheduler.ts'
 import type { TcpSocket, UdpSocket } from '../contract/socket.ts'
 import type {
   Interface,
@@ -31,6 +31,7 @@ import { createPortTable } from '../ports/port-table.ts'
 import { createStation, type StationOptions } from '../station/station.ts'
 import { EventQueue } from '../time/event-queue.ts'
 import { holdDuring } from '../time/hold-during.ts'
+import { Task } from '../time/task.ts'
 import { AddressBook, BookRoutes } from './address-book.ts'
 import type { Engine } from './engine.ts'
 import { LocalLines } from './local-line.ts'
@@ -75,7 +76,7 @@ export async function createShellStack(options: ShellOptions): Promise<ShellStac
   })
 }
 
-export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner {
+export class ShellStack implements Stack, ShellHost, InterfaceOwner {
   readonly backend: string
   readonly name: string
   readonly capabilities: Capabilities
@@ -96,6 +97,8 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   private readonly pool: FramePool
   private readonly station: ShellOptions['station']
   private readonly dirty: Set<ShellTcpSocket> = new Set()
+  /** No job itself: stacks of programs have a method `run` of another kind. */
+  private readonly pump = new Task(() => this.pumpDirty())
   private interfaceNumber = 0
   private closing: Promise<void> | null = null
   private death: NetError | null = null
@@ -104,7 +107,6 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   private rejectClosed!: (cause: NetError) => void
 
   constructor({ backend, capabilities, stack, engine, station }: ShellOptions) {
-    super()
     const { scheduler, pool, limits = {} } = stack
     this.pool = pool
     this.station = station
@@ -294,10 +296,10 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
 
   pumpSoon(socket: ShellTcpSocket): void {
     this.dirty.add(socket)
-    this.scheduler.defer(this)
+    this.scheduler.defer(this.pump)
   }
 
-  run(): void {
+  private pumpDirty(): void {
     const sockets = [...this.dirty]
     this.dirty.clear()
     for (const socket of sockets) socket.pump()
@@ -307,8 +309,9 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
     for (const socket of this.open) yield socket.info
   }
 
-  async ping(to: IpAddress, options: PingOptions = {}): Promise<PingReply> {
+  async ping(destination: IpAddress, options: PingOptions = {}): Promise<PingReply> {
     this.assertUp('ping')
+    const to = destination.unmapped()
     if (!this.capabilities.ping) throw notImplemented(this.backend, 'ping')
     const { size = PING_SIZE, timeoutMs = PING_TIMEOUT_MS, ttl, signal } = options
     if (signal?.aborted === true) throw new AbortError(signal.reason)
@@ -333,7 +336,7 @@ export class ShellStack extends Job implements Stack, ShellHost, InterfaceOwner 
   // ---------- ending ----------
 
   flush(): boolean {
-    this.run()
+    this.pumpDirty()
     return this.engine.flush()
   }
 
