@@ -29,7 +29,7 @@ for (const name of ['ts', 'lwipv6', 'picotcp', 'fdpicotcp']) {
       web.listen(80)
       await once(web, 'listening')
       onTestFinished(() => void web.close())
-      const [answer] = await once(bindNode(far).http.get('http://10.40.0.1/this'), 'response')
+      const [answer] = await once(bindNode(far).http.get('http://10.40.0.1/this', { agent: false }), 'response')
       expect(await text(answer)).toBe('you asked for /this')
     })
 
