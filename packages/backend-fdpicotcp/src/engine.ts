@@ -424,6 +424,7 @@ export class FdPicoEngine extends BareEngine implements DeviceOwner {
     const until = this.scheduler.clock.now + FAREWELL
     const isWaiting = (): boolean => !this.isIdle || this.retired.awaitPeers
     while (isWaiting() && this.scheduler.clock.now < until) await this.pause(LOOK)
+    this.retired.abandon()
     this.run()
     this.isClosed = true
     for (const device of [...this.devices.values()]) await this.end(device)

@@ -330,6 +330,8 @@ export class LwipEngine extends BareEngine implements DeviceOwner {
     // A peer that ends now, too, has its end acknowledged; nobody would answer it afterwards.
     const until = this.scheduler.clock.now + FAREWELL
     while (this.retired.awaitPeers && this.scheduler.clock.now < until) await this.settled()
+    this.retired.abandon()
+    await this.settled()
     this.readiness.close()
     for (const device of this.devices.values()) device.down()
     this.lwip.delStack(this.stack)

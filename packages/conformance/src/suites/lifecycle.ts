@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { CLOSED, parseIpAddress } from '@ioth/core'
+import { CLOSED, ERROR, parseIpAddress, READABLE, type TcpSocket } from '@ioth/core'
 import { expect } from 'vitest'
 import { withLan } from '../lan/lan.ts'
 import { Service } from '../lan/service.ts'
 import type { Suite } from '../suite.ts'
 import { expectRejection, expectThrow } from './expect-code.ts'
+import { listen } from './tcp-peer.ts'
 
 export function lifecycle(suite: Suite): void {
   const { subject, capabilities } = suite
@@ -65,6 +66,29 @@ export function lifecycle(suite: Suite): void {
     expect(talk.up.endSeen || talk.server?.error?.code === 'ECONNRESET', `${talk.server}`).toBe(true)
     expect([...a.stack.sockets()].map(({ state }) => state)).toEqual([])
   })
+
+  suite.test(
+    'close with open sockets: each is closed, the peer sees the end of both directions',
+    async ({ lan, a, b }) => {
+      const listener = listen(b)
+      const client = a.stack.openTcp(b.address.family)
+      client.connect(b.address, 80)
+      await lan.until(
+        () => (listener.ready & READABLE) !== 0,
+        5000,
+        () => `a connection, not ${client.state}`,
+      )
+      const server = listener.accept() as TcpSocket
+      await lan.settled(a.stack.close())
+      await lan.until(
+        () => (server.ready & ERROR) !== 0,
+        1000,
+        () => `a reset, in ${server.state}`,
+      )
+      // As on Linux it depends on whether the peer's own end had come.
+      expect(server.error?.code).toMatch(/^(ECONNRESET|EPIPE)$/)
+    },
+  )
 
   suite.test('asyncDispose closes', async ({ lan, a }) => {
     await lan.settled(Promise.resolve(a.stack[Symbol.asyncDispose]()))

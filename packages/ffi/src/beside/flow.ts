@@ -276,6 +276,13 @@ export class Flow implements ConnectionNumbers {
     this.resetLibrary()
   }
 
+  /** The host goes: a peer that has not ended learns that nobody will hear it any more, and waits for no answer to its own end. */
+  abandon(): void {
+    if (!this.awaitsPeer) return
+    this.isDead = true
+    this.emit(TCP_RST | TCP_ACK, this.sndNext, this.rcvNxt)
+  }
+
   /** RST to the library alone, as if the peer had sent it. */
   resetLibrary(): void {
     if (this.out === null) return

@@ -34,6 +34,14 @@ test('the oldest makes room when there are more than 512', () => {
   expect(forgotten).toEqual([0, 1, 2])
 })
 
+test('when the host goes, each is told', () => {
+  const retired = new RetiredFlows(createVirtualScheduler().clock)
+  let told = 0
+  for (let n = 0; n < 3; n++) retired.add(Object.assign(flow(), { abandon: () => void told++ }), () => {})
+  retired.abandon()
+  expect(told).toBe(3)
+})
+
 test('whether a peer has still to end', () => {
   const retired = new RetiredFlows(createVirtualScheduler().clock)
   retired.add(flow(), () => {})

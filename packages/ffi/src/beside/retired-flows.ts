@@ -35,6 +35,11 @@ export class RetiredFlows {
     return this.entries.some(({ flow }) => flow.awaitsPeer)
   }
 
+  /** The host goes. */
+  abandon(): void {
+    for (const { flow } of this.entries) flow.abandon()
+  }
+
   /** Forgets those that have been here long enough, and the oldest when there are too many. */
   expire(): void {
     const { now } = this.clock
