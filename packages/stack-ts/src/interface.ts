@@ -209,6 +209,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     if (this.isRemoved) return
     this.isRemoved = true
     this.leasing?.stop(new NetError('ENETDOWN', 'dhcp'))
+    this.failed(new NetError('ENETDOWN', 'interface'))
     this.port.flush()
     for (const { address } of [...this.addresses]) this.removeAddress(address)
     this.v6.clear()

@@ -9,6 +9,7 @@ import {
   ANY_V6,
   type Capabilities,
   type Clock,
+  checkPing,
   createPortTable,
   ETHERTYPE_IP4,
   ETHERTYPE_IP6,
@@ -85,9 +86,6 @@ import { isGroupMac, macFromBytes } from './wire/ethernet.ts'
 /** Rounds of sending in one job: more than the link takes at once has to wait for its next turn anyway. */
 const ROUNDS = 16
 /** The longest packet of each family carries so much beside the header of an echo. */
-const MAX_PING = { 4: 65507, 6: 65527 }
-const DEFAULT_PING = 56
-const DEFAULT_PING_TIMEOUT_MS = 1000
 
 export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
   readonly backend = 'ts'
@@ -303,6 +301,7 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
     if (index >= 0) this.attached.splice(index, 1)
     this.ip.routes.removeInterface(removed)
     this.ip6.routes.removeInterface(removed)
+    this.echo.interfaceRemoved()
   }
 
   scoped(address: IpAddress, syscall: string): IpAddress {
@@ -354,22 +353,13 @@ export class TsStack implements Stack, SocketHost, InterfaceHost, PacketTaker {
 
   async ping(destination: IpAddress, options: PingOptions = {}): Promise<PingReply> {
     this.checkOpen('ping')
-    const { size = DEFAULT_PING, timeoutMs = DEFAULT_PING_TIMEOUT_MS, signal } = options
-    const to = this.scoped(destination, 'ping')
-    // RFC 1112 6.1: what goes to a group stays on the link, unless told otherwise.
-    const { ttl = to.isMulticast ? 1 : this.networkOf(to).hopLimit } = options
-    if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) {
-      throw new NetError('EINVAL', 'ping', { message: `a time to live is a whole number from 1 to 255, not ${ttl}` })
-    }
+    const to = this.scoped(destination.unmapped(), 'ping')
     const network = this.networkOf(to)
-    const most = MAX_PING[network.family]
-    if (!(Number.isInteger(size) && size >= 0 && size <= most)) {
-      throw new NetError('EMSGSIZE', 'ping', { message: `a ping carries 0 to ${most} octets, not ${size}` })
-    }
+    // RFC 1112 6.1: what goes to a group stays on the link, unless told otherwise.
+    const { size, timeoutMs, signal, ttl = to.isMulticast ? 1 : network.hopLimit } = checkPing(to, options)
     const path = network.isGroup(to) ? this.groupPath(to) : network.findPath(to)
     const source = path === null ? null : network.sourceFor(to)
     if (path === null || source === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
-    if (signal?.aborted) throw new AbortError(signal.reason)
     return await new Promise<PingReply>((resolve, reject) => {
       const abort = (): void => {
         this.echo.cancel(id)

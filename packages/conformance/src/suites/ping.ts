@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LOOPBACK_V4, LOOPBACK_V6, parseIpAddress } from '@ioth/core'
+import { type Interface, LOOPBACK_V4, LOOPBACK_V6, parseIpAddress } from '@ioth/core'
 import { expect } from 'vitest'
 import { introduce } from '../lan/introduce.ts'
 import type { Suite } from '../suite.ts'
@@ -52,6 +52,32 @@ export function ping(suite: Suite): void {
     const far = a.stack.ping(outside)
     await expectRejection(lan.settled(far), 'ENETUNREACH', { address: `${outside}` })
   })
+
+  suite.test('options that make no sense are refused by what they are', async ({ lan, a, b }) => {
+    for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
+      await expectRejection(lan.settled(a.stack.ping(b.address, { timeoutMs })), 'EINVAL')
+    for (const ttl of [0, 1.5, 256]) await expectRejection(lan.settled(a.stack.ping(b.address, { ttl })), 'EINVAL')
+    for (const size of [-1, 1.5, suite.family === 4 ? 65_508 : 65_528])
+      await expectRejection(lan.settled(a.stack.ping(b.address, { size })), 'EMSGSIZE')
+  })
+
+  suite.test(
+    'the interface goes: EHOSTUNREACH, and whoever waits for an address of it: ENETDOWN',
+    async ({ lan, a }) => {
+      const [on] = a.stack.interfaces as [Interface]
+      const pinging = expectRejection(a.stack.ping(lan.addressAt(99), { timeoutMs: 20_000 }), 'EHOSTUNREACH')
+      const adding = expectRejection(on.addAddress(lan.addressAt(77), suite.family === 4 ? 24 : 64), 'ENETDOWN')
+      const since = lan.now
+      await lan.settled(Promise.all([on.remove(), pinging, adding]))
+      expect((lan.now - since) / 1e6).toBeLessThan(5)
+    },
+  )
+
+  if (suite.family === 4)
+    suite.test('an address of IPv4 in the form of IPv6 is one of IPv4', async ({ lan, a, b }) => {
+      const reply = await lan.settled(a.stack.ping(parseIpAddress(`::ffff:${b.address}`)))
+      expect(`${reply.from}`).toBe(`${b.address}`)
+    })
 
   suite.test('no answer: ETIMEDOUT after the time asked for', async ({ lan, a, b }) => {
     await introduce(lan, a, b)

@@ -1,4 +1,5 @@
 export * from './capabilities.ts'
+export { type CheckedPing, checkPing } from './check-ping.ts'
 export * from './clock.ts'
 export * from './frame.ts'
 export * from './link.ts'

@@ -7,6 +7,7 @@ import { parseCidr } from '../address/cidr.ts'
 import { type IpAddress, parseIpAddress } from '../address/ip-address.ts'
 import { parseMac, randomMac } from '../address/mac.ts'
 import type { Capabilities, Limits } from '../contract/capabilities.ts'
+import { checkPing } from '../contract/check-ping.ts'
 import type { FramePool } from '../contract/frame.ts'
 import type { Link } from '../contract/link.ts'
 import type { PortTable } from '../contract/ports.ts'
@@ -25,7 +26,6 @@ import type {
   StackOptions,
   Table,
 } from '../contract/stack.ts'
-import { AbortError } from '../errors/abort-error.ts'
 import { NetError } from '../errors/net-error.ts'
 import { createPortTable } from '../ports/port-table.ts'
 import { createStation, type StationOptions } from '../station/station.ts'
@@ -55,9 +55,6 @@ export interface ShellOptions {
   /** What the engine has to do before it has interfaces. */
   readonly begin?: () => Promise<void>
 }
-
-const PING_SIZE = 56
-const PING_TIMEOUT_MS = 1000
 
 /** Makes the stack, its interfaces and its gateways. @throws NetError as `Backend.createStack`; the stack is closed then. */
 export async function createShellStack(options: ShellOptions): Promise<ShellStack> {
@@ -224,6 +221,7 @@ export class ShellStack implements Stack, ShellHost, InterfaceOwner {
     try {
       this.assertUp('address')
       await this.engine.addAddress(on, address, prefixLength)
+      if (!this.book.interfaces.includes(on)) throw new NetError('ENETDOWN', 'address', { address: address.toString() })
     } catch (error) {
       on.station?.release(address)
       throw error
@@ -242,6 +240,8 @@ export class ShellStack implements Stack, ShellHost, InterfaceOwner {
   /** @internal */
   async removeInterface(on: ShellInterface): Promise<void> {
     if (!this.book.interfaces.includes(on)) return
+    // All of them go, and nobody is asked any more.
+    if (this.closing !== null) return await this.closing
     on.stopLease()
     const ending = this.engine.removeInterface(on)
     for (const { address } of on.addresses) this.addressRemoved(on, address)
@@ -313,14 +313,9 @@ export class ShellStack implements Stack, ShellHost, InterfaceOwner {
     this.assertUp('ping')
     const to = destination.unmapped()
     if (!this.capabilities.ping) throw notImplemented(this.backend, 'ping')
-    const { size = PING_SIZE, timeoutMs = PING_TIMEOUT_MS, ttl, signal } = options
-    if (signal?.aborted === true) throw new AbortError(signal.reason)
-    const where = { address: to.toString() }
-    if (!Number.isInteger(size) || size < 0 || (ttl !== undefined && (ttl < 1 || ttl > 255))) {
-      throw new NetError('EINVAL', 'ping', where)
-    }
-    if (this.sourceFor(to) === null) throw new NetError('ENETUNREACH', 'ping', where)
-    return await holdDuring(this.scheduler, () => this.engine.ping(to, { ...options, size, timeoutMs }))
+    const checked = checkPing(to, options)
+    if (this.sourceFor(to) === null) throw new NetError('ENETUNREACH', 'ping', { address: to.toString() })
+    return await holdDuring(this.scheduler, () => this.engine.ping(to, checked))
   }
 
   counters(): Readonly<Record<string, number>> {

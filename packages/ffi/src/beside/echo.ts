@@ -6,6 +6,7 @@
  */
 import {
   AbortError,
+  checkPing,
   ETH_SOURCE,
   ETH_TYPE,
   ETHERNET_HEADER,
@@ -64,10 +65,6 @@ const KINDS = {
   6: { request: 128, reply: 129, unreachable: 1, timeExceeded: 3 },
 } as const
 const HOPS = 64
-const DEFAULT_SIZE = 56
-const DEFAULT_TIMEOUT_MS = 1000
-/** What IP carries behind the eight octets of the message. */
-const LARGEST = { 4: 65_507, 6: 65_527 } as const
 /** Questions that wait at the same time. */
 const MOST = 1024
 const PLAIN_IP4 = 0x45
@@ -112,16 +109,8 @@ export class Echo {
    * @throws NetError ETIMEDOUT; EHOSTUNREACH, ENETUNREACH, told by a router or for want of a neighbour; EMSGSIZE, EINVAL, ENOBUFS; AbortError.
    */
   async ask(to: IpAddress, way: QuestionWay | null, options: PingOptions): Promise<PingReply> {
-    const { size = DEFAULT_SIZE, timeoutMs = DEFAULT_TIMEOUT_MS, ttl = HOPS, signal } = options
+    const { size, timeoutMs, ttl = HOPS, signal } = checkPing(to, options)
     const where = { address: to.toString() }
-    if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) {
-      throw new NetError('EINVAL', 'ping', { message: `a time to live is a whole number from 1 to 255, not ${ttl}` })
-    }
-    const most = LARGEST[to.family]
-    if (!(Number.isInteger(size) && size >= 0 && size <= most)) {
-      throw new NetError('EMSGSIZE', 'ping', { message: `a ping carries 0 to ${most} octets, not ${size}` })
-    }
-    if (signal?.aborted) throw new AbortError(signal.reason)
     if (this.questions.size >= MOST) throw new NetError('ENOBUFS', 'ping', where)
     return await new Promise<PingReply>((resolve, reject) => {
       const { clock } = this.scheduler

@@ -41,6 +41,7 @@ export class Calls {
   private readonly waiting = new Map<number, Waiting>()
   private readonly running = new Map<number, AbortController>()
   private last = 0
+  private gone: NetError | null = null
 
   constructor(channel: Channel, handlers: Handlers) {
     this.channel = channel
@@ -72,6 +73,7 @@ export class Calls {
 
   private ask(name: string, args: readonly unknown[]): { readonly id: number; readonly answer: Promise<unknown> } {
     const id = ++this.last
+    if (this.gone !== null) return { id, answer: Promise.reject(this.gone) }
     this.channel.json(KIND.call, { id, call: name, args })
     return { id, answer: new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject })) }
   }
@@ -90,8 +92,9 @@ export class Calls {
     else waiting?.reject(fromWire(message.error))
   }
 
-  /** The other side is gone. */
+  /** The other side is gone: what is under way fails, and so does what is asked from now on. */
   failAll(error: NetError): void {
+    this.gone ??= error
     for (const { reject } of this.waiting.values()) reject(error)
     this.waiting.clear()
   }

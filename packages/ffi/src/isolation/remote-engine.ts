@@ -148,8 +148,11 @@ export class RemoteEngine implements Engine, RemoteHost {
   }
 
   async removeInterface(on: Interface): Promise<void> {
-    await this.calls.call('removeInterface', on.name)
-    await this.ports.find(({ name }) => name === on.name)?.link.close()
+    try {
+      await this.calls.call('removeInterface', on.name)
+    } finally {
+      await this.ports.find(({ name }) => name === on.name)?.link.close()
+    }
   }
 
   async addAddress(on: Interface, address: IpAddress, prefixLength: number): Promise<void> {
@@ -233,6 +236,7 @@ export class RemoteEngine implements Engine, RemoteHost {
         // It died first; that is as good.
       }
       this.channel.close()
+      this.calls.failAll(new NetError('ENETDOWN', 'stack'))
     }
     for (const { link } of this.ports) await link.close()
     this.helper.kill()

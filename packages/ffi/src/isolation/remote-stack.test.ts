@@ -11,6 +11,7 @@ import {
   createScheduler,
   END,
   ERROR,
+  type Interface,
   NetError,
   type PingRefusal,
   parseIpAddress,
@@ -110,6 +111,16 @@ test('connections both ways, with octets, ends, and synchronous answers', async 
   expect((await remote.ping(parseIpAddress('10.0.0.2'))).from.toString()).toBe('10.0.0.2')
 })
 
+test('what is under way when the stack closes is settled', async () => {
+  const [remote] = await pair()
+  const [on] = remote.interfaces as [Interface]
+  // The helper's stack looks for duplicates of it.
+  const adding = expect(on.addAddress(parseIpAddress('10.0.0.7'), 24)).rejects.toMatchObject({ code: 'ENETDOWN' })
+  const pinging = expect(remote.ping(parseIpAddress('10.0.0.99'))).rejects.toMatchObject({ code: 'ENETDOWN' })
+  await remote.close()
+  await Promise.all([adding, pinging])
+})
+
 test('a ping that is given up', async () => {
   const [remote] = await pair()
   const reason = new Error('enough')
@@ -160,6 +171,9 @@ test('kill -9 of the helper: ECONNRESET, ENETDOWN, one line, and the program goe
       ['ioth: the helper process that ran the stack "ts" died (SIGKILL); its connections are reset\n'],
     ])
     expect(() => process.kill(pid, 0)).toThrow()
+    // Nobody answers any more: what is asked now does not wait.
+    await remote.interfaces[0]?.remove()
+    await expect(remote.addInterface({ link: createHub({ scheduler, pool }).port('c') })).rejects.toThrow()
   } finally {
     said.mockRestore()
   }

@@ -141,6 +141,12 @@ export class Echo {
     return this.identifier | this.sequence
   }
 
+  /** An interface is gone: nobody answers there. */
+  interfaceRemoved(): void {
+    for (const pending of [...this.pending.values()])
+      if (!pending.path.valid) this.settle(pending, fail('EHOSTUNREACH', pending.to), null)
+  }
+
   clear(error: NetError): void {
     for (const pending of [...this.pending.values()]) this.settle(pending, error, null)
   }
