@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  Alarm,
   type Clock,
   ETHERTYPE_IP4,
   holdDuring,
@@ -61,6 +62,12 @@ export interface InterfaceHost extends LeasingStack {
   interfaceRemoved(removed: StackInterface): void
 }
 
+/** Who waits for the link to be up. */
+interface OpenWaiter {
+  resolve(): void
+  reject(reason: NetError): void
+}
+
 export class StackInterface implements Interface, NetInterface, ArpOwner {
   readonly index: number
   readonly name: string
@@ -76,7 +83,7 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
   private readonly probes = new Map<number, AddressProbe>()
   /** As text: in both families. */
   private readonly claimed = new Set<string>()
-  private readonly openWaiters: { resolve(): void; reject(reason: NetError): void }[] = []
+  private readonly openWaiters: OpenWaiter[] = []
   private isRemoved = false
   private leasing: LeaseKeeper | null = null
 
@@ -181,9 +188,11 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     if (this.leasing !== null) throw new NetError('EALREADY', 'dhcp')
     const leasing = leaseKeeper(this.host, this)
     this.leasing = leasing
+    const { clock } = this.host
+    const end = clock.now + timeoutMs * 1000
     try {
-      if (this.link.state === 'opening') await this.opened()
-      return await leasing.start(timeoutMs)
+      if (this.link.state === 'opening') await this.opened(end)
+      return await leasing.start((end - clock.now) / 1000)
     } catch (error) {
       if (this.leasing === leasing) this.leasing = null
       throw error
@@ -305,9 +314,27 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     if (this.claimed.delete(address.toString())) this.link.unclaim?.(address)
   }
 
-  /** A question on a link that is not up yet would be lost. */
-  private opened(): Promise<void> {
-    return new Promise((resolve, reject) => this.openWaiters.push({ resolve, reject }))
+  /** A question on a link that is not up yet would be lost. @param end how long it is waited for; without it as long as it takes. @throws NetError ETIMEDOUT */
+  private opened(end?: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { clock } = this.host
+      const waiter: OpenWaiter = {
+        resolve: () => {
+          clock.disarm(late)
+          resolve()
+        },
+        reject: (reason) => {
+          clock.disarm(late)
+          reject(reason)
+        },
+      }
+      const late = new Alarm(() => {
+        this.openWaiters.splice(this.openWaiters.indexOf(waiter), 1)
+        reject(new NetError('ETIMEDOUT', 'dhcp'))
+      })
+      if (end !== undefined) clock.arm(late, end)
+      this.openWaiters.push(waiter)
+    })
   }
 
   /** The link is closed for good. */

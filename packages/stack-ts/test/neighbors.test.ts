@@ -584,6 +584,23 @@ test('a link that opens late: the addresses wait for it', async () => {
   await stack.close()
 })
 
+test('a link that never opens: a lease is waited for as long as was asked, and who waits for an address learns that the stack closes', async () => {
+  const scheduler = createVirtualScheduler()
+  const pool = createFramePool()
+  const stack = await createStack({ scheduler, pool, interfaces: [] })
+  const [near] = createPipe({ scheduler, pool })
+  const link = new MovableLink(near)
+  link.state = 'opening'
+  const adding = stack.addInterface({ link, addresses: ['10.0.0.1/24'] })
+  const down = expect(adding).rejects.toMatchObject({ code: 'ENETDOWN' })
+  const late = expect(stack.interfaces[0]!.dhcp!(500)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+  await scheduler.settle(500 * MS)
+  await late
+  await stack.close()
+  await down
+  expect(scheduler.holds).toBe(0)
+})
+
 test('a lost link: connections survive, and go on at once when it is back', async () => {
   const scheduler = createVirtualScheduler()
   const pool = createFramePool()
