@@ -24,12 +24,15 @@ import {
   UDP_CHECKSUM,
 } from '@ioth/core'
 import {
+  answerArp,
   answerSolicitation,
   DeviceEcho,
   type Echo,
   type Flow,
   FrameBridge,
   type FrameGuard,
+  isArp,
+  isArpReply,
   isIcmpError,
   isOfNobody,
   isSolicitation,
@@ -199,6 +202,7 @@ export class Device implements FrameGuard {
     if (!packet.read(bytes, 0, length)) {
       this.segments.releaseAcknowledgement()
       this.neighbors.arriving(bytes, length)
+      if (isArp(bytes, length)) this.answerArp(bytes)
       return true
     }
     if (packet.family === 6 && this.ipv6Addresses === 0) return false
@@ -224,6 +228,12 @@ export class Device implements FrameGuard {
     return !this.answersNobody(packet)
   }
 
+  /** The library answers one request a second, whoever asks (pico_arp.c, max_arp_reqs): the others would take us for absent. */
+  private answerArp(bytes: Uint8Array): void {
+    const answer = answerArp(bytes, this.hardware, (address) => this.owner.isOurs(address))
+    if (answer !== null) this.bridge.toLink(answer)
+  }
+
   /** Who asks for our address as nobody is about to take it, and the library does not say that we have it (RFC 4861 7.2.4). */
   private answersNobody({ bytes, length, family, sourceAddress }: PacketView): boolean {
     if (family === 4 || !sourceAddress.isUnspecified || !isSolicitation(bytes, length)) return false
@@ -234,7 +244,7 @@ export class Device implements FrameGuard {
 
   leaving(bytes: Uint8Array, length: number): boolean {
     const { out: packet } = this.packet
-    if (!packet.read(bytes, 0, length)) return true
+    if (!packet.read(bytes, 0, length)) return !isArpReply(bytes, length)
     if (packet.isFragment) {
       this.counters.dropFragment++
       return false

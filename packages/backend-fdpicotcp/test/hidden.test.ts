@@ -164,6 +164,13 @@ describeWhereUsable('fdpicotcp', [backend], () => {
     )
   })
 
+  it('whoever asks for our address is answered, also when many ask at once', async () => {
+    const [lan, a, ...others] = await lanOf(inside, ...Array<HostOptions>(8).fill(other))
+    const pings = others.map(({ stack }) => stack.ping((a as Host).address, { timeoutMs: 10_000 }))
+    const replies = await lan.settled(Promise.all(pings))
+    expect(replies.map(({ from }) => `${from}`)).toEqual(Array(8).fill('10.0.0.1'))
+  })
+
   it('a neighbour of IPv6 is asked for once, at once, and in the name of an address that is ours', async () => {
     const [lan, a, b] = await lanOver(6, inside, other)
     const [host, peer] = [a as Host, b as Host]

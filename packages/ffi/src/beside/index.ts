@@ -13,7 +13,7 @@ export { type BridgeCounters, type BridgeOptions, FrameBridge, type FrameGuard }
 export type { Piece } from './given-octets.ts'
 export { isIcmpError, isOfNobody, mendIcmp, pathMtuOf, reportOf } from './icmp.ts'
 export { ndFrame, ROUTER_SOLICITATION } from './nd-frame.ts'
-export { answerArp, answerSolicitation, askedFor, isArp, isSolicitation } from './neighbor-answer.ts'
+export { answerArp, answerSolicitation, askedFor, isArp, isArpReply, isSolicitation } from './neighbor-answer.ts'
 export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbor-probe.ts'
 export { ProbedNeighbors } from './neighbor-table.ts'
 export { packetFrames } from './packet-frames.ts'

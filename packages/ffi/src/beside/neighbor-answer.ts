@@ -39,6 +39,10 @@ export function isArp(frame: Uint8Array, length: number): boolean {
   return type === ETHERTYPE_ARP && length >= ARP + ARP_LENGTH
 }
 
+export function isArpReply(frame: Uint8Array, length: number): boolean {
+  return isArp(frame, length) && frame[ARP + ARP_OPERATION + 1] === ARP_REPLY
+}
+
 /**
  * The reply to an ARP packet, as a frame; null: it is no request, or for somebody else.
  * @param mac what is told.
