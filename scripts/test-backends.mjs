@@ -133,8 +133,8 @@ async function manifests(names) {
 
 function tellAbsent(name, { reason, tried, next }) {
   process.stdout.write(`${name} is left out: ${reason}; tried ${tried.join(', ')}. ${next ?? ''}\n`)
-  const required = process.env.IOTH_REQUIRE_BACKENDS?.split(',') ?? []
-  if (required.includes(name)) throw new Error(`${name} is required, and not usable here`)
+  const required = (process.env.IOTH_REQUIRE_BACKENDS ?? '').split(',')
+  if (required.some((each) => each.trim() === name)) throw new Error(`${name} is required, and not usable here`)
   return false
 }
 

@@ -34,6 +34,7 @@ export const REQUEST: LibraryRequest = {
   names: ['libfdpicotcp.so', '/usr/local/lib/libfdpicotcp.so', '/usr/lib/libfdpicotcp.so'],
   variable: LIBRARY_VARIABLE,
   install: `export ${LIBRARY_VARIABLE}=/path/to/libfdpicotcp.so, once fd_picoTCP is built (https://github.com/exmorse/fd_picotcp)`,
+  needs: { libvdeplug: 'apt install libvdeplug2' },
   symbols: [
     'FD_TABLE_SIZE',
     'MAX_FD',

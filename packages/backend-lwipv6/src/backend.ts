@@ -51,7 +51,13 @@ async function probe(): Promise<Probe> {
   const found = probeLibrary(REQUEST)
   if (!found.usable) return found
   const version = lwip().version()
-  if (version === ABI) return { ...found, version: '1.5a' }
+  if (version === ABI) {
+    // It looks for it when its first interface is made.
+    const plug = probeLibrary({ title: 'libvdeplug', names: ['libvdeplug.so'], install: 'apt install libvdeplug-dev' })
+    if (plug.usable) return { ...found, version: '1.5a' }
+    const reason = 'LWIPv6 needs libvdeplug.so, by that name, which is not here'
+    return { usable: false, tried: [...found.tried, ...plug.tried], reason, next: 'apt install libvdeplug-dev' }
+  }
   const reason = `LWIPv6: ${found.path} has the interface ${version}, and ${ABI} is known`
   return { usable: false, tried: found.tried, reason, next: REQUEST.install }
 }

@@ -4,18 +4,20 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import { it } from 'vitest'
+import { leftOut } from '@ioth/conformance'
 
 const FOLDERS = ['/usr/local/lib', '/usr/lib', '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu']
 const NAMES = ['libpicotcp.so', 'libpicotcp.so.2', 'libpicotcp-tickless.so']
 
-export const installed: readonly string[] = [
-  process.env.IOTH_PICOTCP_LIB ?? '',
-  ...FOLDERS.flatMap((folder) => NAMES.map((name) => `${folder}/${name}`)),
-].filter((path) => path !== '' && existsSync(path))
+const { IOTH_PICOTCP_LIB: named = '' } = process.env
 
-/** A visible skip where there is none. */
+export const installed: readonly string[] = (
+  named === '' ? FOLDERS.flatMap((folder) => NAMES.map((name) => `${folder}/${name}`)) : [named]
+).filter((path) => existsSync(path))
+
+/** A visible skip where there is none, or not the one that the user named; a failure where it is required. */
 export function skipWhereNoneIs(): void {
-  if (installed.length === 0)
-    it.skip(`picoTCP is not installed: looked for ${NAMES.join(', ')} in ${FOLDERS.join(', ')}`)
+  if (named !== '' && !existsSync(named)) leftOut('picotcp', `IOTH_PICOTCP_LIB names ${named}, which is not there`, '')
+  else if (installed.length === 0)
+    leftOut('picotcp', `picoTCP is not installed: looked for ${NAMES.join(', ')} in ${FOLDERS.join(', ')}`, '')
 }

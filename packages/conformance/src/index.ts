@@ -30,4 +30,4 @@ export {
 } from './suite.ts'
 export { type PairOptions, testPair } from './test-pair.ts'
 export { SUITES, testStack } from './test-stack.ts'
-export { describeWhereUsable } from './where-usable.ts'
+export { describeWhereUsable, leftOut } from './where-usable.ts'

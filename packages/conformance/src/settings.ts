@@ -35,7 +35,9 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     seed: IOTH_SEED === 'random' ? Date.now() & 0x7fff_ffff : wholeNumber('IOTH_SEED', IOTH_SEED),
     path: IOTH_PATH,
     commands: IOTH_COMMANDS,
-    requiredBackends: IOTH_REQUIRE_BACKENDS.split(',').filter((name) => name !== ''),
+    requiredBackends: IOTH_REQUIRE_BACKENDS.split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
   }
 }
 

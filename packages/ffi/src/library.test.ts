@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -71,6 +71,38 @@ describe('openLibrary', () => {
     expect(() => openLibrary({ ...request, path: file })).toThrow(
       /foreign.so, the path that was given, cannot be loaded: it is made for (s390x|x64), and this Node.js runs on /,
     )
+  })
+
+  test.runIf(process.platform === 'linux')('cut short: says so before the loader maps what is not there', () => {
+    const file = join(folder, 'short.so')
+    const { path } = openLibrary({ ...request, symbols: ['getpid'] })
+    const whole = readFileSync(path)
+    writeFileSync(file, whole.subarray(0, whole.length / 3))
+    expect(() => openLibrary({ ...request, path: file })).toThrow(
+      /short.so, .* cannot be loaded: it is cut short. Type:/,
+    )
+    writeFileSync(file, whole.subarray(0, 70))
+    expect(() => openLibrary({ ...request, path: file })).toThrow(/it is cut short/)
+    expect(() => openLibrary({ ...request, path: folder })).toThrow(/cannot be loaded: it is a directory/)
+  })
+
+  test.runIf(process.platform === 'linux')('lacks a library of its own: says which, and what to type for that', () => {
+    const file = join(folder, 'dependent.so')
+    const { path } = openLibrary({
+      title: 'the maths library',
+      names: ['libm.so.6'],
+      symbols: ['cos'],
+      install: 'libc6',
+    })
+    // It needs the C library by its name, which is in its table of names only once.
+    const octets = readFileSync(path).toString('latin1').replaceAll('libc.so.6', 'libx.so.6')
+    writeFileSync(file, octets, 'latin1')
+    for (const wanted of [{ path: file }, { names: [file] }]) {
+      const attempt = () => openLibrary({ ...request, ...wanted, needs: { libx: 'apt install libx6' } })
+      expect(attempt).toThrow(
+        /dependent.so.* cannot be loaded: it needs libx.so.6, which is not here. Type: apt install libx6/,
+      )
+    }
   })
 
   test('lacks what is needed: names it before anything is called', () => {

@@ -20,6 +20,8 @@ export interface LibraryRequest {
   readonly variable?: string
   /** What to type to get the library. */
   readonly install: string
+  /** What to type for libraries that it needs, by the beginnings of their names. */
+  readonly needs?: Readonly<Record<string, string>>
   /** Symbols are looked up at their first use, and one that is missing goes unnoticed until then. @default false */
   readonly lazy?: boolean
   /** The library's symbols serve the libraries that are loaded after it. @default false */
@@ -51,7 +53,7 @@ export function openLibrary(request: LibraryRequest): Library {
     const found = tryLoad(path, chosenBy, request)
     if (found !== null) return { ...found, tried }
   }
-  throw new LibraryError(`${request.title} is not installed`, `Tried ${tried.join(', ')}. Type: ${request.install}`)
+  throw new LibraryError(`${request.title} is not installed`, request.install, undefined, `Tried ${tried.join(', ')}. `)
 }
 
 /** Whether a library can be loaded here. Loads it, and keeps it loaded. */
@@ -60,7 +62,7 @@ export function probeLibrary(request: LibraryRequest): Probe {
   try {
     return { usable: true, path: openLibrary(request).path, tried }
   } catch (error) {
-    if (error instanceof LibraryError) return { usable: false, tried, reason: error.reason, next: request.install }
+    if (error instanceof LibraryError) return { usable: false, tried, reason: error.reason, next: error.install }
     // Without koffi no library can be loaded: that is what is to be installed first.
     return { usable: false, tried, reason: (error as Error).message }
   }
@@ -72,10 +74,13 @@ class LibraryError extends NetError {
   /** Without what was tried and what to type: a probe has fields for those. */
   readonly reason: string
 
-  constructor(reason: string, rest: string, cause?: unknown) {
-    const message = `${reason}. ${rest}`
+  readonly install: string
+
+  constructor(reason: string, install: string, cause?: unknown, tried = '') {
+    const message = `${reason}. ${tried}Type: ${install}`
     super('ERR_IOTH_BACKEND_UNUSABLE', 'dlopen', cause === undefined ? { message } : { message, cause })
     this.reason = reason
+    this.install = install
   }
 }
 
@@ -89,15 +94,23 @@ function candidates({ path, variable, names }: LibraryRequest): [path: string, c
 
 function tryLoad(name: string, chosenBy: string | null, request: LibraryRequest): Found | null {
   const said = chosenBy === null ? '' : `, ${chosenBy},`
-  const refuse = (what: string, cause?: unknown): LibraryError =>
-    new LibraryError(`${request.title}: ${name}${said} ${what}`, `Type: ${request.install}`, cause)
+  const refuse = (what: string, cause?: unknown, install = request.install): LibraryError =>
+    new LibraryError(`${request.title}: ${name}${said} ${what}`, install, cause)
+  // Before the loader looks at it, which one that is cut short does not survive.
+  const mismatch = name.includes('/') ? mismatchOf(name) : null
+  if (mismatch !== null) throw refuse(`cannot be loaded: ${mismatch}`)
   let handle: LibraryHandle
   try {
     handle = load(name, request)
   } catch (cause) {
     const why = (cause as Error).message
+    const lacking = lackingOf(why)
+    if (lacking !== null && lacking !== name) {
+      const [, install] = Object.entries(request.needs ?? {}).find(([needed]) => lacking.startsWith(needed)) ?? []
+      throw refuse(`cannot be loaded: it needs ${lacking}, which is not here`, cause, install)
+    }
     if (chosenBy === null && isMissing(why)) return null
-    throw refuse(`cannot be loaded: ${explain(name, why)}`, cause)
+    throw refuse(`cannot be loaded: ${name.includes('/') && !existsSync(name) ? 'there is no such file' : why}`, cause)
   }
   const missing = (request.symbols ?? []).filter((symbol) => !hasSymbol(handle, symbol))
   if (missing.length > 0) {
@@ -116,12 +129,6 @@ function tryLoad(name: string, chosenBy: string | null, request: LibraryRequest)
 function load(path: string, request: LibraryRequest): LibraryHandle {
   if (request.pinned === true) pin(path, request)
   return koffi().load(path, { lazy: request.lazy ?? false, global: request.global ?? false })
-}
-
-function explain(path: string, why: string): string {
-  if (!path.includes('/')) return why
-  if (!existsSync(path)) return 'there is no such file'
-  return mismatchOf(path) ?? why
 }
 
 function hasSymbol(handle: LibraryHandle, symbol: string): boolean {
@@ -148,6 +155,11 @@ function fileOf(handle: LibraryHandle, symbol: string): string | null {
   } catch {
     return null
   }
+}
+
+/** The file that the loader of Linux looked for in vain; null: its message is about something else. */
+function lackingOf(message: string): string | null {
+  return /(\S*\.so\S*): cannot open shared object file: No such file/.exec(message)?.[1] ?? null
 }
 
 /** What koffi says when the loader knows no such file, as opposed to one that it cannot use. */

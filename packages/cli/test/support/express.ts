@@ -71,7 +71,7 @@ export async function testExpress(backend: string, octets: number): Promise<void
 /** Why a backend cannot be used here; empty: it can. A backend that is required is used, and fails. */
 async function whyNot(backend: string): Promise<string> {
   const { usable, reason = '', tried } = await (await loadBackend(backend, { from: [root] })).probe()
-  const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').includes(backend) ?? false
+  const isRequired = process.env.IOTH_REQUIRE_BACKENDS?.split(',').some((name) => name.trim() === backend) ?? false
   return usable || isRequired ? '' : ` (skipped: ${reason}; tried ${tried.join(', ')})`
 }
 
