@@ -31,6 +31,24 @@ describe('ioth ping', () => {
     expect(exitCode).toBe(0)
   })
 
+  test.each([
+    [['-s', '65508'], 'a ping carries 0 to 65507 octets, not 65508. See: ioth ping --help'],
+    [['--ttl', '300'], 'a time to live is a whole number from 1 to 255, not 300. See: ioth ping --help'],
+  ])('what makes no sense is said before anything is sent: %s', async (words, said) => {
+    const { path } = await startSwitch()
+    const ended = await iothEnds(['ping', '-c', '1', ...words, '-f', path, '10.40.0.32'])
+    expect([ended.exitCode, ended.stdout, ended.stderr]).toEqual([64, '', `ioth: ${said}\n`])
+  })
+
+  test('requests that are given up were sent', async () => {
+    const { path } = await startSwitch()
+    const asking = ioth(['ping', '-i', '0.05', '-W', '60', '-f', path, '10.40.0.98'])
+    await asking.prints(/PING/)
+    const ended = await asking.stop('SIGINT')
+    expect(ended.stdout).toMatch(/\n[1-9]\d* packets transmitted, 0 received, 100% packet loss, time/)
+    expect(ended.exitCode).toBe(1)
+  })
+
   test('an address that nobody has', async () => {
     const { path } = await startSwitch()
     const { stdout, exitCode } = await iothEnds([

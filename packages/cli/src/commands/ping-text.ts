@@ -35,31 +35,28 @@ export class PingText {
     return `PING ${this.name} (${this.target}) ${octets}`
   }
 
+  /** A request leaves. ping(8) is silent about one that nobody answered; its statistics tell. */
+  sending(): void {
+    this.sent++
+  }
+
   /** @param size octets of data that came back. */
   reply(sequence: number, size: number, ttl: number, microseconds: number): string {
-    this.sent++
     this.received++
     this.times.push(microseconds / 1000)
     return `${size + 8} bytes from ${this.target}: icmp_seq=${sequence} ttl=${ttl} time=${significant(microseconds / 1000)} ms`
   }
 
   unreachable(sequence: number): string {
-    this.sent++
     this.errors++
     return `From ${this.source} icmp_seq=${sequence} Destination Host Unreachable`
   }
 
   /** A router turned the request back. */
   refused(sequence: number, router: string, kind: 'time-exceeded' | 'unreachable'): string {
-    this.sent++
     this.errors++
     const reason = kind === 'unreachable' ? 'Destination Host Unreachable' : 'Time to live exceeded'
     return `From ${router} icmp_seq=${sequence} ${reason}`
-  }
-
-  /** ping(8) is silent about a request that nobody answered; its statistics tell. */
-  lost(): void {
-    this.sent++
   }
 
   statistics(elapsedMs: number): string {
