@@ -91,6 +91,17 @@ test('how reads are cut, and how input and output interleave, is no difference',
   ])
 })
 
+test('an end counts for who waits for it, and not for who closes by itself', () => {
+  const talk = [call('tcp 1', 'read', '', 'ok', 10), call('tcp 1', 'read', '', 'end')]
+  const [answer] = talk as [LoggedCall]
+  const close = call('tcp 1', 'close')
+  expect(firstDivergence(run('a', [...talk, close]), run('b', [answer, close]))).toBeNull()
+  expect(firstDivergence(run('a', talk), run('b', [answer]))).toMatchObject({ saw: [{}, { what: 'nothing more' }] })
+  expect(firstDivergence(run('a', [...talk, close]), run('b', [answer]))).not.toBeNull()
+  const less = call('tcp 1', 'read', '', 'ok', 9)
+  expect(firstDivergence(run('a', [...talk, close]), run('b', [less, close]))).toMatchObject({ lane: 'in' })
+})
+
 test('the first difference is the earliest call, and what is printed counts, too', () => {
   const one = [call('tcp 1', 'bind', ':: 80'), call('tcp 2', 'bind', ':: 81'), call('tcp 2', 'listen', '5')]
   const two = [call('tcp 1', 'bind', ':: 80'), call('tcp 2', 'bind', ':: 81', 'EADDRINUSE')]
