@@ -14,7 +14,38 @@ async function nodeAt(vnl: string, address: string, stack: string): Promise<Node
 }
 
 for (const name of ['ts', 'lwipv6', 'picotcp', 'fdpicotcp']) {
-  describeWhereUsable(name, [await loadBackend(name)], () => {
+  const backend = await loadBackend(name)
+  describeWhereUsable(name, [backend], () => {
+    test.runIf(backend.capabilities.udp === 'connected')('datagrams without connect fail in words', async () => {
+      const { path } = await startSwitch()
+      const stack = await nodeAt(path, '10.40.0.1/24', name)
+      const socket = bindNode(stack).dgram.createSocket('udp4')
+      const error = await new Promise((resolve) => socket.send('anybody?', 53, '10.40.0.2', resolve))
+      expect(error).toMatchObject({ code: 'ENOTSUP', address: '10.40.0.2', port: 53 })
+      const warning = once(process, 'warning')
+      socket.close()
+      const server = bindNode(stack).dgram.createSocket('udp4').bind(53)
+      expect((await warning)[0]).toMatchObject({ code: 'ERR_IOTH_NOT_IMPLEMENTED' })
+      server.close()
+
+      const listening = await iothEnds([
+        'nc',
+        '--library',
+        name,
+        '-a',
+        '10.40.0.3/24',
+        '-f',
+        path,
+        '-u',
+        '--listen',
+        '53',
+      ])
+      expect(listening.exitCode).toBe(69)
+      expect(listening.stderr).toContain(
+        'hears no datagrams but those of one peer (udp: connected). Listen with another',
+      )
+    })
+
     test('the promise API, and http bound to a stack', async () => {
       const { path } = await startSwitch()
       const [near, far] = await Promise.all([nodeAt(path, '10.40.0.1/24', name), nodeAt(path, '10.40.0.2/24', 'ts')])

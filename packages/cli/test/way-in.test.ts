@@ -68,6 +68,11 @@ test('ioth publish: several ports, TCP and UDP, both families', async () => {
   expect([ended.exitCode, ended.stdout]).toEqual([0, ''])
 })
 
+test('ioth nc: a word too many with --listen is no address', async () => {
+  const ended = await iothEnds(['nc', '-l', 'lwipv6', '-a', '10.40.0.98/24', '10.40.0.1', '80'])
+  expect([ended.exitCode, ended.stderr]).toEqual([64, expect.stringContaining('A backend is chosen by --library')])
+})
+
 test('a published port keeps half-open connections and resets apart', async () => {
   const { path } = await startSwitch()
   const node = await nodeAt(path, '10.40.0.32/24')

@@ -68,6 +68,12 @@ export class VirtualUdp implements DatagramSink {
   bind(text: string, port: number, family: 4 | 6, flags: number): number {
     const address = readAddress(text)
     if (address === null || address.family !== family || this.closed) return errno('EINVAL')
+    // Clients bind, too, and connect then: it is no error yet.
+    const { backend, capabilities } = this.stack
+    if (port !== 0 && capabilities.udp === 'connected')
+      warnOnce(
+        new Error(`the stack "${backend}" hears no datagrams before a socket is connected, and then those of its peer`),
+      )
     return this.attempt(() =>
       this.open(family).bind(address, port, {
         reuse: (flags & REUSE_ADDRESS) !== 0,
@@ -139,7 +145,14 @@ export class VirtualUdp implements DatagramSink {
     } catch (error) {
       return errnoOfThrown(error)
     }
-    const sent = this.waiting.length > 0 ? WOULD_BLOCK : socket.send(data, 0, data.length, to, port)
+    let sent = WOULD_BLOCK
+    try {
+      if (this.waiting.length === 0) sent = socket.send(data, 0, data.length, to, port)
+    } catch (error) {
+      // Who has no callback hears nothing of it from Node.
+      warnOnce(error as Error)
+      return errno('ENOTSUP')
+    }
     if (sent >= 0) {
       if (this.environment.traffic !== null) this.count(socket, to, port, sent, 0)
       return sent + 1
@@ -407,4 +420,13 @@ export class VirtualUdp implements DatagramSink {
 function onSocketReady(source: Pollable, bits: number): void {
   const udp = source.owner as VirtualUdp
   udp.context.runInAsyncScope(udp.dispatch, udp, bits)
+}
+
+const warned = new Set<string>()
+
+/** What a backend cannot do, to people: once. */
+function warnOnce({ message }: Error): void {
+  if (warned.has(message)) return
+  warned.add(message)
+  process.emitWarning(message, { code: 'ERR_IOTH_NOT_IMPLEMENTED' })
 }

@@ -34,7 +34,15 @@ export async function nc(words: readonly string[], options: NcOptions, settings:
   }
   const [target] = words.slice(0, -1)
   if (options.listen === true) {
+    if (words.length > 2) {
+      const said = `with --listen there is an address of ours at most, and a port: ${words.join(' ')}`
+      throw new Failure(EXIT.usage, `${said}. A backend is chosen by --library: ioth nc --library lwipv6 --listen 7000`)
+    }
     await using stack = await joinNetwork(settings, { name: 'ioth-nc', ...near(null, settings) })
+    if (options.udp === true && stack.capabilities.udp !== 'full') {
+      const said = `the stack "${stack.backend}" hears no datagrams but those of one peer (udp: ${stack.capabilities.udp})`
+      throw new Failure(EXIT.unavailable, `${said}. Listen with another: ioth nc --library ts --udp --listen ${port}`)
+    }
     if (options.udp === true) await takeDatagrams(stack, port, options)
     else await accept(stack, port, options)
     return
