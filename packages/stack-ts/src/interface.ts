@@ -190,9 +190,13 @@ export class StackInterface implements Interface, NetInterface, ArpOwner {
     this.leasing = leasing
     const { clock } = this.host
     const end = clock.now + timeoutMs * 1000
+    let left = timeoutMs
     try {
-      if (this.link.state === 'opening') await this.opened(end)
-      return await leasing.start((end - clock.now) / 1000)
+      if (this.link.state === 'opening') {
+        await this.opened(end)
+        left = (end - clock.now) / 1000
+      }
+      return await leasing.start(left)
     } catch (error) {
       if (this.leasing === leasing) this.leasing = null
       throw error

@@ -76,7 +76,7 @@ export class LeaseKeeper implements DhcpClientHost {
     this.wire.listen(true)
     return new Promise((resolve, reject) => {
       const waiter = new Waiter(resolve, reject, () => {
-        const seconds = timeoutMs / 1000
+        const seconds = Number((timeoutMs / 1000).toPrecision(3))
         const message = `no DHCP server on ${this.wire.name} gave an address within ${seconds} s: give the address yourself, or start a server`
         this.stop(new NetError('ETIMEDOUT', 'dhcp', { message }))
       })
