@@ -281,7 +281,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
       break
     }
     this.isPaused = false
-    flow.announceRoom(LIBRARY_BUFFER)
+    flow.announceRoom(this.taken, LIBRARY_BUFFER)
   }
 
   private peerEnded(flow: Flow): void {

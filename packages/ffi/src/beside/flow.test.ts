@@ -70,3 +70,28 @@ test('RFC 1122 4.2.2.13: octets for a connection that its program has closed dra
   expect(sent).toMatchObject([{ flags: TCP_RST | TCP_ACK, sequence: 102, acknowledgment: 701 }])
   expect(inside).toMatchObject([{ flags: TCP_RST | TCP_ACK, sequence: 701 }])
 })
+
+test('what a library acknowledged before all was read, and sends after it, offers the room that there is now', () => {
+  const { clock } = createVirtualScheduler()
+  const sent: PacketView[] = []
+  const flow = new Flow({ clock, toPeer: (frame) => sent.push(viewOf(frame)), toLibrary: () => {} })
+  flow.leaving(segment(TCP_SYN, 100, 0))
+  flow.arriving(segment(TCP_SYN | TCP_ACK, 700, 101))
+  flow.leaving(segment(TCP_ACK, 101, 701))
+  sent.length = 0
+  const offered = (acknowledgment: number, window: number): number => {
+    const frame = segment(TCP_ACK, 101, acknowledgment)
+    frame.window = window
+    expect(flow.leaving(frame)).toBe(true)
+    expect(isRight(frame)).toBe(true)
+    return frame.window
+  }
+  // 4000 octets are read while their acknowledgements are on the way.
+  flow.announceRoom(4000, 4096)
+  expect(sent, 'there was no need to say so').toEqual([])
+  expect(offered(2701, 2096)).toBe(4096)
+  expect(offered(4701, 96)).toBe(4096)
+  expect(offered(8000, 797), 'more has come').toBe(797)
+  flow.announceRoom(7299, 4096)
+  expect(sent).toMatchObject([{ flags: TCP_ACK, acknowledgment: 8000, window: 4096 }])
+})

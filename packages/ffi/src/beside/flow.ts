@@ -82,6 +82,9 @@ export class Flow implements ConnectionNumbers {
   /** What the library acknowledged. */
   rcvNxt = 0
   private window = 0
+  /** Up to here the program has read, and all of a buffer of this size is free; null: nothing is known. */
+  private emptyAt: number | null = null
+  private buffer = 0
   /** Where the window that was offered ends, once the library has acknowledged something. */
   rcvEdge: number | null = null
   /** The sequence number of our FIN, once the program has ended. */
@@ -181,6 +184,9 @@ export class Flow implements ConnectionNumbers {
   private holdWindow(frame: PacketView): void {
     // The window of a RST says nothing, and what it acknowledges may be of an older connection.
     if ((frame.flags & TCP_RST) !== 0) return
+    // It was on its way while the program read.
+    if (this.emptyAt !== null && ((this.emptyAt - frame.acknowledgment) | 0) >= 0)
+      frame.window = Math.max(frame.window, this.buffer)
     const edge = (frame.acknowledgment + frame.window) | 0
     if (this.rcvEdge === null || ((edge - this.rcvEdge) | 0) >= 0) this.rcvEdge = edge
     else frame.window = Math.min((this.rcvEdge - frame.acknowledgment) | 0, LARGEST_WINDOW)
@@ -296,11 +302,18 @@ export class Flow implements ConnectionNumbers {
     this.wires.toLibrary(makeSegment(reversed(this.out), numbers), this)
   }
 
-  /** Tells the peer that there is room again, when it was told of less than half of it: libraries may tell only of the end of none. */
-  announceRoom(window: number): void {
-    if (this.isDead || !this.isEstablished || this.peerOctets >= 0 || this.window * 2 >= window) return
-    this.window = window
-    this.rcvEdge = (this.rcvNxt + window) | 0
+  /**
+   * The program has read all that the library had: the peer hears that there is room again, when it was told of less than half of it; libraries
+   * may tell only of the end of none. What they have acknowledged before, and has not left yet, tells of it, too.
+   * @param octets all that was read.
+   * @param buffer all that the library holds.
+   */
+  announceRoom(octets: number, buffer: number): void {
+    this.emptyAt = (this.irs + 1 + octets) | 0
+    this.buffer = buffer
+    if (this.isDead || !this.isEstablished || this.peerOctets >= 0 || this.window * 2 >= buffer) return
+    this.window = buffer
+    this.rcvEdge = (this.rcvNxt + buffer) | 0
     this.acknowledge()
   }
 
