@@ -44,7 +44,8 @@ describe('one ioth run is one node, however many processes it becomes', () => {
     expect(bare(program.stdout)).toBe(
       ['a file', 'text', 'text, with an empty environment', 'a file, with no options and an empty environment']
         .map((kind) => `${kind}: 127.0.0.1\n`)
-        .join('') + 'all serve\n',
+        .concat('all serve\n')
+        .join(''),
     )
     const answer = await iothEnds(['curl', '-a', '10.40.0.33/24', '-f', path, 'http://10.40.0.32:8002/'])
     expect(bare(answer.stdout)).toBe('10.40.0.32')
