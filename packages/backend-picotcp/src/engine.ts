@@ -86,6 +86,10 @@ export class Engine extends Job {
       undefined,
     )
     this.heartbeat = new Alarm(() => this.beat())
+  }
+
+  /** The library's time goes on. */
+  start(): void {
     this.armHeartbeat(0)
   }
 

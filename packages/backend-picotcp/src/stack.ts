@@ -184,6 +184,7 @@ export class PicoStack implements Stack, SocketHost, InterfaceHost, DeviceHost, 
     link.attach(this.loopback)
     pico.addLink(this.loopback.pointer, LOOPBACK_V4, prefixToNetmask(8))
     if (found.abi.hasIpv6) pico.addLink(this.loopback.pointer, LOOPBACK_V6, prefixToNetmask(128, 6))
+    this.engine.start()
   }
 
   // ---------- interfaces ----------

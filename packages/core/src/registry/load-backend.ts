@@ -99,7 +99,7 @@ function notFound(name: string, folders: readonly string[]): NetError {
     first === undefined
       ? 'Check the path'
       : meant === null
-        ? `Install it with: npm install ${first}`
+        ? `Install it with: npm install ${first}. See what there is: ioth backends`
         : `Did you mean "${meant}"? See what there is: ioth backends`
   return new NetError('ERR_IOTH_BACKEND_NOT_FOUND', 'backend', {
     message: `there is no backend "${name}". Tried ${tried}, from ${folders.join(', ')}. ${next}`,

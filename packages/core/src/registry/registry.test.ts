@@ -96,7 +96,7 @@ describe('what is refused, and what the message says', () => {
   test('not found: all that was tried, and what to install', async () => {
     await expect(loadBackend('x9', from('app', 'own'))).rejects.toMatchObject({
       code: 'ERR_IOTH_BACKEND_NOT_FOUND',
-      message: `there is no backend "x9". Tried @ioth/backend-x9, ioth-backend-x9, the file x9, from ${root}/app, ${root}/own. Install it with: npm install @ioth/backend-x9`,
+      message: `there is no backend "x9". Tried @ioth/backend-x9, ioth-backend-x9, the file x9, from ${root}/app, ${root}/own. Install it with: npm install @ioth/backend-x9. See what there is: ioth backends`,
     })
     await expect(loadBackend('picotpc', from('app'))).rejects.toThrow(/Did you mean "picotcp"\?/)
     await expect(loadBackend('./x.mjs', from('app'))).rejects.toThrow(/Tried .\/x.mjs, from .*Check the path/)
