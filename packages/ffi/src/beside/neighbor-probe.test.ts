@@ -66,6 +66,14 @@ test('when it closes, whoever waits for a neighbour is told that there is none',
 test('many absent neighbours draw a bounded number of questions', () => {
   for (let host = 1; host < 250; host++) probe.address(packet(0), 60, parseIpAddress(`10.0.1.${host}`))
   expect(sent.length).toBe(64)
+  // Nor do they take the turn of a program that waits for one.
+  let found: Uint8Array | null = null
+  probe.resolve(other, (heard) => {
+    found = heard
+  })
+  expect(sent.length).toBe(65)
+  answer(sent[64] as Uint8Array)
+  expect(found).toEqual(otherMac)
 })
 
 test('one that was not heard of for a while is asked again on the way, and forgotten when it is silent', () => {

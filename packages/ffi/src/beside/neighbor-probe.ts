@@ -62,6 +62,8 @@ const FRESH = 30_000_000
 const MOST = 1024
 /** Neighbours asked for at once: whoever makes the library answer to many absent ones must not make it flood its network (RFC 6583). */
 const MOST_QUESTIONS = 64
+/** With those for whom a program here waits: strangers cannot take its turn, whatever they make the library answer. */
+const MOST_WITH_OWN = 96
 /** Frames that wait for one neighbour (RFC 1122 2.3.2.2 asks for one at least). */
 const MOST_WAITING = 16
 
@@ -84,7 +86,7 @@ export class NeighborProbe {
       done(known.mac)
       return
     }
-    const question = this.question(key, address)
+    const question = this.question(key, address, MOST_WITH_OWN)
     if (question === null) done(null)
     else question.waiting.push(done)
     question?.begin()
@@ -123,11 +125,11 @@ export class NeighborProbe {
     return false
   }
 
-  /** The question that is being asked, or a new one; null: there are too many. */
-  private question(key: string, address: IpAddress): Question | null {
+  /** The question that is being asked, or a new one; null: there are so many. */
+  private question(key: string, address: IpAddress, most = MOST_QUESTIONS): Question | null {
     const asked = this.questions.get(key)
     if (asked !== undefined) return asked
-    if (this.questions.size >= MOST_QUESTIONS) return null
+    if (this.questions.size >= most) return null
     const question: Question = new Question(() => this.ask(key, question), address)
     this.questions.set(key, question)
     return question
