@@ -26,7 +26,10 @@ import { LARGEST_WINDOW, LIBRARY_BUFFER } from './limits.ts'
 
 /** What the library gives at once; one for all, as nothing in it is kept. */
 const scratch = new Uint8Array(65_536)
-/** A shut window is asked for after this, and then at doubled intervals up to the second, in microseconds. */
+/**
+ * A shut window is asked for, and one that is nearly shut is used, after this, in microseconds; then, until the peer acknowledges something, at
+ * doubled intervals up to the second.
+ */
 const FIRST_PROBE = 200_000
 const LAST_PROBE = 5_000_000
 /** Octets that nobody acknowledges for so long are given up: the library goes on for ever. */
@@ -185,7 +188,9 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   acknowledged(): void {
     const { engine } = this
     if (this.flow === null || this.isOver) return
-    this.progressAt = engine.scheduler.clock.now
+    const { now } = engine.scheduler.clock
+    this.progressAt = now
+    this.settleProbes(now)
     this.user.drained()
     engine.scheduler.defer(this.work)
   }
@@ -226,16 +231,20 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
       this.fail('ETIMEDOUT')
       return
     }
-    if (user.outgoing.length === 0 || this.inFlight > 0) {
-      this.probeEvery = FIRST_PROBE
-      this.probeAt = now + FIRST_PROBE
-    } else if (now >= this.probeAt) {
+    if (user.outgoing.length === 0 || this.inFlight > 0) this.settleProbes(now)
+    else if (now >= this.probeAt) {
       if (flow.peerWindow === 0) flow.probe()
       else this.isOverdue = true
       this.probeAt = now + this.probeEvery
       this.probeEvery = Math.min(this.probeEvery * 2, LAST_PROBE)
     }
     this.worked()
+  }
+
+  /** The window is what it is said to be. */
+  private settleProbes(now: number): void {
+    this.probeEvery = FIRST_PROBE
+    this.probeAt = now + FIRST_PROBE
   }
 
   /** The connection is lost, or was never made. */

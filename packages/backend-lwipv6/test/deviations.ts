@@ -20,6 +20,7 @@ const DEVIATIONS: DeviationsByReason = {
   'a segment leaves only when all of it fits into the window (tcp_out.c, tcp_output): a window that is smaller stops the stream until the persist timer':
     [
       'R-TCP-31 the sender makes no dust of a window that opens octet by octet',
+      'R-TCP-31 what a window leaves is used within a second, again and again',
       'R-TCP-42 window scale 0: never on the window of a SYN, then by 14 at most, and only if both sides have it',
       'R-TCP-42 window scale 3: never on the window of a SYN, then by 14 at most, and only if both sides have it',
     ],
@@ -36,6 +37,7 @@ const DEVIATIONS: DeviationsByReason = {
   ],
   'every acknowledgement of the same octet counts as a duplicate (tcp_in.c, tcp_receive)': [
     'R-TCP-37 what is no duplicate: a window update, a segment with data, one that acknowledges nothing in flight',
+    'R-TCP-30 a closed window is asked for ever more seldom, as long as it is answered',
   ],
   'a window is taken from any segment with a newer number (tcp_in.c, tcp_receive)': [
     'P-04 an acknowledgement on a retransmitted segment does not widen the window',

@@ -370,7 +370,8 @@ export class Flows {
     }
     const window = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << flow.peerScale
     if (flow.acceptance.takesWindow(packet, window)) flow.peerWindow = window
-    flow.probes = 0
+    // The answer to a probe that says that there is still no room is no news.
+    if (progress > 0 || flow.peerWindow > 0) flow.probes = 0
     flow.sndUna = acknowledgment
     if (progress > 0) flow.isSynchronised = true
     flow.owner?.acknowledgedMore?.()

@@ -8,6 +8,8 @@ import type { Suite } from '../suite.ts'
 import { established, fresh, octets, read, short } from './tcp-peer.ts'
 
 const MSS = [2, 4, 5, 180]
+/** How long a window is closed. */
+const PROBED_MS = 7000
 /** RFC 9293 3.8.6.3, with room for the delay of the line. */
 const LATEST_ACK_MS = 505
 
@@ -73,6 +75,46 @@ export function tcpWindows(suite: Suite): void {
     expect(sizes.filter((size) => size > 0 && size < 700).length).toBeLessThanOrEqual(2)
     const full = await peer.exchange({ window: 2920 })
     expect(Math.max(...full.map(({ data }) => data.length))).toBeGreaterThanOrEqual(700)
+  })
+
+  suite.test('R-TCP-30 a closed window is asked for ever more seldom, as long as it is answered', async (scene) => {
+    const { peer, socket } = await established(scene, MSS, 7000, 2920)
+    const { lan } = scene
+    socket.write(octets(20_000), 0, 20_000)
+    await lan.wait(2)
+    const start = peer.ack
+    peer.ack = (start + 2920) >>> 0
+    peer.send({ window: 0 })
+    const probes: number[] = []
+    let seen = peer.received.length
+    const until = lan.now + PROBED_MS * 1000
+    const came = (): boolean => peer.received.length > seen
+    while (await lan.reaches(came, (until - lan.now) / 1000)) {
+      seen = peer.received.length
+      probes.push(Math.round((lan.now - until) / 1000) + PROBED_MS)
+      peer.send({ window: 0 })
+    }
+    // At 0.2, 0.6, 1.4, 3 and 6.2 seconds, or later; one may be sent twice before it is answered.
+    expect(probes.length, `asked after ${probes} ms`).toBeGreaterThanOrEqual(2)
+    expect(probes.length, `asked after ${probes} ms`).toBeLessThanOrEqual(7)
+    peer.send({ window: 65_000 })
+    await lan.until(() => peer.received.slice(seen).some(({ data }) => data.length > 1000))
+  })
+
+  suite.test('R-TCP-31 what a window leaves is used within a second, again and again', async (scene) => {
+    const { peer, socket } = await established(scene, MSS, 7000, 2920)
+    const { lan } = scene
+    socket.write(octets(20_000), 0, 20_000)
+    await lan.wait(2)
+    peer.ack = (peer.ack + 2920) >>> 0
+    // RFC 9293 3.8.6.2.1: what is neither a segment nor half of the window waits, and no longer than the override timer.
+    for (let round = 0; round < 4; round++) {
+      peer.send({ window: 700 })
+      const next = peer.ack
+      const came = (): boolean => peer.received.some(({ sequence, data }) => sequence === next && data.length > 1)
+      expect(await lan.reaches(came, 1500), `round ${round}`).toBe(true)
+      peer.ack = (next + 700) >>> 0
+    }
   })
 
   suite.test(
