@@ -6,7 +6,7 @@
 import {
   type Backend,
   type Capabilities,
-  holdDuring,
+  furnish,
   type NetError,
   type Probe,
   type Stack,
@@ -41,16 +41,7 @@ function known(path: string | undefined): FoundLibrary {
 export async function createStack(options: PicoStackOptions): Promise<Stack> {
   const { library, quiet = true } = readSettings(options.settings as StackOptions['settings'])
   const stack = new PicoStack(options as StackOptions, known(library), quiet)
-  return await holdDuring(options.scheduler, async () => {
-    try {
-      for (const each of options.interfaces) await stack.addInterface(each)
-      for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
-    } catch (error) {
-      await stack.close()
-      throw error
-    }
-    return stack
-  })
+  return await furnish(stack, options)
 }
 
 async function probe(): Promise<Probe> {

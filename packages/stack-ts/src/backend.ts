@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Backend, holdDuring, type Probe, type Stack, type StackOptions } from '@ioth/core'
+import { type Backend, furnish, type Probe, type Stack, type StackOptions } from '@ioth/core'
 import { CAPABILITIES } from './capabilities.ts'
 import type { TsSettings } from './settings.ts'
 import { TsStack } from './stack.ts'
@@ -18,17 +18,7 @@ export interface TsStackOptions extends Omit<StackOptions, 'settings'> {
  * @throws NetError EADDRINUSE, with the hardware address of who has it; EINVAL; ENETUNREACH for a gateway outside of every network.
  */
 export async function createStack(options: TsStackOptions): Promise<Stack> {
-  const stack = new TsStack(options as StackOptions)
-  return await holdDuring(options.scheduler, async () => {
-    try {
-      for (const each of options.interfaces) await stack.addInterface(each)
-      for (const gateway of options.gateways ?? []) stack.addGateway(gateway)
-    } catch (error) {
-      await stack.close()
-      throw error
-    }
-    return stack
-  })
+  return await furnish(new TsStack(options as StackOptions), options)
 }
 
 export const backend: Backend = Object.freeze({

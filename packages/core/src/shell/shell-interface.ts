@@ -4,6 +4,7 @@
  * @module
  */
 import type { IpAddress } from '../address/ip-address.ts'
+import { holdDuring } from '../contract/hold-during.ts'
 import type { Link } from '../contract/link.ts'
 import type { InterfaceAddress, StackEvent } from '../contract/stack.ts'
 import { NetError } from '../errors/net-error.ts'
@@ -11,7 +12,6 @@ import type { DhcpLease } from '../services/dhcp/lease.ts'
 import type { LeasedStack, LeaseKeeper } from '../services/dhcp/lease-keeper.ts'
 import { leaseOnStation } from '../station/lease-on-station.ts'
 import type { Station } from '../station/station.ts'
-import { holdDuring } from '../time/hold-during.ts'
 import type { BookInterface } from './address-book.ts'
 
 /** What an interface needs of its stack. */

@@ -9,6 +9,8 @@ import { parseMac, randomMac } from '../address/mac.ts'
 import type { Capabilities, Limits } from '../contract/capabilities.ts'
 import { checkPing } from '../contract/check-ping.ts'
 import type { FramePool } from '../contract/frame.ts'
+import { furnish } from '../contract/furnish.ts'
+import { holdDuring } from '../contract/hold-during.ts'
 import type { Link } from '../contract/link.ts'
 import type { PortTable } from '../contract/ports.ts'
 import type { Scheduler } from '../contract/scheduler.ts'
@@ -30,7 +32,6 @@ import { NetError } from '../errors/net-error.ts'
 import { createPortTable } from '../ports/port-table.ts'
 import { createStation, type StationOptions } from '../station/station.ts'
 import { EventQueue } from '../time/event-queue.ts'
-import { holdDuring } from '../time/hold-during.ts'
 import { Task } from '../time/task.ts'
 import { AddressBook, BookRoutes } from './address-book.ts'
 import type { Engine } from './engine.ts'
@@ -58,19 +59,7 @@ export interface ShellOptions {
 
 /** Makes the stack, its interfaces and its gateways. @throws NetError as `Backend.createStack`; the stack is closed then. */
 export async function createShellStack(options: ShellOptions): Promise<ShellStack> {
-  const { scheduler, interfaces, gateways = [] } = options.stack
-  const stack = new ShellStack(options)
-  return await holdDuring(scheduler, async () => {
-    try {
-      await options.begin?.()
-      for (const each of interfaces) await stack.addInterface(each)
-      for (const gateway of gateways) stack.addGateway(gateway)
-    } catch (error) {
-      await stack.close()
-      throw error
-    }
-    return stack
-  })
+  return await furnish(new ShellStack(options), options.stack, options.begin)
 }
 
 export class ShellStack implements Stack, ShellHost, InterfaceOwner {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Scheduler } from '../contract/scheduler.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /**
  * Does something for whoever waits for it, and keeps the process alive meanwhile: what it waits for itself is timers and frames, which do not. A
