@@ -23,6 +23,7 @@ const program = `
   const batch = createBatch(pool)
   pushFrame(batch, at, 100)
   a.send(batch)
+  class Alarm extends Timer { fire() { console.log('timer'); process.exit(0) } }
   class Source extends Pollable { scheduler = scheduler }
   for (const name of ['first', 'second']) {
     const source = new Source()
@@ -31,11 +32,10 @@ const program = `
       source.lower(READABLE)
       console.log(name)
       Promise.resolve().then(() => console.log(name, 'promise'))
+      if (name === 'second') scheduler.clock.arm(new Alarm(), scheduler.clock.now + 20_000)
     }
     source.raise(READABLE)
   }
-  class Alarm extends Timer { fire() { console.log('timer'); process.exit(0) } }
-  scheduler.clock.arm(new Alarm(), scheduler.clock.now + 20_000)
 `
 
 describe('a host with nothing but the web platform', () => {
