@@ -11,6 +11,8 @@ const [command, ...npm] = npmCommand
 const total = { passed: 0, failed: 0, skipped: 0 }
 /** What failed, said once more before the counts: whoever reads the end of a long output alone has it. */
 const failures = []
+/** What was left out, by its name, which has the reason. */
+const skips = []
 const folder = mkdtempSync(join(tmpdir(), 'ioth-ci-'))
 
 // Each property has 200 runs here; `npm test` alone is content with fewer.
@@ -28,6 +30,7 @@ await check('npm start', ['start'])
 await check('npm run check:packages', ['run', 'check:packages'])
 
 rmSync(folder, { recursive: true, force: true })
+for (const skip of skips) console.log(`Skipped: ${skip}`)
 for (const failure of failures) console.log(`\nFailed: ${failure}`)
 console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
 process.exitCode = total.failed === 0 ? 0 : 1
@@ -39,6 +42,7 @@ async function tests(name, args, env = process.env) {
   const ok = await step(name, [...args, '--', ...reporters], env)
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
   failures.push(...(counts.testResults ?? []).flatMap(failuresOf))
+  skips.push(...(counts.testResults ?? []).flatMap(skipsOf))
   total.passed += counts.numPassedTests ?? 0
   total.failed += Math.max(counts.numFailedTests ?? 0, ok ? 0 : 1)
   total.skipped += (counts.numPendingTests ?? 0) + (counts.numTodoTests ?? 0)
@@ -53,6 +57,11 @@ function failuresOf({ name, status, message, assertionResults }) {
   return assertionResults.some((test) => test.status === 'pending')
     ? [`${file}: its process ended before its tests did`]
     : []
+}
+
+function skipsOf({ name, assertionResults }) {
+  const skipped = assertionResults.filter(({ status }) => status === 'skipped' || status === 'todo')
+  return skipped.map((test) => `${relative('.', name)} > ${test.fullName}`)
 }
 
 /** The table of programs, for this Node, counted cell by cell. */
