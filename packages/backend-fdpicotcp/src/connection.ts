@@ -1,8 +1,7 @@
 /**
  * A TCP connection of the library behind a line of the shell.
  *
- * - The library never has more octets than its peer takes: when the window is full it forgets where it was. So it does not ask for a shut window
- *   either; that is done here.
+ * - The library never has more octets than its peer takes: when the window is full it forgets where it was.
  * - Small octets wait here, not there, while others are under way (RFC 9293 3.7.4).
  * - A socket of which the library told the end is never touched again: it is freed ten milliseconds later.
  *
@@ -13,6 +12,7 @@ import { type Ends, TcpLine } from '@ioth/core/shell'
 import {
   type Flow,
   type FlowObserver,
+  PeerWindow,
   PICO_EVENT_CLOSE,
   PICO_EVENT_CONNECTION,
   PICO_EVENT_ERROR,
@@ -22,16 +22,12 @@ import {
 import type { Device } from './device.ts'
 import type { FdPicoEngine, SocketUser } from './engine.ts'
 import { ESHUTDOWN } from './errno.ts'
-import { LARGEST_WINDOW, LIBRARY_BUFFER } from './limits.ts'
+import { LIBRARY_BUFFER } from './limits.ts'
 
+/** On each of its segments, which are so much smaller (pico_tcp.c, tcp_options_size). */
+const WINDOW_SCALE_OPTION = 4
 /** What the library gives at once; one for all, as nothing in it is kept. */
 const scratch = new Uint8Array(65_536)
-/**
- * A shut window is asked for, and one that is nearly shut is used, after this, in microseconds; then, until the peer acknowledges something, at
- * doubled intervals up to the second.
- */
-const FIRST_PROBE = 200_000
-const LAST_PROBE = 5_000_000
 /** Octets that nobody acknowledges for so long are given up: the library goes on for ever. */
 const PATIENCE = 120_000_000
 
@@ -43,6 +39,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   /** Nothing more comes of it. */
   isOver = false
   private flow: Flow | null = null
+  private peerWindow: PeerWindow | null = null
   private readonly engine: FdPicoEngine
   private noDelay: boolean
   private inside = -1
@@ -57,10 +54,6 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   private hasEnded = false
   /** When the peer last acknowledged something, or there was nothing to acknowledge. */
   private progressAt = 0
-  /** What waits has waited long enough for a window that is worth it. */
-  private isOverdue = false
-  private probeAt = 0
-  private probeEvery = FIRST_PROBE
   private readonly work: Task
 
   constructor(engine: FdPicoEngine, device: Device, ends: Ends, noDelay: boolean) {
@@ -116,20 +109,15 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   // ---------- what the shell says ----------
 
   override pump(): void {
-    const { user, flow, fd, engine, isDialing } = this
-    if (fd < 0 || flow === null || this.isOver || isDialing) return
+    const { user, flow, peerWindow, fd, engine, isDialing } = this
+    if (fd < 0 || flow === null || peerWindow === null || this.isOver || isDialing) return
     const { outgoing } = user
     while (outgoing.length > 0) {
       const { inFlight } = this
-      const window = Math.min(flow.peerWindow, LIBRARY_BUFFER, LARGEST_WINDOW)
-      const length = Math.min(outgoing.length, window - inFlight)
-      if (length <= 0) return
+      const length = peerWindow.room(outgoing.length, inFlight, LIBRARY_BUFFER)
+      if (length === 0) return
       // Nagle: what does not fill a segment waits for the acknowledgement of what is under way.
-      if (!this.noDelay && inFlight > 0 && length < flow.peerMss && !user.isEnding) return
-      // What a window leaves of all that waits, and is neither a segment nor half of what the window was, waits for more (RFC 9293 3.8.6.2.1).
-      const worth = Math.min(flow.peerMss, flow.acceptance.widestWindow / 2)
-      if (length < outgoing.length && length < worth && !this.isOverdue) return
-      this.isOverdue = false
+      if (!this.noDelay && inFlight > 0 && length < peerWindow.segment && !user.isEnding) return
       const taken = engine.library.write(fd, outgoing.peek(length), length)
       if (taken < 0) {
         this.fail(flow.wasReset ? 'ECONNRESET' : 'EPIPE')
@@ -188,9 +176,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   acknowledged(): void {
     const { engine } = this
     if (this.flow === null || this.isOver) return
-    const { now } = engine.scheduler.clock
-    this.progressAt = now
-    this.settleProbes(now)
+    this.progressAt = engine.scheduler.clock.now
     this.user.drained()
     engine.scheduler.defer(this.work)
   }
@@ -224,27 +210,10 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
 
   /** Time goes by. */
   beat(): void {
-    const { flow, engine, user, fd } = this
-    if (fd < 0 || flow === null || this.isOver || this.isDialing) return
-    const { now } = engine.scheduler.clock
-    if (this.inFlight > 0 && now - this.progressAt > PATIENCE) {
-      this.fail('ETIMEDOUT')
-      return
-    }
-    if (user.outgoing.length === 0 || this.inFlight > 0) this.settleProbes(now)
-    else if (now >= this.probeAt) {
-      if (flow.peerWindow === 0) flow.probe()
-      else this.isOverdue = true
-      this.probeAt = now + this.probeEvery
-      this.probeEvery = Math.min(this.probeEvery * 2, LAST_PROBE)
-    }
-    this.worked()
-  }
-
-  /** The window is what it is said to be. */
-  private settleProbes(now: number): void {
-    this.probeEvery = FIRST_PROBE
-    this.probeAt = now + FIRST_PROBE
+    if (this.fd < 0 || this.flow === null || this.isOver || this.isDialing) return
+    const { now } = this.engine.scheduler.clock
+    if (this.inFlight > 0 && now - this.progressAt > PATIENCE) this.fail('ETIMEDOUT')
+    else this.worked()
   }
 
   /** The connection is lost, or was never made. */
@@ -263,7 +232,9 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   }
 
   private follow(flow: Flow): void {
+    const { scheduler } = this.engine
     this.flow = flow
+    this.peerWindow = new PeerWindow(scheduler.clock, flow, WINDOW_SCALE_OPTION, () => scheduler.defer(this.work))
     flow.observer = this
     this.progressAt = this.engine.scheduler.clock.now
     this.engine.follow(flow, this)
@@ -329,6 +300,7 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
   }
 
   private letGo(): void {
+    this.peerWindow?.close()
     const { fd, flow, engine, device, inside, ends } = this
     this.fd = -1
     this.inside = -1

@@ -56,5 +56,3 @@ export const LIBRARY_SOCKETS = 200
 export const DESCRIPTORS = 4096
 /** The library's buffers of a connection, each way (`PICO_DEFAULT_SOCKETQ`). */
 export const LIBRARY_BUFFER = 16_384
-/** Octets of a window that is not scaled. */
-export const LARGEST_WINDOW = 65_535

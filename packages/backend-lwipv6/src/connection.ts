@@ -5,13 +5,14 @@
  *   what the peer acknowledged, as the segments on the wire show. Where it has to wait inside a send, octets get lost: an error of the write
  *   is overwritten by the arrival of a segment (`api_msg.c`, do_write and recv_tcp).
  * - It is given octets only when it has seen every acknowledgement of the connection that went into it (`fence.ts`).
+ * - It is given no more octets than its peer takes: a segment that does not fit into the window stops it (`tcp_out.c`, tcp_output).
  * - Small octets wait here, not there, while others are under way (RFC 9293 3.7.4): it would only hold them, each in a segment of its own.
  *
  * @module
  */
 import { NetError, type OptionName, Task } from '@ioth/core'
 import { type Ends, TcpLine } from '@ioth/core/shell'
-import { type Flow, type FlowObserver, lastErrno } from '@ioth/ffi'
+import { type Flow, type FlowObserver, lastErrno, PeerWindow } from '@ioth/ffi'
 import type { Device } from './device.ts'
 import type { LwipEngine } from './engine.ts'
 import { streamError } from './errno.ts'
@@ -42,6 +43,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
   /** Its connect is waited for in a thread. */
   isDialing = false
   private flow: Flow | null = null
+  private peerWindow: PeerWindow | null = null
   private readonly engine: LwipEngine
   /** Octets the library was given. */
   private given = 0
@@ -81,7 +83,9 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
 
   /** The flow by which its segments are known. */
   follow(flow: Flow): void {
+    const { scheduler } = this.engine
     this.flow = flow
+    this.peerWindow = new PeerWindow(scheduler.clock, flow, 0, () => scheduler.defer(this.work))
     flow.observer = this
   }
 
@@ -96,14 +100,14 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
   // ---------- what the shell says ----------
 
   override pump(): void {
-    const { user, flow, fd, engine } = this
-    if (fd < 0 || flow === null || this.isOver || this.isBlocked) return
+    const { user, flow, peerWindow, fd, engine } = this
+    if (fd < 0 || flow === null || peerWindow === null || this.isOver || this.isBlocked) return
     const { outgoing } = user
     while (outgoing.length > 0) {
       const { inFlight } = this
-      const room = Math.min(this.window - inFlight, (SEND_SEGMENTS - this.segments - 1) * flow.peerMss, SEND_CHUNK)
-      const length = Math.min(outgoing.length, room)
-      if (length <= 0) return
+      const most = Math.min((SEND_SEGMENTS - this.segments - 1) * flow.peerMss, SEND_CHUNK)
+      const length = peerWindow.room(outgoing.length, inFlight, Math.min(this.window, inFlight + most))
+      if (length === 0) return
       // Nagle: what does not fill a segment waits for the acknowledgement of what is under way.
       if (inFlight > 0 && length < flow.peerMss && length < SEND_WINDOW / 2 && !user.isEnding) return
       if (!engine.readiness.hasRoom(this)) {
@@ -271,6 +275,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
   }
 
   private letGo(): void {
+    this.peerWindow?.close()
     if (!this.isDialing) this.closeDescriptor()
     this.outgoingDropped()
     if (this.flow !== null) this.engine.retire(this.device, this.flow)

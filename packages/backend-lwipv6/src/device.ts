@@ -17,6 +17,7 @@ import {
   randomMac,
   type Scheduler,
   TCP_ACK,
+  TCP_FIN,
   TCP_RST,
   TCP_SYN,
 } from '@ioth/core'
@@ -27,6 +28,7 @@ import {
   closeDescriptor,
   DeviceEcho,
   type Echo,
+  endsOf,
   errnoError,
   type Flow,
   FlowTable,
@@ -36,6 +38,7 @@ import {
   isIcmpError,
   isSolicitation,
   isStray,
+  makeSegment,
   mendIcmp,
   NeighborProbe,
   PacketView,
@@ -226,7 +229,26 @@ export class Device implements FrameGuard {
     }
     if ((segment.flags & TCP_SYN) !== 0 && !this.passesSyn(segment)) return false
     const hasNews = flow.acknowledgedOctets !== acknowledgedOctets || flow.wasReset
-    return (flow.observer as Connection | null)?.entering(bytes, length, hasNews, segment.dataLength) ?? true
+    const connection = flow.observer as Connection | null
+    if ((segment.flags & TCP_FIN) !== 0 && segment.dataLength > 0) {
+      this.enterWithEnd(segment, connection, hasNews)
+      return false
+    }
+    return connection?.entering(bytes, length, hasNews, segment.dataLength) ?? true
+  }
+
+  /**
+   * Octets, and the end behind them apart: where the library has some of these octets already it forgets the others, and takes the end for the
+   * next (`tcp_in.c`, tcp_receive).
+   */
+  private enterWithEnd(segment: PacketView, connection: Connection | null, hasNews: boolean): void {
+    const { sequence, dataLength, acknowledgment, window, flags } = segment
+    const numbers = { flags: TCP_FIN | TCP_ACK, sequence: (sequence + dataLength) | 0, acknowledgment, window }
+    const end = makeSegment(endsOf(segment), numbers)
+    segment.flags = flags & ~TCP_FIN
+    const octets = segment.bytes.slice(0, segment.length)
+    if (connection?.entering(octets, octets.length, hasNews, dataLength) !== false) this.bridge.toLibrary(octets)
+    if (connection?.entering(end, end.length, false, 0) !== false) this.bridge.toLibrary(end)
   }
 
   /**

@@ -17,13 +17,6 @@ const DEVIATIONS: DeviationsByReason = {
     'P-09 simultaneous open, 0 ms apart, makes one connection',
     'P-09 simultaneous open, 50 ms apart, makes one connection',
   ],
-  'a segment leaves only when all of it fits into the window (tcp_out.c, tcp_output): a window that is smaller stops the stream until the persist timer':
-    [
-      'R-TCP-31 the sender makes no dust of a window that opens octet by octet',
-      'R-TCP-31 what a window leaves is used within a second, again and again',
-      'R-TCP-42 window scale 0: never on the window of a SYN, then by 14 at most, and only if both sides have it',
-      'R-TCP-42 window scale 3: never on the window of a SYN, then by 14 at most, and only if both sides have it',
-    ],
   'any acknowledgement ends the back-off of its timer (tcp_in.c, tcp_receive)': [
     'R-TCP-24 an acknowledgement of what was sent twice is no round trip',
   ],
@@ -37,7 +30,6 @@ const DEVIATIONS: DeviationsByReason = {
   ],
   'every acknowledgement of the same octet counts as a duplicate (tcp_in.c, tcp_receive)': [
     'R-TCP-37 what is no duplicate: a window update, a segment with data, one that acknowledges nothing in flight',
-    'R-TCP-30 a closed window is asked for ever more seldom, as long as it is answered',
   ],
   'a window is taken from any segment with a newer number (tcp_in.c, tcp_receive)': [
     'P-04 an acknowledgement on a retransmitted segment does not widen the window',
@@ -46,8 +38,6 @@ const DEVIATIONS: DeviationsByReason = {
     'R-TCP-21 over IPv6: the MSS offered is the MTU less 60; none offered means 1220',
   ],
   'it does not listen to packets that are too big (icmp6.c, icmp_input)': ['R-TCP-49 R-IP6-09'],
-  'it probes a closed window ever more seldom, and then with a whole segment, which such a window does not take (tcp.c, tcp_slowtmr)':
-    ['R-TCP-30 the window update is lost: a probe finds out'],
   'it reads no extension headers but that of fragments (ip6.c, ip_input)': [
     'R-IP6-03 an option nobody knows: its two high bits decide',
     'R-IP6-03 R-ICMP6-01',

@@ -158,7 +158,7 @@ export function tcpConnect(suite: Suite): void {
     const listener = socket.listen(4)
     const client = a.openTcp()
     client.connect(b.address, 80)
-    await lan.until(() => (listener.ready & READABLE) !== 0, 10_000)
+    await lan.until(() => client.state === 'ESTABLISHED' && (listener.ready & READABLE) !== 0, 10_000)
     listener.close()
     await lan.until(
       () => (client.ready & ERROR) !== 0,

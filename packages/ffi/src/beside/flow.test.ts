@@ -71,6 +71,24 @@ test('RFC 1122 4.2.2.13: octets for a connection that its program has closed dra
   expect(inside).toMatchObject([{ flags: TCP_RST | TCP_ACK, sequence: 701 }])
 })
 
+test('what comes late for a connection that is closed is answered beside the library, which may have forgotten it', () => {
+  const { clock } = createVirtualScheduler()
+  const sent: PacketView[] = []
+  const flow = new Flow({ clock, toPeer: (frame) => sent.push(viewOf(frame)), toLibrary: () => {} })
+  flow.leaving(segment(TCP_SYN, 100, 0))
+  flow.arriving(segment(TCP_SYN | TCP_ACK, 700, 101))
+  flow.leaving(segment(TCP_FIN | TCP_ACK, 101, 701))
+  expect(flow.arriving(segment(TCP_FIN | TCP_ACK, 701, 102))).toBe(true)
+  flow.isClosed = true
+  sent.length = 0
+  expect(flow.arriving(segment(TCP_ACK, 702, 102)), 'its end is not acknowledged yet').toBe(true)
+  flow.leaving(segment(TCP_ACK, 102, 702))
+  expect(flow.arriving(segment(TCP_ACK, 702, 102)), 'of old').toBe(false)
+  expect(sent).toEqual([])
+  expect(flow.arriving(segment(TCP_FIN | TCP_ACK, 701, 102)), 'again').toBe(false)
+  expect(sent).toMatchObject([{ flags: TCP_ACK, sequence: 102, acknowledgment: 702 }])
+})
+
 test('what a library acknowledged before all was read, and sends after it, offers the room that there is now', () => {
   const { clock } = createVirtualScheduler()
   const sent: PacketView[] = []

@@ -26,7 +26,7 @@ export interface FlowWires {
 
 /** Who wants to know what the peer did. */
 export interface FlowObserver {
-  /** The peer acknowledged more of what the library sent, or the FIN; or it reset the connection. */
+  /** The peer acknowledged more of what the library sent, or the FIN; or it takes more; or it reset the connection. */
   acknowledged(): void
 }
 
@@ -126,6 +126,11 @@ export class Flow implements ConnectionNumbers {
     return this.finAcknowledged && this.peerOctets < 0 && !this.wasReset && !this.isDead
   }
 
+  /** Both sides have ended, and each knows that the other knows. */
+  private get isComplete(): boolean {
+    return this.finAcknowledged && this.peerOctets >= 0 && this.rcvNxt === ((this.irs + this.peerOctets + 2) | 0)
+  }
+
   /** A segment leaves the library. @returns whether it goes onto the link. */
   leaving(frame: PacketView): boolean {
     const { flags } = frame
@@ -213,9 +218,15 @@ export class Flow implements ConnectionNumbers {
       this.reset()
       return false
     }
+    if (this.isClosed && this.isComplete) {
+      // The library may have forgotten it, and would answer by a RST.
+      this.late(frame)
+      return false
+    }
     if ((flags & TCP_SYN) !== 0) this.arrivingSyn(frame)
     if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.sequence + frame.dataLength - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
+    const { peerWindow } = this
     if (this.acceptance.takesWindow(frame, frame.window)) this.peerWindow = frame.window
     let ack = frame.acknowledgment
     const isOfOurs = ((ack - this.iss) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0
@@ -235,7 +246,7 @@ export class Flow implements ConnectionNumbers {
     if (((ack - this.sndUna) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0) {
       this.sndUna = ack
       this.observer?.acknowledged()
-    }
+    } else if (this.peerWindow > peerWindow) this.observer?.acknowledged()
     return true
   }
 

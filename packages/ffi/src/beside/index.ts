@@ -18,6 +18,7 @@ export { type KnownNeighbor, NeighborProbe, type NeighborWires } from './neighbo
 export { ProbedNeighbors } from './neighbor-table.ts'
 export { packetFrames } from './packet-frames.ts'
 export { IP6_FRAGMENT_HEADER, PacketView, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE } from './packet-view.ts'
+export { PeerWindow } from './peer-window.ts'
 export { Pieces } from './pieces.ts'
 export { DeviceEcho, pingBeside } from './ping.ts'
 export { RetiredFlows } from './retired-flows.ts'
