@@ -272,7 +272,7 @@ export function tcpSegments(suite: Suite): void {
     await peer.exchange({ window: 1540 }, octets(10))
     await scene.lan.wait(500)
     const reached = peer.received.map(({ sequence, data }) => (sequence + data.length - start) | 0)
-    expect(Math.max(...reached)).toBeGreaterThanOrEqual(2920)
+    expect(Math.max(...reached), 'two segments').toBeGreaterThan(2800)
     expect(Math.max(...reached)).toBeLessThanOrEqual(3001)
   })
 

@@ -71,6 +71,25 @@ test('RFC 1122 4.2.2.13: octets for a connection that its program has closed dra
   expect(inside).toMatchObject([{ flags: TCP_RST | TCP_ACK, sequence: 701 }])
 })
 
+test('P-04 what a window leaves is counted from the segment that announced it', () => {
+  const { clock } = createVirtualScheduler()
+  const flow = new Flow({ clock, toPeer: () => {}, toLibrary: () => {} })
+  let opened = 0
+  flow.observer = { acknowledged: () => void opened++ }
+  flow.leaving(segment(TCP_SYN, 100, 0))
+  // Each of its segments has a window of 4096.
+  flow.arriving(segment(TCP_SYN | TCP_ACK, 700, 101))
+  expect(flow.peerWindow).toBe(4096)
+  flow.leaving(segment(TCP_ACK, 101, 701, Array(30).fill(1)))
+  flow.arriving(segment(TCP_ACK, 710, 101, [1]))
+  expect(flow.peerWindow).toBe(4096)
+  flow.arriving(segment(TCP_ACK, 701, 121, [1]))
+  expect(flow.peerWindow, 'an older one acknowledges, and says nothing of the window').toBe(4076)
+  const before = opened
+  flow.arriving(segment(TCP_ACK, 711, 121))
+  expect([flow.peerWindow, opened - before], 'it opens').toEqual([4096, 1])
+})
+
 test('what comes late for a connection that is closed is answered beside the library, which may have forgotten it', () => {
   const { clock } = createVirtualScheduler()
   const sent: PacketView[] = []

@@ -65,14 +65,14 @@ export class Flow implements ConnectionNumbers {
   pathMss: number = Number.POSITIVE_INFINITY
   /** The peer's SYN offers selective acknowledgements. */
   offersSack = false
-  /** The window that the peer announced last, as it stands in its segments. */
-  peerWindow = 0
   /** Where the peer's segments come from, or its router's: what libraries remember of neighbours may be old. */
   private readonly mac = new Uint8Array(6)
   private isLocated = false
   private readonly wires: FlowWires
   private readonly repeat: FinTimer
   private out: SegmentEnds | null = null
+  /** Where the window ends that the peer announced last. */
+  private peerEdge = 0
   private iss = 0
   private irs = 0
   /** The end of what the library sent so far. */
@@ -100,6 +100,11 @@ export class Flow implements ConnectionNumbers {
     this.wires = wires
     this.acceptance = new Acceptance(wires.clock)
     this.repeat = new FinTimer(() => this.repeatFin())
+  }
+
+  /** What is left of the window that the peer announced last, from what it acknowledged. */
+  get peerWindow(): number {
+    return Math.max(0, (this.peerEdge - this.sndUna) | 0)
   }
 
   get isSynchronised(): boolean {
@@ -226,8 +231,8 @@ export class Flow implements ConnectionNumbers {
     if ((flags & TCP_SYN) !== 0) this.arrivingSyn(frame)
     if ((flags & TCP_FIN) !== 0) this.peerOctets = (frame.sequence + frame.dataLength - this.irs - 1) | 0
     if ((flags & TCP_ACK) === 0) return true
-    const { peerWindow } = this
-    if (this.acceptance.takesWindow(frame, frame.window)) this.peerWindow = frame.window
+    const { peerEdge } = this
+    if (this.acceptance.takesWindow(frame, frame.window)) this.peerEdge = (frame.acknowledgment + frame.window) | 0
     let ack = frame.acknowledgment
     const isOfOurs = ((ack - this.iss) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0
     if (!this.isEstablished && isOfOurs) this.isEstablished = this.hasBegun
@@ -246,7 +251,7 @@ export class Flow implements ConnectionNumbers {
     if (((ack - this.sndUna) | 0) > 0 && ((ack - this.sndNxt) | 0) <= 0) {
       this.sndUna = ack
       this.observer?.acknowledged()
-    } else if (this.peerWindow > peerWindow) this.observer?.acknowledged()
+    } else if (((this.peerEdge - peerEdge) | 0) > 0) this.observer?.acknowledged()
     return true
   }
 
