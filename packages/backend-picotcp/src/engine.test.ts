@@ -27,6 +27,7 @@ describe('the heartbeat', () => {
       () => {},
       () => {},
     )
+    engine.start()
     const ticksWithin = (microseconds: number): number => {
       const before = ticks
       virtual.advance(microseconds)
