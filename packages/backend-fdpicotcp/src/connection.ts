@@ -12,6 +12,7 @@ import { type Ends, TcpLine } from '@ioth/core/shell'
 import {
   type Flow,
   type FlowObserver,
+  mssOn,
   PeerWindow,
   PICO_EVENT_CLOSE,
   PICO_EVENT_CONNECTION,
@@ -233,10 +234,12 @@ export class Connection extends TcpLine implements FlowObserver, SocketUser {
 
   private follow(flow: Flow): void {
     const { scheduler } = this.engine
+    const { clock } = scheduler
+    const mss = mssOn(this.device.bridge.link.mtu, this.ends.local.family)
     this.flow = flow
-    this.peerWindow = new PeerWindow(scheduler.clock, flow, WINDOW_SCALE_OPTION, () => scheduler.defer(this.work))
+    this.peerWindow = new PeerWindow(clock, flow, mss, WINDOW_SCALE_OPTION, () => scheduler.defer(this.work))
     flow.observer = this
-    this.progressAt = this.engine.scheduler.clock.now
+    this.progressAt = clock.now
     this.engine.follow(flow, this)
   }
 

@@ -12,7 +12,7 @@
  */
 import { NetError, type OptionName, Task } from '@ioth/core'
 import { type Ends, TcpLine } from '@ioth/core/shell'
-import { type Flow, type FlowObserver, lastErrno, PeerWindow } from '@ioth/ffi'
+import { type Flow, type FlowObserver, lastErrno, mssOn, PeerWindow } from '@ioth/ffi'
 import type { Device } from './device.ts'
 import type { LwipEngine } from './engine.ts'
 import { streamError } from './errno.ts'
@@ -83,9 +83,11 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
 
   /** The flow by which its segments are known. */
   follow(flow: Flow): void {
+    if (this.flow === flow) return
     const { scheduler } = this.engine
+    const mss = mssOn(this.device.bridge.link.mtu, this.ends.local.family)
     this.flow = flow
-    this.peerWindow = new PeerWindow(scheduler.clock, flow, 0, () => scheduler.defer(this.work))
+    this.peerWindow = new PeerWindow(scheduler.clock, flow, mss, 0, () => scheduler.defer(this.work))
     flow.observer = this
   }
 
@@ -109,7 +111,7 @@ export class Connection extends TcpLine implements FlowObserver, Watched {
       const length = peerWindow.room(outgoing.length, inFlight, Math.min(this.window, inFlight + most))
       if (length === 0) return
       // Nagle: what does not fill a segment waits for the acknowledgement of what is under way.
-      if (inFlight > 0 && length < flow.peerMss && length < SEND_WINDOW / 2 && !user.isEnding) return
+      if (inFlight > 0 && length < peerWindow.segment && length < SEND_WINDOW / 2 && !user.isEnding) return
       if (!engine.readiness.hasRoom(this)) {
         this.isBlocked = true
         return

@@ -48,8 +48,7 @@ export function tcpWindows(suite: Suite): void {
     expect(read(socket)).toEqual(octets(10))
     socket.write(octets(20_000), 0, 20_000)
     await scene.lan.wait(100)
-    const reached = (): number =>
-      Math.max(0, ...peer.received.map(({ sequence, data }) => (sequence + data.length - start) | 0))
+    const reached = (): number => reachedFrom(start, peer)
     expect(reached()).toBeLessThanOrEqual(3000)
     // Older by its number: what its window says is out of date.
     await peer.exchange({ sequence: old, acknowledgment: start, window: 60_000 })
@@ -86,11 +85,12 @@ export function tcpWindows(suite: Suite): void {
     await fill(lan, peer, 2920)
     const probes: number[] = []
     let seen = peer.received.length
-    const until = lan.now + PROBED_MS * 1000
+    const began = lan.now
+    const passed = (): number => Math.round((lan.now - began) / 1000)
     const came = (): boolean => peer.received.length > seen
-    while (await lan.reaches(came, (until - lan.now) / 1000)) {
+    while (await lan.reaches(came, PROBED_MS - passed())) {
       seen = peer.received.length
-      probes.push(Math.round((lan.now - until) / 1000) + PROBED_MS)
+      probes.push(passed())
       peer.send({ window: 0 })
     }
     // At 0.2, 0.6, 1.4, 3 and 6.2 seconds, or later; one may be sent twice before it is answered.
@@ -162,14 +162,17 @@ export function tcpWindows(suite: Suite): void {
   })
 }
 
+/** How many octets behind a number came. */
+function reachedFrom(start: number, { received }: ScriptedPeer): number {
+  return Math.max(0, ...received.map(({ sequence, data }) => (sequence + data.length - start) | 0))
+}
+
 /** Takes what comes into a window that closes with it, until it is shut. */
 async function fill(lan: Scene['lan'], peer: ScriptedPeer, window: number): Promise<void> {
   const start = peer.ack
-  const reached = (): number =>
-    Math.max(0, ...peer.received.map(({ sequence, data }) => (sequence + data.length - start) | 0))
   for (let taken = 0; taken < window; ) {
-    await lan.until(() => reached() > taken)
-    taken = reached()
+    await lan.until(() => reachedFrom(start, peer) > taken)
+    taken = reachedFrom(start, peer)
     peer.ack = (start + taken) >>> 0
     peer.send({ window: window - taken })
   }

@@ -195,8 +195,8 @@ export class Flow implements ConnectionNumbers {
     // The window of a RST says nothing, and what it acknowledges may be of an older connection.
     if ((frame.flags & TCP_RST) !== 0) return
     // It was on its way while the program read.
-    if (this.emptyAt !== null && ((this.emptyAt - frame.acknowledgment) | 0) >= 0)
-      frame.window = Math.max(frame.window, this.buffer)
+    const isRead = this.emptyAt !== null && ((this.emptyAt - frame.acknowledgment) | 0) >= 0
+    if (isRead && frame.window < this.buffer) frame.window = this.buffer
     const edge = (frame.acknowledgment + frame.window) | 0
     if (this.rcvEdge === null || ((edge - this.rcvEdge) | 0) >= 0) this.rcvEdge = edge
     else frame.window = Math.min((this.rcvEdge - frame.acknowledgment) | 0, LARGEST_WINDOW)

@@ -26,7 +26,7 @@ beforeEach(() => {
     probe: () => void probes.push(now()),
   }
   flow.acceptance.widestWindow = 8000
-  window = new PeerWindow(time.clock, flow, 0, () => void turns.push(now()))
+  window = new PeerWindow(time.clock, flow, 1460, 0, () => void turns.push(now()))
 })
 
 test('as much as the window and the library take, less what is under way', () => {
@@ -51,12 +51,21 @@ test('what is left of a window waits for more, for a while each time', () => {
 })
 
 test('full segments of it, less the options on each; the rest of the window waits', () => {
-  const cut = new PeerWindow(time.clock, flow, 4, () => {})
+  const cut = new PeerWindow(time.clock, flow, 1460, 4, () => {})
   expect(cut.segment).toBe(996)
   expect(cut.room(20_000, 0, 50_000)).toBe(8 * 996)
   expect(cut.room(7990, 0, 50_000), 'all that waits').toBe(7990)
   expect(cut.room(20_000, 7004, 50_000)).toBe(996)
   expect(cut.room(20_000, 7005, 50_000)).toBe(0)
+})
+
+test('a segment is no longer than the link takes, and has an octet at least, whatever the peer announces', () => {
+  flow.peerMss = 65_535
+  expect(window.segment).toBe(1460)
+  expect(window.room(20_000, 0, 5000)).toBe(3 * 1460)
+  flow.peerMss = 4
+  const cut = new PeerWindow(time.clock, flow, 1460, 4, () => {})
+  expect([cut.segment, cut.room(20_000, 0, 5000)]).toEqual([1, 5000])
 })
 
 test('half of a small window is worth it', () => {

@@ -19,18 +19,23 @@ type Offer = Pick<Flow, 'peerWindow' | 'peerMss' | 'acceptance' | 'probe'>
 export class PeerWindow extends Timer {
   private readonly clock: Clock
   private readonly flow: Offer
+  private readonly mss: number
   private readonly options: number
   private readonly again: () => void
   private wait = FIRST_WAIT
   /** What waits has waited long enough for a window that is worth it. */
   private isOverdue = false
 
-  /** @param options octets of options in each segment of the library's. @param again asks for {@link room} once more. */
-  constructor(clock: Clock, flow: Offer, options: number, again: () => void) {
+  /**
+   * @param mss what the link takes in a segment, whatever the peer would. @param options octets of options in each segment of the library's.
+   * @param again asks for {@link room} once more.
+   */
+  constructor(clock: Clock, flow: Offer, mss: number, options: number, again: () => void) {
     super()
-    this.options = options
     this.clock = clock
     this.flow = flow
+    this.mss = mss
+    this.options = options
     this.again = again
   }
 
@@ -55,7 +60,7 @@ export class PeerWindow extends Timer {
 
   /** Octets of a full segment. */
   get segment(): number {
-    return this.flow.peerMss - this.options
+    return Math.max(1, Math.min(this.flow.peerMss, this.mss) - this.options)
   }
 
   /** Nothing waits any more. */
